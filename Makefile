@@ -1,0 +1,45 @@
+# Needs only python3 (3.11 to 3.13) and make; every target sets up .venv by itself.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint notebooks validate bench lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	  || { echo "pathworth needs Python 3.11 to 3.13; $(PYTHON) is $$($(PYTHON) --version). Set PYTHON=python3.12, say."; exit 2; }
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: $(READY)  ## simulate a shop with a known truth and write its report as a PDF
+	$(BIN)/pathworth simulate --customers 20000 --seed 1 --out demo/shop
+	$(BIN)/pathworth report demo/shop/pathworth.toml
+	@echo "Open demo/shop/reports/latest/report.pdf"
+
+lint: $(READY)  ## ruff, mypy --strict, the dependency law
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint  ## lint, then every test with warnings as errors
+	$(BIN)/pytest
+
+notebooks: $(READY)  ## turn notebooks/*.py into .ipynb
+	$(BIN)/jupytext --to ipynb notebooks/*.py
+
+lock: $(READY)  ## resolve requirements.lock anew (installs uv into .venv)
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	  --extra notebooks --group dev pyproject.toml -o requirements.lock
+
+clean:  ## remove the environment and everything the targets wrote
+	rm -rf $(VENV) demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache notebooks/*.ipynb
