@@ -1,0 +1,205 @@
+"""What a run found: plain tables and scalars, gathered by the pipeline and read by every report.
+
+Every table is a pandas data frame with fixed columns, documented at its field; every part is optional, because a run may hold channels only or
+lifetime value only. Money is in whole units of the run's currency (floats, never minor units); shares and rates are fractions, not per cent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class DataQuality:
+    """What came in, what was kept, and why the rest was not.
+
+    Attributes
+    ----------
+    row_counts
+        ``source, reason, rows, amount``: reasons ``read`` and ``kept``, then one row per reason of dropping, merging or netting; per source
+        read = kept + the rest. ``amount`` is money (of orders, refunds, spend) or missing. The customers source has no amounts.
+    quarantine_rows
+        Rows put aside, over all sources.
+    quarantine_sample
+        ``source, file, row, reason, record``: the first few rows put aside; ``record`` is the row as JSON text.
+    sources
+        ``source, file``: where each table was read from, or None.
+    warnings
+        Sentences to show as they are.
+    """
+
+    row_counts: pd.DataFrame
+    quarantine_rows: int = 0
+    quarantine_sample: pd.DataFrame | None = None
+    sources: pd.DataFrame | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class AttributionResults:
+    """Credit of channels and what it rests on.
+
+    Attributes
+    ----------
+    credit
+        ``model, segment, channel, conversions, value, conversions_low, conversions_high, value_low, value_high``. Only segment ``all`` is drawn.
+        ``value`` is missing where the paths carry no value; the bounds are missing where a model has no interval.
+    comparison
+        ``channel, <baseline>, <model>, difference, difference_low, difference_high, verdict`` in conversions, one row per channel; the columns
+        of the two models carry their names. ``verdict`` is ``under-credited by last click``, ``over-credited by last click`` or
+        ``no clear difference`` (the model named may be another baseline).
+    comparison_value
+        The same columns in money, or None.
+    removal_effects
+        ``channel, removal_effect, removal_effect_value``: fractions, or None.
+    transitions
+        ``source, target, count, probability`` between channels, ``(start)``, ``(conversion)`` and ``(null)``, as
+        `attribution.transition_matrix` gives it; or None.
+    top_paths
+        ``path, touches, conversions, value, nulls, conversion_rate``; ``path`` has its channels joined by `` > ``.
+    path_lengths
+        ``touches, conversions, value, nulls``: one row per number of touches.
+    time_lags
+        ``days, conversions``: whole days from the first touch to the conversion; None where paths were read from a file.
+    journeys
+        Counts by name, any of: ``converted, not_converted, open, conversions, unattributed_conversions, unattributed_value, touches,
+        customers`` (the fields of the journey counts as a mapping).
+    costs
+        ``channel, cost`` in money over the run's period; None without spend.
+    baseline, model, order
+        The models compared and the order of the Markov chain.
+    lookback_days, half_life_days
+        Settings of the journeys; None where paths were read from a file.
+    interval_method
+        As a phrase, for instance ``delta method`` or ``bootstrap over customers, 500 replicates``.
+    from_file
+        True when distinct paths were read from a file instead of being built from touches.
+    """
+
+    credit: pd.DataFrame
+    comparison: pd.DataFrame
+    comparison_value: pd.DataFrame | None = None
+    removal_effects: pd.DataFrame | None = None
+    transitions: pd.DataFrame | None = None
+    top_paths: pd.DataFrame | None = None
+    path_lengths: pd.DataFrame | None = None
+    time_lags: pd.DataFrame | None = None
+    journeys: Mapping[str, float] = field(default_factory=dict)
+    costs: pd.DataFrame | None = None
+    baseline: str = "last_click"
+    model: str = "markov"
+    order: int = 1
+    lookback_days: float | None = None
+    half_life_days: float | None = None
+    interval_method: str = "delta method"
+    from_file: bool = False
+
+
+@dataclass(frozen=True)
+class ClvResults:
+    """What customers are worth, and how well the model has forecast the past.
+
+    Attributes
+    ----------
+    segment_forecast
+        ``segment, customers, expected_orders, clv, low, high, calibrated``: totals over the horizon, one row per segment and one of segment
+        ``all``; ``low, high`` bound the total ``clv`` at the run's confidence (missing where there is no interval).
+    parameters
+        ``model, segment, parameter, estimate, std_error, low, high``.
+    convergence
+        ``model, segment, customers, log_likelihood, converged, message``; ``message`` may be empty. Or None.
+    holdout_totals
+        ``segment, customers, actual_orders, forecast_orders, error, low, high``: repeat orders in the part of the data held back; ``error`` =
+        forecast / actual - 1. Or None when no holdout was made.
+    holdout_tracking
+        ``period, actual, forecast, cumulative_actual, cumulative_forecast, is_holdout``: repeat orders per period; ``period`` is the number of the
+        period (1, 2, ...) or its first day. Or None.
+    holdout_by_frequency
+        ``frequency, customers, actual_mean, forecast_mean``: repeat orders in the holdout by repeat orders before it; ``frequency`` is text when
+        the last group is open (``7+``). Or None.
+    monthly
+        ``month, expected_orders, expected_value, discounted_value`` of all customers together; ``month`` is the first day of each month of the
+        horizon (a date). Or None.
+    deciles
+        ``decile, customers, clv``: customers ranked by lifetime value, decile 1 the most valuable. Or None.
+    segment_by
+        The attribute(s) of customers behind ``segment``, as text; None when there are no segments.
+    horizon_days, discount_rate, margin
+        How far ahead; the annual effective rate as a fraction; the fraction of revenue counted as value, or None for revenue itself.
+    holdout_start, holdout_end
+        First and last day held back.
+    period_name
+        What a period of ``holdout_tracking`` is: ``week`` or ``month``.
+    customers, repeat_customers, orders
+        What the model was fitted on; None when unknown.
+    spend_correlation
+        Correlation of frequency and monetary value among repeat customers (Gamma-Gamma assumes none), or None.
+    notes
+        Sentences about fallbacks and doubts, shown beside the parameters.
+    """
+
+    segment_forecast: pd.DataFrame
+    parameters: pd.DataFrame | None = None
+    convergence: pd.DataFrame | None = None
+    holdout_totals: pd.DataFrame | None = None
+    holdout_tracking: pd.DataFrame | None = None
+    holdout_by_frequency: pd.DataFrame | None = None
+    monthly: pd.DataFrame | None = None
+    deciles: pd.DataFrame | None = None
+    segment_by: str | None = None
+    horizon_days: int = 365
+    discount_rate: float = 0.1
+    margin: float | None = None
+    holdout_start: dt.date | None = None
+    holdout_end: dt.date | None = None
+    period_name: str = "week"
+    customers: int | None = None
+    repeat_customers: int | None = None
+    orders: int | None = None
+    spend_correlation: float | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunResults:
+    """Everything one run found.
+
+    Attributes
+    ----------
+    title
+        Of the report, from the configuration.
+    as_of
+        The day the run looks back from; it stands in the report in place of any clock time. None for a file of paths, which carries no dates.
+    first_day, last_day
+        Of the data, on the calendar of ``timezone``; None for a file of paths.
+    currency
+        Three-letter code, or None where money has none.
+    confidence
+        Of every interval, as a fraction.
+    settings
+        ``setting, value, origin``: the configuration in force, as text; or None.
+    versions
+        Library to version.
+    """
+
+    title: str
+    as_of: dt.date | None = None
+    first_day: dt.date | None = None
+    last_day: dt.date | None = None
+    currency: str | None = None
+    timezone: str = "UTC"
+    confidence: float = 0.90
+    seed: int | None = None
+    attribution: AttributionResults | None = None
+    clv: ClvResults | None = None
+    quality: DataQuality | None = None
+    settings: pd.DataFrame | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
