@@ -1,7 +1,8 @@
 """What a run found: plain tables and scalars, gathered by the pipeline and read by every report.
 
-Every table is a pandas data frame with fixed columns, documented at its field; every part is optional, because a run may hold channels only or
-lifetime value only. Money is in whole units of the run's currency (floats, never minor units); shares and rates are fractions, not per cent.
+Every table is a pandas data frame with fixed columns, documented at its field; every part is optional, because a run
+may hold channels only or lifetime value only. Money is in whole units of the run's currency (floats, never minor
+units); shares and rates are fractions, not per cent.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ class DataQuality:
     Attributes
     ----------
     row_counts
-        ``source, reason, rows, amount``: reasons ``read`` and ``kept``, then one row per reason of dropping, merging or netting; per source
-        read = kept + the rest. ``amount`` is money (of orders, refunds, spend) or missing. The customers source has no amounts.
+        ``source, reason, rows, amount``: reasons ``read`` and ``kept``, then one row per reason of dropping, merging
+        or netting; per source read = kept + the rest. ``amount`` is money (of orders, refunds, spend) or missing. The
+        customers source has no amounts.
     quarantine_rows
         Rows put aside, over all sources.
     quarantine_sample
@@ -49,12 +51,13 @@ class AttributionResults:
     Attributes
     ----------
     credit
-        ``model, segment, channel, conversions, value, conversions_low, conversions_high, value_low, value_high``. Only segment ``all`` is drawn.
-        ``value`` is missing where the paths carry no value; the bounds are missing where a model has no interval.
+        ``model, segment, channel, conversions, value, conversions_low, conversions_high, value_low, value_high``.
+        Only segment ``all`` is drawn. ``value`` is missing where the paths carry no value; the bounds are missing
+        where a model has no interval.
     comparison
-        ``channel, <baseline>, <model>, difference, difference_low, difference_high, verdict`` in conversions, one row per channel; the columns
-        of the two models carry their names. ``verdict`` is ``under-credited by last click``, ``over-credited by last click`` or
-        ``no clear difference`` (the model named may be another baseline).
+        ``channel, <baseline>, <model>, difference, difference_low, difference_high, verdict`` in conversions, one row
+        per channel; the columns of the two models carry their names. ``verdict`` is ``under-credited by last click``,
+        ``over-credited by last click`` or ``no clear difference`` (the model named may be another baseline).
     comparison_value
         The same columns in money, or None.
     removal_effects
@@ -67,10 +70,11 @@ class AttributionResults:
     path_lengths
         ``touches, conversions, value, nulls``: one row per number of touches.
     time_lags
-        ``days, conversions``: whole days from the first touch to the conversion; None where paths were read from a file.
+        ``days, conversions``: whole days from the first touch to the conversion; None where paths were read from a
+        file.
     journeys
-        Counts by name, any of: ``converted, not_converted, open, conversions, unattributed_conversions, unattributed_value, touches,
-        customers`` (the fields of the journey counts as a mapping).
+        Counts by name, any of: ``converted, not_converted, open, conversions, unattributed_conversions,
+        unattributed_value, touches, customers`` (the fields of the journey counts as a mapping).
     costs
         ``channel, cost`` in money over the run's period; None without spend.
     baseline, model, order
@@ -109,30 +113,32 @@ class ClvResults:
     Attributes
     ----------
     segment_forecast
-        ``segment, customers, expected_orders, clv, low, high, calibrated``: totals over the horizon, one row per segment and one of segment
-        ``all``; ``low, high`` bound the total ``clv`` at the run's confidence (missing where there is no interval).
+        ``segment, customers, expected_orders, clv, low, high, calibrated``: totals over the horizon, one row per
+        segment and one of segment ``all``; ``low, high`` bound the total ``clv`` at the run's confidence (missing
+        where there is no interval).
     parameters
         ``model, segment, parameter, estimate, std_error, low, high``.
     convergence
         ``model, segment, customers, log_likelihood, converged, message``; ``message`` may be empty. Or None.
     holdout_totals
-        ``segment, customers, actual_orders, forecast_orders, error, low, high``: repeat orders in the part of the data held back; ``error`` =
-        forecast / actual - 1. Or None when no holdout was made.
+        ``segment, customers, actual_orders, forecast_orders, error, low, high``: repeat orders in the part of the
+        data held back; ``error`` = forecast / actual - 1. Or None when no holdout was made.
     holdout_tracking
-        ``period, actual, forecast, cumulative_actual, cumulative_forecast, is_holdout``: repeat orders per period; ``period`` is the number of the
-        period (1, 2, ...) or its first day. Or None.
+        ``period, actual, forecast, cumulative_actual, cumulative_forecast, is_holdout``: repeat orders per period;
+        ``period`` is the number of the period (1, 2, ...) or its first day. Or None.
     holdout_by_frequency
-        ``frequency, customers, actual_mean, forecast_mean``: repeat orders in the holdout by repeat orders before it; ``frequency`` is text when
-        the last group is open (``7+``). Or None.
+        ``frequency, customers, actual_mean, forecast_mean``: repeat orders in the holdout by repeat orders before it;
+        ``frequency`` is text when the last group is open (``7+``). Or None.
     monthly
-        ``month, expected_orders, expected_value, discounted_value`` of all customers together; ``month`` is the first day of each month of the
-        horizon (a date). Or None.
+        ``month, expected_orders, expected_value, discounted_value`` of all customers together; ``month`` is the first
+        day of each month of the horizon (a date). Or None.
     deciles
         ``decile, customers, clv``: customers ranked by lifetime value, decile 1 the most valuable. Or None.
     segment_by
         The attribute(s) of customers behind ``segment``, as text; None when there are no segments.
     horizon_days, discount_rate, margin
-        How far ahead; the annual effective rate as a fraction; the fraction of revenue counted as value, or None for revenue itself.
+        How far ahead; the annual effective rate as a fraction; the fraction of revenue counted as value, or None for
+        revenue itself.
     holdout_start, holdout_end
         First and last day held back.
     period_name
@@ -176,7 +182,8 @@ class RunResults:
     title
         Of the report, from the configuration.
     as_of
-        The day the run looks back from; it stands in the report in place of any clock time. None for a file of paths, which carries no dates.
+        The day the run looks back from; it stands in the report in place of any clock time. None for a file of paths,
+        which carries no dates.
     first_day, last_day
         Of the data, on the calendar of ``timezone``; None for a file of paths.
     currency
