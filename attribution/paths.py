@@ -1,0 +1,239 @@
+"""Distinct paths with what came of them: all that the models of credit need to know of the data."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from attribution import ragged
+from attribution.ragged import Codes, Floats, Integers
+from customer_data.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas
+    from scipy.sparse import csr_array
+
+STEP = " > "
+
+
+@dataclass(frozen=True)
+class JourneyCounts:
+    """What became of every customer, touch and conversion when journeys were built; money in the report currency.
+
+    ``converted + not_converted + open`` are all journeys; ``conversions`` and ``value`` hold the unattributed ones;
+    ``touches`` are all touches up to the end of the data, those outside a lookback and after the last conversion
+    among them.
+    """
+
+    customers: int
+    converted: int
+    not_converted: int
+    open: int
+    conversions: int
+    value: float
+    unattributed_conversions: int
+    unattributed_value: float
+    touches: int
+    touches_outside_lookback: int
+    touches_after_last_conversion: int
+    touches_after_end: int
+    conversions_after_end: int
+
+
+@dataclass(frozen=True)
+class FileCounts:
+    """What became of the rows of a file of aggregated paths."""
+
+    rows: int
+    merged_rows: int
+    rows_without_outcome: int
+    rows_without_path: int
+    conversions_without_path: float
+    value_without_path: float
+    nulls_without_path: float
+
+
+@dataclass(frozen=True, eq=False)
+class TimeDecay:
+    """Credit by time decay, which only the engine can give: the times of touches are not in the paths.
+
+    A touch weighs ``2 ** -(days before the last touch of its journey / half_life_days)``, and a journey's weights are
+    divided by their sum: its *shares*.
+
+    Attributes
+    ----------
+    conversions, value
+        Aligned with ``Paths.codes``: for each position of each distinct path the sum over its conversions of the
+        touch's share, and of share times value.
+    conversion_products, value_products, mixed_products
+        Arrays ``(channels, channels)``: sums over customers of the products of what two channels got from that
+        customer: conversions by conversions, value by value, conversions (rows) by value (columns). Under independent
+        customers they are the covariance of the credit.
+    """
+
+    half_life_days: float
+    conversions: Floats
+    value: Floats
+    conversion_products: Floats
+    value_products: Floats
+    mixed_products: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Paths:
+    """Distinct paths in canonical order, each with its conversions, value and journeys that did not convert.
+
+    Attributes
+    ----------
+    channels
+        Names, in alphabetical order when read by this package.
+    codes, lengths
+        The paths laid end to end as positions in ``channels``, and the number of touches of each path.
+    conversions, value, nulls
+        Per distinct path: conversions, their value in the report currency, journeys that ended without conversion.
+    value_squares
+        Per distinct path the sum of the squared values of its single conversions, or None when only sums are known.
+    nulls_known
+        False when the source knew nothing of journeys that did not convert.
+    counts
+        What became of the rows; of journeys when built from touches, of rows when read from a file.
+    lag_conversions
+        Conversions by whole days from first touch to conversion, entry 0 for less than a day; None from a file.
+    time_decay
+        Credit by time decay, None when the times of touches are not known.
+    shared
+        What customers with several journeys (or several conversions at one instant) have in common: a symmetric sparse
+        matrix over ``3 n`` cells, n the number of paths: first the conversions of each path, then the nulls, then the
+        value. With z the cells of one customer, the sum of ``z z'`` over customers is this matrix plus what follows
+        from ``conversions``, ``nulls``, ``value`` and ``value_squares`` if every journey were a customer of its own.
+        None when customers are not known.
+
+    The order of paths is by number of touches, then channel by channel, so equal data give equal objects.
+    """
+
+    channels: tuple[str, ...]
+    codes: Codes
+    lengths: Integers
+    conversions: Floats
+    value: Floats
+    nulls: Floats
+    value_squares: Floats | None = None
+    nulls_known: bool = True
+    counts: JourneyCounts | FileCounts | None = None
+    lag_conversions: Floats | None = None
+    time_decay: TimeDecay | None = None
+    shared: "csr_array | None" = None
+
+    def __post_init__(self) -> None:
+        if len(self.codes) != self.lengths.sum() or (len(self.lengths) and self.lengths.min() < 1):
+            raise InputError("paths: lengths must be 1 or more and sum to the number of codes.")
+        if len(self.codes) and not 0 <= self.codes.min() <= self.codes.max() < len(self.channels):
+            raise InputError(f"paths: codes must lie between 0 and {len(self.channels) - 1}, the channels given.")
+        for name in ("conversions", "value", "nulls"):
+            if len(getattr(self, name)) != len(self.lengths):
+                raise InputError(f"paths.{name}: {len(getattr(self, name))} entries for {len(self.lengths)} paths.")
+        for array in (self.codes, self.lengths, self.conversions, self.value, self.nulls, self.value_squares):
+            if array is not None:
+                array.flags.writeable = False
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Paths: {len(self):,} distinct paths over {len(self.channels)} channels, "
+            f"{self.conversions.sum():,.10g} conversions worth {self.value.sum():,.2f}, {self.nulls.sum():,.10g} nulls>"
+        )
+
+    @classmethod
+    def from_codes(
+        cls,
+        channels: Sequence[str],
+        codes: ArrayLike,
+        lengths: ArrayLike,
+        *,
+        conversions: ArrayLike,
+        nulls: ArrayLike,
+        value: ArrayLike | None = None,
+        value_squares: ArrayLike | None = None,
+        nulls_known: bool = True,
+        counts: JourneyCounts | FileCounts | None = None,
+    ) -> Self:
+        """Merge equal paths, add up what came of them and put them into canonical order.
+
+        ``codes`` and ``lengths`` are ragged as in the attributes; the other arrays have one entry per row given.
+        """
+        codes = np.asarray(codes, dtype=np.int32)
+        lengths = np.asarray(lengths, dtype=np.int64)
+        group, first = ragged.canonical_groups(codes, lengths, len(channels))
+
+        def summed(amounts: ArrayLike | None) -> Floats:
+            if amounts is None:
+                return np.zeros(len(first))
+            return np.bincount(group, weights=np.asarray(amounts, dtype=float), minlength=len(first)).astype(float)
+
+        return cls(
+            channels=tuple(channels),
+            codes=ragged.take(codes, lengths, first),
+            lengths=lengths[first],
+            conversions=summed(conversions),
+            value=summed(value),
+            nulls=summed(nulls),
+            value_squares=None if value_squares is None else summed(value_squares),
+            nulls_known=nulls_known,
+            counts=counts,
+        )
+
+    @classmethod
+    def from_strings(
+        cls,
+        paths: Sequence[str],
+        conversions: Sequence[float] | None = None,
+        value: Sequence[float] | None = None,
+        nulls: Sequence[float] | None = None,
+        *,
+        step: str = ">",
+    ) -> Self:
+        """Paths written as text (``["a > b", "b"]``); conversions are 1 each and nulls 0 unless given."""
+        steps = [[name for part in path.split(step) if (name := part.strip())] for path in paths]
+        channels = sorted({name for path in steps for name in path})
+        code = {name: number for number, name in enumerate(channels)}
+        return cls.from_codes(
+            channels,
+            [code[name] for path in steps for name in path],
+            [len(path) for path in steps],
+            conversions=[1.0] * len(steps) if conversions is None else conversions,
+            nulls=[0.0] * len(steps) if nulls is None else nulls,
+            value=value,
+            nulls_known=nulls is not None,
+        )
+
+    @cached_property
+    def starts(self) -> Integers:
+        """Where each path starts in ``codes``, and the total as the last entry."""
+        return ragged.offsets(self.lengths)
+
+    @cached_property
+    def rows(self) -> Integers:
+        """For each entry of ``codes`` the number of its path."""
+        return np.repeat(np.arange(len(self.lengths)), self.lengths)
+
+    def names(self, rows: ArrayLike | None = None, *, step: str = STEP) -> list[str]:
+        """Paths as text, all or the numbers given."""
+        chosen = np.arange(len(self)) if rows is None else np.asarray(rows)
+        return [
+            step.join(self.channels[code] for code in self.codes[self.starts[row] : self.starts[row + 1]])
+            for row in chosen
+        ]
+
+    @property
+    def time_lags(self) -> "pandas.DataFrame | None":
+        """Columns days (whole days from first touch to conversion, from 0 on) and conversions; None from a file."""
+        if self.lag_conversions is None:
+            return None
+        import pandas
+
+        return pandas.DataFrame({"days": np.arange(len(self.lag_conversions)), "conversions": self.lag_conversions})
