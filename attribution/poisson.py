@@ -1,0 +1,69 @@
+"""Poisson draws of many small counts: exact, and several times faster than one by one.
+
+The bootstrap over customers needs, for every distinct path with count n, a fresh Poisson(n) per replicate. Most counts
+are tiny and repeat, so a count's inverse distribution function is tabulated over the 65,536 values of a 16-bit random
+number; the few cells of that table in which the answer changes are drawn with further bits, which makes the draw exact
+to double precision. Larger and fractional counts take numpy's own sampler.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+_CELLS = 65_536
+_LARGEST_TABULATED = 24
+_UNDECIDED = 255
+
+
+@lru_cache(maxsize=_LARGEST_TABULATED)
+def _inverse_table(mean: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64]]:
+    """(answer per 16-bit number, or 255 where it is not yet decided; the cumulative distribution itself)."""
+    from scipy.special import pdtr
+
+    cumulative = np.asarray(pdtr(np.arange(mean + 12 * int(np.sqrt(mean) + 3)), mean), dtype=np.float64)
+    edges = np.arange(_CELLS + 1) / _CELLS
+    low = np.searchsorted(cumulative, edges[:-1], side="right")
+    high = np.searchsorted(cumulative, edges[1:], side="left")
+    return np.where(low == high, low, _UNDECIDED).astype(np.uint8), cumulative
+
+
+def _draw_tabulated(generator: np.random.Generator, mean: int, shape: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    table, cumulative = _inverse_table(mean)
+    bits = generator.integers(0, _CELLS, size=shape, dtype=np.uint16)
+    drawn = table[bits]
+    undecided = np.nonzero(drawn == _UNDECIDED)
+    uniform = (bits[undecided] + generator.random(undecided[0].size)) / _CELLS
+    drawn[undecided] = np.minimum(np.searchsorted(cumulative, uniform, side="right"), cumulative.size - 1)
+    return drawn
+
+
+class PoissonDraws:
+    """Draws Poisson(means[i]) for all i, many replicates at once.
+
+    Parameters
+    ----------
+    means : array (n,)
+        Not negative, whole or fractional.
+
+    Notes
+    -----
+    What `draw` returns depends on the generator's state and the arguments only.
+    """
+
+    def __init__(self, means: npt.ArrayLike) -> None:
+        self._means = np.asarray(means, dtype=float)
+        tabulated = (self._means == np.rint(self._means)) & (self._means >= 1) & (self._means <= _LARGEST_TABULATED)
+        self._groups = [(int(mean), np.nonzero(self._means == mean)[0]) for mean in np.unique(self._means[tabulated])]
+        self._others = np.nonzero(~tabulated & (self._means > 0))[0]
+
+    def draw(self, generator: np.random.Generator, replicates: int) -> npt.NDArray[np.float32]:
+        """Array (n, replicates) of counts; single precision holds every count below 16.7 million exactly."""
+        drawn = np.zeros((self._means.size, replicates), dtype=np.float32)
+        for mean, where in self._groups:
+            drawn[where] = _draw_tabulated(generator, mean, (where.size, replicates))
+        if self._others.size:
+            drawn[self._others] = generator.poisson(
+                self._means[self._others, None], size=(self._others.size, replicates)
+            )
+        return drawn
