@@ -1,0 +1,118 @@
+"""Orders straight from a data frame or a file, checked row by row: the way in without a configuration."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from customer_data.errors import ConfigurationError, InputError
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
+MONEY_SCALE: Final = 10_000
+_LARGEST_VALUE: Final = 1e14
+
+
+def read_orders(
+    connection: "duckdb.DuckDBPyConnection",
+    orders: "pd.DataFrame | str | Path",
+    *,
+    customer: str,
+    time: str,
+    value: str,
+) -> None:
+    """Make the table ``orders`` (customer_id, day, value in 1/10,000) of the connection.
+
+    Raises
+    ------
+    ConfigurationError
+        A column does not exist.
+    InputError
+        Rows without customer, time or value, or a file that cannot be read; all problems at once.
+    """
+    source = _relation(connection, orders, customer, time)
+    _check_columns(connection, source, customer, time, value)
+    connection.execute(
+        f"""CREATE TABLE read_orders AS
+            SELECT {quoted(customer)} AS customer_id,
+                   date_diff('day', DATE '1970-01-01', TRY_CAST({quoted(time)} AS DATE))::INTEGER AS day,
+                   TRY_CAST({quoted(value)} AS DOUBLE) AS amount,
+                   row_number() OVER () AS row
+            FROM {source}"""
+    )
+    no_number = f"amount IS NULL OR NOT isfinite(amount) OR abs(amount) > {_LARGEST_VALUE}"
+    problems = []
+    for name, bad, remedy in (
+        (customer, "customer_id IS NULL", "have no customer; drop them or name them"),
+        (time, "day IS NULL", "have no date; write dates as year-month-day"),
+        (value, no_number, "have no usable number; drop them or mend them"),
+    ):
+        count, first = _row(connection, f"SELECT count(*), min(row) FROM read_orders WHERE {bad}")
+        if count:
+            problems.append(f"orders.{name}: {count:,} rows {remedy} (first: row {first:,}).")
+    if not _row(connection, "SELECT count(*) FROM read_orders")[0]:
+        problems.append("orders: there is no order.")
+    if problems:
+        raise InputError(problems)
+    connection.execute(
+        f"""CREATE TABLE orders AS
+            SELECT customer_id, day, CAST(round(amount * {MONEY_SCALE}) AS BIGINT) AS value FROM read_orders"""
+    )
+
+
+def quoted(name: str) -> str:
+    """The name as an identifier of SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _relation(
+    connection: "duckdb.DuckDBPyConnection", orders: "pd.DataFrame | str | Path", customer: str, time: str
+) -> str:
+    """A table expression over the source; nothing is read yet but a CSV's first rows."""
+    if isinstance(orders, str | Path):
+        path = Path(orders)
+        if not path.is_file():
+            raise InputError(f"orders: there is no file {path}.")
+        if path.suffix in {".parquet", ".pq"}:
+            return f"read_parquet({_literal(str(path))})"
+        # Read as text, an id keeps its leading zeros: 0017 and 17 are two customers.
+        return f"read_csv({_literal(str(path))}, types = {{{_literal(customer)}: 'VARCHAR'}})"
+    import pandas as pd
+
+    if not isinstance(orders, pd.DataFrame):
+        raise ConfigurationError(f"orders must be a data frame or a path, not {type(orders).__name__}.")
+    if time in orders and isinstance(orders[time].dtype, pd.DatetimeTZDtype):
+        orders = orders.assign(**{time: orders[time].dt.tz_localize(None)})
+    connection.register("source", orders)
+    return "source"
+
+
+def _check_columns(connection: "duckdb.DuckDBPyConnection", source: str, customer: str, time: str, value: str) -> None:
+    import duckdb
+
+    try:
+        described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
+    except duckdb.BinderException as error:
+        raise ConfigurationError(f"orders has no column {customer!r}: {str(error).splitlines()[0]}") from None
+    except duckdb.Error as error:
+        raise InputError(f"orders: the file cannot be read: {str(error).splitlines()[0]}") from None
+    types = {str(row[0]): str(row[1]) for row in described}
+    roles = {"customer": customer, "time": time, "value": value}
+    missing = [f"{role} = {name!r}" for role, name in roles.items() if name not in types]
+    if missing:
+        raise ConfigurationError(f"orders has no column {', '.join(missing)}; its columns are {', '.join(types)}.")
+    if types[time] not in {"DATE", "VARCHAR"} and not types[time].startswith("TIMESTAMP"):
+        raise InputError(
+            f"orders.{time}: the column holds {types[time]}, not dates. "
+            f"Convert it first, as in pandas.to_datetime(orders[{time!r}], format='%Y%m%d')."
+        )
+
+
+def _row(connection: "duckdb.DuckDBPyConnection", query: str) -> tuple[int, ...]:
+    row = connection.execute(query).fetchone()
+    assert row is not None
+    return row
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
