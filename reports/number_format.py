@@ -1,0 +1,176 @@
+"""Numbers, money, shares and dates as text: one place, so that every page and every sentence writes them alike."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+Format = Literal[
+    "text",
+    "count",
+    "credit",
+    "signed",
+    "money",
+    "signed_money",
+    "percent",
+    "signed_percent",
+    "ratio",
+    "significant",
+    "date",
+    "month",
+]
+
+MISSING = "–"
+MINUS = "−"
+_SCALES = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
+
+
+def is_missing(value: object) -> bool:
+    """Whether a cell holds nothing: None, NaN, NaT, NA or an infinite number (a ratio to nothing)."""
+    if value is None:
+        return True
+    if isinstance(value, str | dt.date):
+        return str(value) == "NaT"
+    try:
+        return not math.isfinite(float(value))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return True
+
+
+def number(value: float, decimals: int = 0, *, signed: bool = False) -> str:
+    """A number with thousands separators and a true minus sign; nothing is ever written as minus zero."""
+    if is_missing(value):
+        return MISSING
+    rounded = round(float(value), decimals)
+    text = f"{abs(rounded):,.{decimals}f}"
+    if rounded == 0:
+        return text
+    return f"{MINUS}{text}" if rounded < 0 else f"+{text}" if signed else text
+
+
+def credit_decimals(values: Iterable[object]) -> int:
+    """Decimals that tell fractional credits apart without noise: none from a thousand on, one from ten on, else two."""
+    largest = max((abs(float(v)) for v in values if not is_missing(v)), default=0.0)  # type: ignore[arg-type]
+    return 0 if largest >= 1000 else 1 if largest >= 10 else 2
+
+
+def money_decimals(values: Iterable[object]) -> int:
+    """None from a thousand on, else two."""
+    largest = max((abs(float(v)) for v in values if not is_missing(v)), default=0.0)  # type: ignore[arg-type]
+    return 0 if largest >= 1000 else 2
+
+
+def percent(fraction: float, decimals: int = 1, *, signed: bool = False) -> str:
+    """A fraction as per cent."""
+    return MISSING if is_missing(fraction) else number(100 * fraction, decimals, signed=signed) + "%"
+
+
+def level(fraction: float) -> str:
+    """A confidence level or a rate with no more decimals than it needs: 90%, 97.5%."""
+    return f"{100 * fraction:.10g}%"
+
+
+def amount(value: float, currency: str | None, *, decimals: int | None = None) -> str:
+    """Money with its currency: ``EUR 1,235``, ``EUR 12.50``; without a currency the bare number."""
+    if is_missing(value):
+        return MISSING
+    text = number(value, money_decimals([value]) if decimals is None else decimals)
+    return f"{currency} {text}" if currency else text
+
+
+def short_amount(value: float, currency: str | None) -> str:
+    """Money in three to four digits for a headline: ``EUR 1.23 million``, ``EUR 845,300``."""
+    if is_missing(value):
+        return MISSING
+    for scale, name in _SCALES:
+        if abs(value) >= scale * 0.9995:
+            text = f"{number(value / scale, 2 if abs(value) < 100 * scale else 1)} {name}"
+            return f"{currency} {text}" if currency else text
+    return amount(value, currency)
+
+
+def amount_range(low: float, high: float, currency: str | None) -> str:
+    """Two amounts with the currency and the scale said once: ``EUR 1.10 to 1.36 million``."""
+    if is_missing(low) or is_missing(high):
+        return MISSING
+    first, last = short_amount(low, currency), short_amount(high, None)
+    scale = last.split(" ")[-1]
+    if scale.isalpha() and first.endswith(scale):
+        first = first.removesuffix(f" {scale}")
+    return f"{first} to {last}"
+
+
+def number_range(low: float, high: float, decimals: int = 0, *, signed: bool = False) -> str:
+    """Two numbers, as an interval is written in a sentence or a cell."""
+    if is_missing(low) or is_missing(high):
+        return MISSING
+    return f"{number(low, decimals, signed=signed)} to {number(high, decimals, signed=signed)}"
+
+
+def significant(value: float, digits: int = 4) -> str:
+    """A number in so many significant digits, never in exponents a reader must decode unless it is tiny or huge."""
+    if is_missing(value):
+        return MISSING
+    value = float(value)
+    if value == 0:
+        return "0"
+    exponent = math.floor(math.log10(abs(value)))
+    if exponent < -5 or exponent > 9:
+        return f"{value:.{digits - 1}e}".replace("-", MINUS)
+    return number(value, max(0, digits - 1 - exponent))
+
+
+def day(value: dt.date | None) -> str:
+    """A day in words that no country reads wrongly: 9 December 2011."""
+    return MISSING if is_missing(value) or value is None else f"{value.day} {value:%B %Y}"
+
+
+def day_range(first: dt.date | None, last: dt.date | None) -> str:
+    """A span of days, both ends included."""
+    if first is None or last is None:
+        return day(first or last)
+    return day(first) if first == last else f"{day(first)} to {day(last)}"
+
+
+def days(value: float) -> str:
+    """A length in days: 1 day, 30 days, 2.5 days."""
+    text = f"{value:,.6g}" if value < 1e6 else number(value)
+    return f"{text} day" if text == "1" else f"{text} days"
+
+
+def horizon(length: int) -> str:
+    """A horizon in the unit people plan in: 12 months for 365 days, else weeks when whole, else days."""
+    years = {365: 1, 366: 1, 730: 2, 731: 2, 1095: 3, 1096: 3, 1826: 5, 1825: 5}
+    if length in years:
+        return f"{12 * years[length]} months"
+    if length % 7 == 0:
+        return f"{length // 7} week" if length == 7 else f"{length // 7} weeks"
+    return days(length)
+
+
+def format_column(values: Sequence[object], kind: Format) -> list[str]:
+    """Format a column of a table; its numbers share their decimals so that they align."""
+    if kind in ("credit", "signed"):
+        decimals = credit_decimals(values)
+    elif kind in ("money", "signed_money"):
+        decimals = money_decimals(values)
+    else:
+        decimals = {"percent": 1, "signed_percent": 1, "ratio": 2}.get(kind, 0)
+    return [_format_cell(value, kind, decimals) for value in values]
+
+
+def _format_cell(value: object, kind: Format, decimals: int) -> str:
+    if is_missing(value) and not (kind == "text" and isinstance(value, bool)):
+        return str(value) if kind == "text" and value is not None and value == value else MISSING
+    if kind == "text":
+        return str(value)
+    if kind in ("date", "month") and isinstance(value, dt.date):
+        return day(value) if kind == "date" else f"{value:%B %Y}"
+    figure = float(value)  # type: ignore[arg-type]
+    if kind in ("percent", "signed_percent"):
+        return percent(figure, decimals, signed=kind == "signed_percent")
+    if kind == "significant":
+        return significant(figure)
+    return number(figure, decimals, signed=kind in ("signed", "signed_money"))
