@@ -1,0 +1,31 @@
+"""Customer lifetime value: purchase histories, models of orders and of spend, forecasts and their validation.
+
+Names are loaded on first use, so that importing the package costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clv.beta_geo import BetaGeo
+    from clv.gamma_gamma import GammaGamma
+    from clv.histories import build_histories, purchase_histories
+
+__all__ = ["BetaGeo", "GammaGamma", "build_histories", "purchase_histories"]
+
+_HOMES = {
+    "BetaGeo": "clv.beta_geo",
+    "GammaGamma": "clv.gamma_gamma",
+    "build_histories": "clv.histories",
+    "purchase_histories": "clv.histories",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'clv' has no attribute '{name}'; it has {', '.join(__all__)}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

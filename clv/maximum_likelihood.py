@@ -1,0 +1,317 @@
+"""Maximum likelihood in log parameters: Newton's method in a trust region, its checks, and what every fitted model
+says of itself.
+
+All parameters of the models are positive, so that the search, the curvature and the intervals live in their
+logarithms. A fit that fails its checks raises ``ModelError``; there is no fitted object that did not converge.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from clv.patterns import FloatArray
+from customer_data.errors import ModelError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Evaluation: TypeAlias = tuple[float, FloatArray, FloatArray]
+"""A log-likelihood with its gradient (k,) and Hessian (k, k)."""
+
+_DECREMENT = 1e-10  # of the log-likelihood: what a further Newton step could still gain
+_RADIUS = 2.0  # of the first trust region, in logarithms: a factor of e^2
+_ITERATIONS = 100
+_FLAT = 1e-7  # curvature (1 / variance of a log parameter) below which the data say nothing
+
+
+class ModelWarning(UserWarning):
+    """A model answers otherwise than asked; the message says how."""
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """What the search found: the checks that a fit passed.
+
+    Attributes
+    ----------
+    converged : bool
+        Gradient and curvature passed. Always true on a fitted object: a fit that fails raises ModelError.
+    gradient : float
+        Largest absolute derivative of the log-likelihood by a log parameter, at the maximum.
+    condition : float
+        Largest by smallest curvature in log parameters; above 1e8 the parameters are barely told apart.
+    iterations, starts : int
+        Evaluations of the likelihood, and start values tried.
+    message : str
+    """
+
+    converged: bool
+    gradient: float
+    condition: float
+    iterations: int
+    starts: int
+    message: str
+
+
+class Parameters(Mapping[str, float]):
+    """Named numbers, read-only: ``parameters["r"]``, ``**parameters``; prints as ``r=0.2426, alpha=4.414``."""
+
+    def __init__(self, values: Mapping[str, float]) -> None:
+        self._values = dict(values)
+
+    def __getitem__(self, name: str) -> float:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return ", ".join(f"{name}={value:.4g}" for name, value in self._values.items())
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The maximum of a likelihood: what all fitted models have in common.
+
+    Attributes
+    ----------
+    model : str
+        Name of the model, as in the table of parameters.
+    parameters : Parameters
+        Estimates by name, natural scale.
+    log_likelihood : float
+        At the maximum, summed over customers.
+    log_covariance : ndarray (k, k)
+        Covariance of the log parameters: the inverse of the observed information.
+    customers : float
+        Customers (sum of weights) behind the fit.
+    convergence : Convergence
+    """
+
+    model: str
+    parameters: Parameters
+    log_likelihood: float
+    log_covariance: FloatArray = field(repr=False)
+    customers: float
+    convergence: Convergence = field(repr=False)
+
+
+class FittedModel:
+    """Standard errors, intervals and information criteria of an ``estimate``; the base of every fitted model."""
+
+    estimate: Estimate
+
+    @property
+    def parameters(self) -> Parameters:
+        """Estimates by name, natural scale."""
+        return self.estimate.parameters
+
+    @property
+    def log_likelihood(self) -> float:
+        """Log-likelihood at the maximum, summed over customers."""
+        return self.estimate.log_likelihood
+
+    @property
+    def convergence(self) -> Convergence:
+        """The checks that the fit passed."""
+        return self.estimate.convergence
+
+    @property
+    def customers(self) -> float:
+        """Customers (sum of weights) behind the fit."""
+        return self.estimate.customers
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion, -2 LL + 2 k; smaller is better."""
+        return 2 * len(self.parameters) - 2 * self.log_likelihood
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion, -2 LL + k ln(customers); smaller is better."""
+        return len(self.parameters) * float(np.log(self.customers)) - 2 * self.log_likelihood
+
+    @property
+    def covariance_log(self) -> "pd.DataFrame":
+        """Covariance of the log parameters, labelled both ways: the inverse of the observed information."""
+        return self._labelled(self.estimate.log_covariance)
+
+    @property
+    def covariance(self) -> "pd.DataFrame":
+        """Covariance of the parameters on their natural scale (delta method), labelled both ways."""
+        values = np.array(list(self.parameters.values()))
+        return self._labelled(self.estimate.log_covariance * np.outer(values, values))
+
+    @property
+    def standard_errors(self) -> Parameters:
+        """Standard errors on the natural scale, by name."""
+        log_errors = np.sqrt(np.diag(self.estimate.log_covariance))
+        return Parameters(
+            {
+                name: value * float(error)
+                for (name, value), error in zip(self.parameters.items(), log_errors, strict=True)
+            }
+        )
+
+    @property
+    def table(self) -> "pd.DataFrame":
+        """``parameter_table()`` with segment "all" and 90 % intervals."""
+        return self.parameter_table()
+
+    def parameter_table(self, *, segment: str = "all", confidence: float = 0.90) -> "pd.DataFrame":
+        """The table of parameters: model, segment, parameter, estimate, std_error, low, high.
+
+        The interval is symmetric in the logarithm, estimate * exp(-+ z * standard error of the log), so that it
+        stays positive.
+        """
+        import pandas as pd
+        from scipy.special import ndtri
+
+        log_errors = np.sqrt(np.diag(self.estimate.log_covariance))
+        factor = np.exp(float(ndtri(0.5 + confidence / 2)) * log_errors)
+        values = np.array(list(self.parameters.values()))
+        return pd.DataFrame(
+            {
+                "model": self.estimate.model,
+                "segment": segment,
+                "parameter": list(self.parameters),
+                "estimate": values,
+                "std_error": values * log_errors,
+                "low": values / factor,
+                "high": values * factor,
+            }
+        )
+
+    def _labelled(self, matrix: FloatArray) -> "pd.DataFrame":
+        import pandas as pd
+
+        return pd.DataFrame(matrix, index=list(self.parameters), columns=list(self.parameters))
+
+
+def maximise(
+    log_likelihood: Callable[[FloatArray], Evaluation],
+    *,
+    model: str,
+    limits: Mapping[str, tuple[float, float]],
+    runaways: Mapping[str, tuple[str, str]],
+    starts: Sequence[Mapping[str, float]],
+    customers: float,
+) -> Estimate:
+    """The maximum of a log-likelihood over positive parameters, checked.
+
+    Parameters
+    ----------
+    log_likelihood : callable
+        From natural parameters (k,) to the log-likelihood, its gradient and its Hessian, all on the natural scale.
+    limits : mapping
+        Parameter name to the range within which a maximum is believed; the order of the names is the order of the
+        arrays.
+    runaways : mapping
+        Parameter name to what it means when the parameter falls below, or rises above, its range.
+    starts : sequence of mappings
+        Start values, tried in turn until one converges.
+
+    Raises
+    ------
+    ModelError
+        When no start converges; says which parameter ran out of its range, what that means, and what to do.
+    """
+    names = list(limits)
+    iterations = 0
+    failures = []
+    for tried, start in enumerate(starts, start=1):
+        point = np.log([start[name] for name in names])
+        point, evaluation, used, failure = _newton(log_likelihood, point, names, limits, runaways)
+        iterations += used
+        if failure:
+            failures.append(failure)
+            continue
+        value, gradient, hessian = evaluation
+        curvature = np.linalg.eigvalsh(-hessian)
+        covariance = np.linalg.inv(-hessian)
+        return Estimate(
+            model=model,
+            parameters=Parameters(dict(zip(names, np.exp(point).tolist(), strict=True))),
+            log_likelihood=value,
+            log_covariance=(covariance + covariance.T) / 2,
+            customers=customers,
+            convergence=Convergence(
+                converged=True,
+                gradient=float(np.abs(gradient).max()),
+                condition=float(curvature[-1] / curvature[0]),
+                iterations=iterations,
+                starts=tried,
+                message=f"gradient and curvature checked after {iterations} evaluations from {tried} start(s)",
+            ),
+        )
+    raise ModelError(
+        f"{model} did not converge on {customers:,.0f} customers from {len(starts)} start values: {failures[0]}. "
+        "Fit more customers together (a larger segment, a longer period), or state a prior."
+    )
+
+
+def _in_logs(evaluation: Evaluation, values: FloatArray) -> Evaluation:
+    value, gradient, hessian = evaluation
+    scaled = gradient * values
+    return value, scaled, hessian * np.outer(values, values) + np.diag(scaled)
+
+
+def _newton(
+    log_likelihood: Callable[[FloatArray], Evaluation],
+    point: FloatArray,
+    names: Sequence[str],
+    limits: Mapping[str, tuple[float, float]],
+    runaways: Mapping[str, tuple[str, str]],
+) -> tuple[FloatArray, Evaluation, int, str]:
+    """Newton steps with the curvature made positive, kept within a radius that adapts; the last item says why it
+    failed, or is empty.
+    """
+    lower, upper = np.log([limits[name] for name in names]).T
+    radius = _RADIUS
+    here = _in_logs(log_likelihood(np.exp(point)), np.exp(point))
+    for iteration in range(1, _ITERATIONS + 1):
+        value, gradient, hessian = here
+        if not (np.isfinite(value) and np.isfinite(gradient).all() and np.isfinite(hessian).all()):
+            return point, here, iteration, "the likelihood is not finite at the start values"
+        curvature, directions = np.linalg.eigh(-hessian)
+        slopes = directions.T @ gradient
+        steps = slopes / np.maximum(np.abs(curvature), max(1e-12 * np.abs(curvature).max(), 1e-300))
+        if float(slopes @ steps) / 2 < _DECREMENT and curvature[0] > 0:
+            if curvature[0] < _FLAT:
+                return point, here, iteration, _flat_direction(names, directions[:, 0])
+            return point, here, iteration, ""
+        length = float(np.linalg.norm(steps))
+        if length > radius:
+            steps *= radius / length
+        expected = float(slopes @ steps - steps @ (curvature * steps) / 2)
+        candidate = point + directions @ steps
+        outside = (candidate < lower) | (candidate > upper)
+        if outside.any():
+            worst = int(np.argmax(np.maximum(lower - candidate, candidate - upper)))
+            if point[worst] <= lower[worst] + 1e-9 or point[worst] >= upper[worst] - 1e-9:
+                side = int(candidate[worst] > upper[worst])
+                return point, here, iteration, f"{names[worst]} {runaways[names[worst]][side]}"
+            candidate = np.clip(candidate, lower, upper)
+        there = _in_logs(log_likelihood(np.exp(candidate)), np.exp(candidate))
+        gain = there[0] - value
+        noise = 1e-13 * abs(value)
+        within_noise = gain >= -noise and expected < 1e3 * noise + _DECREMENT
+        if np.isfinite(there[0]) and (gain > 0.1 * expected or within_noise):
+            point, here = candidate, there
+            if gain > 0.7 * expected:
+                radius = min(2 * radius, 8.0)
+        else:
+            radius = min(radius, length) / 4
+            if radius < 1e-10:
+                return point, here, iteration, "no step from the current point raises the likelihood"
+    return point, here, _ITERATIONS, f"{_ITERATIONS} steps were not enough"
+
+
+def _flat_direction(names: Sequence[str], direction: FloatArray) -> str:
+    involved = [name for name, part in zip(names, np.abs(direction), strict=True) if part > 0.3]
+    return f"the likelihood is flat along {' and '.join(involved)}: the data do not tell them apart"
