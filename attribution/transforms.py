@@ -1,0 +1,125 @@
+"""Path transforms by name: what of a path the models get to see.
+
+Each turns distinct paths into distinct paths and keeps conversions, value and nulls to the last digit. Times of touches
+are no longer known afterwards, so credit by time decay is not available on transformed paths.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attribution import ragged
+from attribution.paths import Paths
+from customer_data.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+Mask = NDArray[np.bool_]
+
+
+def transform_paths(paths: Paths, transform: str, *, direct: str = "direct") -> Paths:
+    """Distinct paths as they look after one of the named transforms.
+
+    Parameters
+    ----------
+    paths
+        Distinct paths.
+    transform
+        ``"keep_all"``: as they are. ``"collapse_repeats"``: runs of one channel become one touch.
+        ``"first_of_each"``: each channel once, where it came first. ``"last_of_each"``: where it came last.
+        ``"drop_direct_unless_alone"``: without the touches of ``direct``, except where a path holds nothing else.
+    direct
+        Name of the channel of visits without a known source; a name that no path holds changes nothing.
+
+    Raises
+    ------
+    ConfigurationError
+        When the transform's name is not one of these.
+    """
+    if transform == "keep_all":
+        return paths
+    if transform == "drop_direct_unless_alone":
+        return _kept(paths, _not_direct_unless_alone(paths, direct))
+    if transform not in _RULES:
+        raise ConfigurationError(f'transform: "{transform}" is unknown. Choose one of {", ".join(TRANSFORMS)}.')
+    return _kept(paths, _RULES[transform](paths))
+
+
+def _differs_from_the_one_before(paths: Paths) -> Mask:
+    kept = np.ones(len(paths.codes), dtype=bool)
+    kept[1:] = paths.codes[1:] != paths.codes[:-1]
+    kept[paths.starts[:-1]] = True
+    return kept
+
+
+def _first_of_each(paths: Paths) -> Mask:
+    _, first = np.unique(_path_and_channel(paths), return_index=True)
+    return _mask(first, len(paths.codes))
+
+
+def _last_of_each(paths: Paths) -> Mask:
+    _, first_from_behind = np.unique(_path_and_channel(paths)[::-1], return_index=True)
+    return _mask(len(paths.codes) - 1 - first_from_behind, len(paths.codes))
+
+
+def _not_direct_unless_alone(paths: Paths, direct: str) -> Mask:
+    if direct not in paths.channels:
+        return np.ones(len(paths.codes), dtype=bool)
+    other = paths.codes != paths.channels.index(direct)
+    alone = np.bincount(paths.rows, weights=other, minlength=len(paths)) == 0
+    kept: Mask = other | alone[paths.rows]
+    return kept
+
+
+def _path_and_channel(paths: Paths) -> NDArray[Any]:
+    return paths.rows * len(paths.channels) + paths.codes
+
+
+def _mask(positions: NDArray[Any], size: int) -> Mask:
+    kept = np.zeros(size, dtype=bool)
+    kept[positions] = True
+    return kept
+
+
+_RULES: dict[str, Callable[[Paths], Mask]] = {
+    "collapse_repeats": _differs_from_the_one_before,
+    "first_of_each": _first_of_each,
+    "last_of_each": _last_of_each,
+}
+TRANSFORMS = ("keep_all", *_RULES, "drop_direct_unless_alone")
+
+
+def _kept(paths: Paths, kept: Mask) -> Paths:
+    """The same journeys with only the touches marked, equal paths merged."""
+    from dataclasses import replace
+
+    codes = paths.codes[kept]
+    lengths = np.bincount(paths.rows[kept], minlength=len(paths))
+    group, first = ragged.canonical_groups(codes, lengths, len(paths.channels))
+
+    def summed(amounts: ragged.Floats) -> ragged.Floats:
+        return np.bincount(group, weights=amounts, minlength=len(first)).astype(float)
+
+    return replace(
+        paths,
+        codes=ragged.take(codes, lengths, first),
+        lengths=lengths[first],
+        conversions=summed(paths.conversions),
+        value=summed(paths.value),
+        nulls=summed(paths.nulls),
+        value_squares=None if paths.value_squares is None else summed(paths.value_squares),
+        time_decay=None,
+        shared=None if paths.shared is None else _merged_cells(paths.shared, group, len(first)),
+    )
+
+
+def _merged_cells(shared: "csr_array", group: ragged.Integers, groups: int) -> "csr_array":
+    """``Paths.shared`` over the cells (conversions, nulls, value of each path) after paths were merged."""
+    from scipy.sparse import csr_array
+
+    cell = np.concatenate([group, group + groups, group + 2 * groups])
+    merge = csr_array((np.ones(len(cell)), (np.arange(len(cell)), cell)), shape=(len(cell), 3 * groups))
+    return csr_array(merge.T @ shared @ merge)
