@@ -167,7 +167,8 @@ def fit_patterns(patterns: Patterns) -> "BetaGeoFit":
     if orders == 0:
         raise ModelError(
             f"BG/NBD: none of the {patterns.customers:,.0f} customers has a repeat order, so neither the order "
-            "rate nor the chance to leave can be told. Take a longer period, or count orders of the same customer under one id."
+            "rate nor the chance to leave can be told. Take a longer period, or count orders of "
+            "the same customer under one id."
         )
     rate = orders / time
     longest = float(patterns.T.max())

@@ -79,8 +79,8 @@ class GammaGamma:
         used = repeats & (value > 0)
         if used.sum() < _FEWEST:
             raise ModelError(
-                f"Gamma-Gamma: {int(used.sum())} of {len(x):,} rows are customers with repeat orders of a positive mean "
-                f"value; {_FEWEST} at least are needed, and some dozens for a sound fit. Take a longer period."
+                f"Gamma-Gamma: {int(used.sum())} of {len(x):,} rows are customers with repeat orders of a positive "
+                f"mean value; {_FEWEST} at least are needed, and some dozens for a sound fit. Take a longer period."
             )
         return _fit(
             x[used], value[used], weight[used], float(weight[~repeats].sum()), float(weight[repeats & ~used].sum())

@@ -47,7 +47,7 @@ def gamma_gamma_fitter(fit: "GammaGammaFit") -> "GammaGammaFitter":
 
 
 def _lifetimes() -> tuple[ModuleType, ModuleType]:
-    """lifetimes and its module of simulators, imported without a trace in the filters of warnings or in pandas' options."""
+    """lifetimes and its simulators, imported without a trace in the filters of warnings or in pandas' options."""
     import pandas as pd
 
     with warnings.catch_warnings():

@@ -237,7 +237,7 @@ def maximise(
         return Estimate(
             model=model,
             parameters=Parameters(dict(zip(names, np.exp(point).tolist(), strict=True))),
-            log_likelihood=value,
+            log_likelihood=float(value),
             log_covariance=(covariance + covariance.T) / 2,
             customers=customers,
             convergence=Convergence(
