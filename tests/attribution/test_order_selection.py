@@ -1,0 +1,79 @@
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attribution.order_selection import _auc, choose_order, split_paths
+from attribution.paths import Paths
+from customer_data.errors import ConfigurationError, ModelError
+
+
+def journeys_whose_conversion_depends_on(last: int, *, seed: int) -> Paths:
+    """40,000 journeys of four touches; the last ``last`` channels alone decide how likely a conversion is."""
+    random = np.random.default_rng(seed)
+    paths = list(itertools.product("abc", repeat=4))
+    rate = {window: random.uniform(0.05, 0.5) for window in itertools.product("abc", repeat=last)}
+    journeys = random.multinomial(40_000, np.full(len(paths), 1 / len(paths)))
+    conversions = random.binomial(journeys, [rate[path[4 - last :]] for path in paths])
+    return Paths.from_strings([">".join(path) for path in paths], conversions, nulls=journeys - conversions)
+
+
+@pytest.mark.parametrize("truth", [1, 2, 3])
+def test_the_order_that_made_the_journeys_is_chosen(truth):
+    selection = choose_order(split_paths(journeys_whose_conversion_depends_on(truth, seed=truth), seed=1), max_order=4)
+    assert selection.order == truth
+    assert selection.table.loc[selection.table["chosen"], "order"].tolist() == [truth]
+
+
+def test_held_out_predictions_are_calibrated_where_the_model_is_right():
+    calibration = choose_order(split_paths(journeys_whose_conversion_depends_on(2, seed=5), seed=1)).calibration
+    error = np.sqrt(calibration["observed"] * (1 - calibration["observed"]) / calibration["journeys"])
+    assert (np.abs(calibration["predicted"] - calibration["observed"]) < 4 * error + 0.002).all()
+    assert calibration["journeys"].sum() == 40_000
+
+
+def test_losses_and_back_off_by_hand():
+    # Two folds. Taught by fold 1 (a: 1 of 2 converted, b: 0 of 1; all: 1 of 3), backoff 1:
+    # p_0 = (1 + .5)/(3 + 1) = .375, p_1(a) = (1 + .375)/(2 + 1) = .458333, p_1(b) = .375/(1 + 1) = .1875.
+    # Fold 0 has one conversion after a and one null after b: loss -ln .458333 - ln .8125 = .987793.
+    # Taught by fold 0 (a: 1 of 1, b: 0 of 1): p_0 = 1.5/3 = .5, p_1(a) = 1.5/2 = .75, p_1(b) = .5/2 = .25.
+    # Fold 1: -ln .75 - ln .25 - ln .75 = 1.961659. Mean over five journeys: .589890.
+    fold_0 = Paths.from_strings(["a", "b"], [1, 0], nulls=[0, 1])
+    fold_1 = Paths.from_strings(["a", "b"], [1, 0], nulls=[1, 1])
+    table = choose_order([fold_0, fold_1], max_order=1, backoff=1.0).table
+    assert table["log_loss"].iloc[1] == pytest.approx((0.987793 + 1.961659) / 5, abs=1e-6)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)), min_size=2, max_size=8))
+def test_auc_is_the_share_of_pairs_in_the_right_order(rows):
+    score, won, lost = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
+    if not won.sum() or not lost.sum():
+        return
+    pairs = sum(
+        w * n * (1.0 if s > t else 0.5 if s == t else 0.0)
+        for (s, w) in zip(score, won, strict=True)
+        for (t, n) in zip(score, lost, strict=True)
+    )
+    assert _auc(score, won, lost) == pytest.approx(pairs / (won.sum() * lost.sum()), abs=1e-12)
+
+
+def test_folds_add_up_to_the_whole_and_repeat_with_the_seed():
+    paths = journeys_whose_conversion_depends_on(2, seed=2)
+    folds = split_paths(paths, folds=4, seed=9)
+    assert np.array_equal(sum(fold.conversions for fold in folds), paths.conversions)
+    assert np.array_equal(sum(fold.nulls for fold in folds), paths.nulls)
+    again = split_paths(paths, folds=4, seed=9)
+    assert all(np.array_equal(a.nulls, b.nulls) for a, b in zip(folds, again, strict=True))
+
+
+def test_what_cannot_be_chosen_says_why():
+    with pytest.raises(ModelError, match="every journey known here converted"):
+        choose_order(split_paths(Paths.from_strings(["a", "b"], [3, 4])))
+    with pytest.raises(ModelError, match="no journey converted"):
+        choose_order(split_paths(Paths.from_strings(["a", "b"], [0, 0], nulls=[4, 5])))
+    with pytest.raises(ConfigurationError, match="fractions"):
+        split_paths(Paths.from_strings(["a"], [1.5], nulls=[1]))
+    with pytest.raises(ConfigurationError, match="2 or more"):
+        split_paths(Paths.from_strings(["a"], [1], nulls=[1]), folds=1)
