@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attribution import held_out
 from attribution.paths import Paths
 from attribution.ragged import Floats, Integers
 from attribution.transitions import transitions
@@ -40,35 +41,6 @@ class OrderSelection:
     calibration: "pandas.DataFrame"
 
 
-def split_paths(paths: Paths, *, folds: int = 5, seed: int = 0) -> tuple[Paths, ...]:
-    """Deal the journeys of aggregated paths into folds at random, each journey on its own.
-
-    Where customers are known, folds by customer are better: see ``attribution.journeys``.
-
-    Raises
-    ------
-    ConfigurationError
-        When counts are not whole numbers, or fewer than two folds are asked for.
-    """
-    _require_folds(folds)
-    counts = np.concatenate([paths.conversions, paths.nulls])
-    if not np.array_equal(counts, np.floor(counts)):
-        raise ConfigurationError("paths: counts with fractions cannot be dealt into folds. Choose the order yourself.")
-    dealt = np.random.default_rng(seed).multinomial(counts.astype(np.int64), np.full(folds, 1 / folds))
-    conversions, nulls = dealt[: len(paths)], dealt[len(paths) :]
-    return tuple(
-        Paths.from_codes(
-            paths.channels,
-            paths.codes,
-            paths.lengths,
-            conversions=conversions[:, fold],
-            nulls=nulls[:, fold],
-            nulls_known=paths.nulls_known,
-        )
-        for fold in range(folds)
-    )
-
-
 def choose_order(folds: Sequence[Paths], *, max_order: int = 4, backoff: float = 10.0) -> OrderSelection:
     """Choose the order of the chain by journeys that were held out.
 
@@ -89,10 +61,10 @@ def choose_order(folds: Sequence[Paths], *, max_order: int = 4, backoff: float =
     ModelError
         When the folds hold no conversions or no journeys without one: then there is nothing to foretell.
     """
-    _require_folds(len(folds))
+    held_out.require_folds(len(folds))
     if max_order < 1 or backoff <= 0:
         raise ConfigurationError(f"max_order ({max_order}) must be 1 or more and backoff ({backoff}) above 0.")
-    paths, conversions, nulls = _aligned(folds)
+    paths, conversions, nulls = held_out.aligned(folds)
     if not conversions.sum() or not nulls.sum():
         raise ModelError(
             "order of the chain: held-out data cannot choose it, because "
@@ -101,7 +73,7 @@ def choose_order(folds: Sequence[Paths], *, max_order: int = 4, backoff: float =
         )
     windows = [np.zeros(len(paths), dtype=np.int64)]
     windows += [transitions(paths, order=order).last for order in range(1, max_order + 1)]
-    held_out = np.stack(
+    foretold = np.stack(
         [
             _predictions(windows, conversions.sum(axis=0) - c, nulls.sum(axis=0) - n, backoff)
             for c, n in zip(conversions, nulls, strict=True)
@@ -109,42 +81,20 @@ def choose_order(folds: Sequence[Paths], *, max_order: int = 4, backoff: float =
         axis=1,
     )
     in_sample = _predictions(windows, conversions.sum(axis=0), nulls.sum(axis=0), backoff)
-    losses = -(conversions * np.log(held_out) + nulls * np.log1p(-held_out)).sum(axis=2)
+    losses = held_out.log_loss(foretold, conversions, nulls)
     order, table = _compared(losses, (conversions + nulls).sum(axis=1))
     table.insert(1, "states", [len(np.unique(window)) for window in windows])
-    table.insert(5, "auc", [_auc(held_out[k].ravel(), conversions.ravel(), nulls.ravel()) for k in table["order"]])
     table.insert(
-        6, "auc_in_sample", [_auc(in_sample[k], conversions.sum(axis=0), nulls.sum(axis=0)) for k in table["order"]]
+        5, "auc", [held_out.auc(foretold[k].ravel(), conversions.ravel(), nulls.ravel()) for k in table["order"]]
     )
-    return OrderSelection(order, table, _calibration(held_out[order].ravel(), conversions.ravel(), nulls.ravel()))
-
-
-def _require_folds(folds: int) -> None:
-    if folds < 2:
-        raise ConfigurationError(f"folds: {folds} is too few; one is held out while the others teach. Give 2 or more.")
-
-
-def _aligned(folds: Sequence[Paths]) -> tuple[Paths, Floats, Floats]:
-    """All distinct paths of all folds, and per fold (row) and path (column) the conversions and nulls."""
-    if len({fold.channels for fold in folds}) > 1:
-        raise ConfigurationError("folds: they must be over the same channels in the same order.")
-    codes = np.concatenate([fold.codes for fold in folds])
-    lengths = np.concatenate([fold.lengths for fold in folds])
-    owner = np.repeat(np.arange(len(folds)), [len(fold) for fold in folds])
-    given_conversions = np.concatenate([fold.conversions for fold in folds])
-    given_nulls = np.concatenate([fold.nulls for fold in folds])
-    conversions, nulls = [], []
-    for fold in range(len(folds)):
-        merged = Paths.from_codes(
-            folds[0].channels,
-            codes,
-            lengths,
-            conversions=given_conversions * (owner == fold),
-            nulls=given_nulls * (owner == fold),
-        )
-        conversions.append(merged.conversions)
-        nulls.append(merged.nulls)
-    return merged, np.array(conversions), np.array(nulls)
+    table.insert(
+        6,
+        "auc_in_sample",
+        [held_out.auc(in_sample[k], conversions.sum(axis=0), nulls.sum(axis=0)) for k in table["order"]],
+    )
+    return OrderSelection(
+        order, table, held_out.calibration(foretold[order].ravel(), conversions.ravel(), nulls.ravel())
+    )
 
 
 def _predictions(windows: list[Integers], conversions: Floats, nulls: Floats, backoff: float) -> Floats:
@@ -177,32 +127,3 @@ def _compared(losses: Floats, journeys: Floats) -> tuple[int, "pandas.DataFrame"
             "chosen": orders == order,
         }
     )
-
-
-def _auc(score: Floats, conversions: Floats, nulls: Floats) -> float:
-    """P(a converted journey scores above one that did not), ties counted half (Mann and Whitney 1947)."""
-    _, level = np.unique(score, return_inverse=True)
-    converted, lost = np.bincount(level, weights=conversions), np.bincount(level, weights=nulls)
-    below = np.cumsum(lost) - lost
-    return float((converted * (below + lost / 2)).sum() / (converted.sum() * lost.sum()))
-
-
-def _calibration(score: Floats, conversions: Floats, nulls: Floats, groups: int = 10) -> "pandas.DataFrame":
-    """Journeys in groups of nearly equal size by rising score; equal scores stay together."""
-    import pandas
-
-    level_score, level = np.unique(score, return_inverse=True)
-    frame = pandas.DataFrame(
-        {
-            "journeys": np.bincount(level, weights=conversions + nulls),
-            "predicted": level_score * np.bincount(level, weights=conversions + nulls),
-            "observed": np.bincount(level, weights=conversions),
-        }
-    )
-    middle = (frame["journeys"].cumsum() - frame["journeys"] / 2) / frame["journeys"].sum()
-    table = frame.groupby(np.minimum((middle * groups).astype(int), groups - 1)).sum()
-    table = table[table["journeys"] > 0]
-    table["predicted"] /= table["journeys"]
-    table["observed"] /= table["journeys"]
-    table.insert(0, "group", range(1, len(table) + 1))
-    return table.reset_index(drop=True)

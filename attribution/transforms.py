@@ -5,6 +5,7 @@ are no longer known afterwards, so credit by time decay is not available on tran
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,6 +47,27 @@ def transform_paths(paths: Paths, transform: str, *, direct: str = "direct") -> 
     if transform not in _RULES:
         raise ConfigurationError(f'transform: "{transform}" is unknown. Choose one of {", ".join(TRANSFORMS)}.')
     return _kept(paths, _RULES[transform](paths))
+
+
+def drop_channel(paths: Paths, code: int) -> tuple[ragged.Integers, Paths]:
+    """Take one channel out of every path: the numbers of the paths that still hold a touch, and those paths.
+
+    Nothing is merged: entry i of the second belongs to path ``rows[i]`` of ``paths``.
+    """
+    kept = paths.codes != code
+    lengths = np.bincount(paths.rows[kept], minlength=len(paths))
+    rows = np.flatnonzero(lengths)
+    return rows, replace(
+        paths,
+        codes=paths.codes[kept],
+        lengths=lengths[rows],
+        conversions=paths.conversions[rows],
+        value=paths.value[rows],
+        nulls=paths.nulls[rows],
+        value_squares=None,
+        time_decay=None,
+        shared=None,
+    )
 
 
 def _differs_from_the_one_before(paths: Paths) -> Mask:
@@ -94,8 +116,6 @@ TRANSFORMS = ("keep_all", *_RULES, "drop_direct_unless_alone")
 
 def _kept(paths: Paths, kept: Mask) -> Paths:
     """The same journeys with only the touches marked, equal paths merged."""
-    from dataclasses import replace
-
     codes = paths.codes[kept]
     lengths = np.bincount(paths.rows[kept], minlength=len(paths))
     group, first = ragged.canonical_groups(codes, lengths, len(paths.channels))

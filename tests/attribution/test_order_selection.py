@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attribution.order_selection import _auc, choose_order, split_paths
+from attribution.held_out import auc, split_paths
+from attribution.order_selection import choose_order
 from attribution.paths import Paths
 from customer_data.errors import ConfigurationError, ModelError
 
@@ -56,7 +57,7 @@ def test_auc_is_the_share_of_pairs_in_the_right_order(rows):
         for (s, w) in zip(score, won, strict=True)
         for (t, n) in zip(score, lost, strict=True)
     )
-    assert _auc(score, won, lost) == pytest.approx(pairs / (won.sum() * lost.sum()), abs=1e-12)
+    assert auc(score, won, lost) == pytest.approx(pairs / (won.sum() * lost.sum()), abs=1e-12)
 
 
 def test_folds_add_up_to_the_whole_and_repeat_with_the_seed():
