@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import datetime as dt
 
+    import networkx as nx
     import pandas as pd
 
 
@@ -64,7 +65,10 @@ class AttributionResults:
         ``channel, removal_effect, removal_effect_value``: fractions, or None.
     transitions
         ``source, target, count, probability`` between channels, ``(start)``, ``(conversion)`` and ``(null)``, as
-        `attribution.transition_matrix` gives it; or None.
+        `attribution.transition_matrix` gives it at order 1 (whatever the order of the model); or None.
+    graph
+        The same thinned for drawing, as `attribution.transition_graph` gives it, or None: then the flow is drawn as a
+        heatmap of ``transitions``.
     top_paths
         ``path, touches, conversions, value, nulls, conversion_rate``; ``path`` has its channels joined by `` > ``.
     path_lengths
@@ -92,6 +96,7 @@ class AttributionResults:
     comparison_value: pd.DataFrame | None = None
     removal_effects: pd.DataFrame | None = None
     transitions: pd.DataFrame | None = None
+    graph: nx.DiGraph[str] | None = None
     top_paths: pd.DataFrame | None = None
     path_lengths: pd.DataFrame | None = None
     time_lags: pd.DataFrame | None = None
@@ -136,8 +141,8 @@ class ClvResults:
         ``decile, customers, clv``: customers ranked by lifetime value, decile 1 the most valuable. Or None.
     segment_by
         The attribute(s) of customers behind ``segment``, as text; None when there are no segments.
-    horizon_days, discount_rate, margin
-        How far ahead; the annual effective rate as a fraction; the fraction of revenue counted as value, or None for
+    horizon_months, discount_rate, margin
+        How far ahead, in calendar months; the annual effective rate as a fraction; the fraction of revenue counted as value, or None for
         revenue itself.
     holdout_start, holdout_end
         First and last day held back.
@@ -160,7 +165,7 @@ class ClvResults:
     monthly: pd.DataFrame | None = None
     deciles: pd.DataFrame | None = None
     segment_by: str | None = None
-    horizon_days: int = 365
+    horizon_months: int = 12
     discount_rate: float = 0.1
     margin: float | None = None
     holdout_start: dt.date | None = None
