@@ -1,0 +1,171 @@
+"""Standard errors of credit by the delta method, with the exact covariance of the counts.
+
+Customers arrive independently, so what came of distinct paths are Poisson counts: with g the derivative of credit by
+one more journey, Cov(credit) = sum over journeys of g g'. Per distinct path that needs its conversions, its nulls, its
+value and the sum of its squared values; credit of *value* thereby carries the spread of single values. Where only the
+sum of values is known (``Paths.value_squares`` is None) all conversions of a path are taken to be worth the same, and
+standard errors of value are lower bounds. Customers with several journeys add the products between their journeys
+(``Paths.shared``), which makes standard errors robust to that.
+
+The approximation is linear. For channels that few converting customers met, and effects on the border 0, percentiles of
+the bootstrap are the better interval. Nothing here is clipped; tables of credit clip at 0.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from attribution.gradient import Gradient, markov_gradient, rule_gradient, time_decay_gradient
+from attribution.paths import Paths
+from attribution.ragged import Floats, Integers
+from attribution.rules import RuleOptions
+from attribution.transitions import transitions
+from customer_data.errors import ConfigurationError
+
+BLOCK = 4_096
+
+
+@dataclass(frozen=True, eq=False)
+class Covariance:
+    """Covariances of credit of conversions and of credit of value, arrays ``(width, width)``."""
+
+    conversions: Floats
+    value: Floats
+
+    def combined(self, weights: Floats) -> "Covariance":
+        """Covariances of ``weights @ credit``, weights ``(m, width)``."""
+        return Covariance(weights @ self.conversions @ weights.T, weights @ self.value @ weights.T)
+
+
+def credit_covariance(
+    paths: Paths, models: str | Sequence[str], *, order: int = 1, options: RuleOptions | None = None
+) -> Covariance:
+    """Covariance of the credit of one model, or of several together.
+
+    Parameters
+    ----------
+    paths
+        Distinct paths.
+    models
+        A name, or several, of rules, ``time_decay`` or ``markov``.
+    order
+        Order of the Markov chain, whose walks are followed to their end.
+    options
+        Options of the rules.
+
+    Returns
+    -------
+    Covariances whose rows and columns are the channels of the first model, then those of the second, and so on.
+    """
+    names = [models] if isinstance(models, str) else models
+    return covariance(paths, [model_gradient(paths, name, order=order, options=options) for name in names])
+
+
+def model_gradient(paths: Paths, model: str, *, order: int = 1, options: RuleOptions | None = None) -> Gradient:
+    """The gradient of a model's credit, by the model's name."""
+    if model == "markov":
+        return markov_gradient(paths, transitions(paths, order=order))
+    if model == "time_decay":
+        return time_decay_gradient(paths)
+    return rule_gradient(paths, model, options or RuleOptions())
+
+
+def covariance(paths: Paths, gradients: Sequence[Gradient]) -> Covariance:
+    """Covariance of the credit of the models whose gradients are given, together."""
+    answering = [gradient for gradient in gradients if gradient.answers_to_endings]
+    moved, width = len(paths.channels) * len(answering), len(paths.channels) * len(gradients)
+    ending_ending, ending_gain, gain_gain = (
+        np.zeros((2, *shape)) for shape in ((moved, moved), (moved, width), (width,) * 2)
+    )
+    powers = ((paths.conversions, paths.conversions), (paths.value, value_squares(paths)))
+    for first in range(0, len(paths), BLOCK):
+        rows = np.arange(first, min(first + BLOCK, len(paths)))
+        some = rows[paths.conversions[rows] > 0]
+        endings = _by_measure(paths, [gradient.endings(slice(first, first + BLOCK)) for gradient in answering])
+        gains = _by_measure(paths, [gradient.gains(some) for gradient in gradients])
+        weights = np.sqrt(paths.conversions[rows] + paths.nulls[rows])[:, None]
+        for measure, (sums, squares) in enumerate(powers):
+            gain = gains[measure]
+            gain_gain[measure] += gain.T @ (squares[some, None] * gain)
+            if answering:
+                ending_gain[measure] += endings[measure][some - first].T @ (sums[some, None] * gain)
+                weighted = endings[measure] * weights
+                ending_ending[measure] += weighted.T @ weighted
+    return _assembled(paths, gradients, ending_ending, ending_gain, gain_gain)
+
+
+def _assembled(
+    paths: Paths, gradients: Sequence[Gradient], ending_ending: Floats, ending_gain: Floats, gain_gain: Floats
+) -> Covariance:
+    """Put the products into place, add those between journeys of one customer, and what is known better."""
+    channels = len(paths.channels)
+    summed = gain_gain
+    moved = np.flatnonzero(np.repeat([gradient.answers_to_endings for gradient in gradients], channels))
+    summed[:, moved] += ending_gain
+    summed[:, :, moved] += ending_gain.transpose(0, 2, 1)
+    summed[:, moved[:, None], moved] += ending_ending
+    summed += _between_journeys(paths, gradients)
+    for number, gradient in enumerate(gradients):
+        if gradient.own is not None:
+            block = slice(number * channels, (number + 1) * channels)
+            summed[:, block, block] = gradient.own
+    return Covariance(summed[0], summed[1])
+
+
+def _by_measure(paths: Paths, parts: Sequence[Floats]) -> list[Floats]:
+    """Rows of models side by side, for conversions and for value."""
+    channels = len(paths.channels)
+    if len(parts) == 1:
+        return [parts[0][:, :channels], parts[0][:, channels:]]
+    return (
+        [np.hstack([part[:, columns] for part in parts]) for columns in (slice(channels), slice(channels, None))]
+        if parts
+        else []
+    )
+
+
+def value_squares(paths: Paths) -> Floats:
+    """Per path the sum of squared values of its conversions, or the least it can be."""
+    if paths.value_squares is not None:
+        return paths.value_squares
+    return np.divide(paths.value**2, paths.conversions, out=np.zeros(len(paths)), where=paths.conversions > 0)
+
+
+def _between_journeys(paths: Paths, gradients: Sequence[Gradient]) -> Floats:
+    """What the products between different journeys of one customer add, array ``(2, width, width)``."""
+    width = len(paths.channels) * len(gradients)
+    summed = np.zeros((2, width, width))
+    if paths.shared is None or paths.shared.nnz == 0:
+        return summed
+    cells: Integers = np.flatnonzero(np.diff(paths.shared.indptr))
+    kind, row = np.divmod(cells, len(paths))
+    between = paths.shared[cells][:, cells]
+    gains = _by_measure(paths, [gradient.gains(row) for gradient in gradients])
+    endings = _by_measure(paths, [gradient.endings(row) for gradient in gradients])
+    # Cells are conversions, nulls and value: the first two see journeys end, the first or the last what they brought.
+    for measure, paying in enumerate((0, 2)):
+        derivative = endings[measure] * (kind < 2)[:, None] + gains[measure] * (kind == paying)[:, None]
+        summed[measure] = derivative.T @ (between @ derivative)
+    return summed
+
+
+def normal_reach(confidence: float) -> float:
+    """How many standard errors a two-sided interval of this confidence reaches to each side.
+
+    Raises
+    ------
+    ConfigurationError
+        When it is not between 0 and 1.
+    """
+    from scipy.special import ndtri
+
+    if not 0 < confidence < 1:
+        raise ConfigurationError(f"confidence: {confidence!r} is not between 0 and 1. Give 0.9 for 90 % intervals.")
+    return float(ndtri(0.5 + confidence / 2))
+
+
+def interval(estimate: Floats, spread: Floats, *, confidence: float) -> tuple[Floats, Floats]:
+    """Lower and upper ends, unclipped, from estimates and their covariance (negative rounding of variances is 0)."""
+    reach = normal_reach(confidence) * np.sqrt(np.maximum(np.diag(spread), 0))
+    return estimate - reach, estimate + reach

@@ -1,0 +1,286 @@
+"""How credit answers to every single journey: exact derivatives of Markov credit and of rules.
+
+A chain's probabilities are ratios of counts of transitions, and the counts are sums over journeys. For a set R of
+removed states let u be the expected visits of walks that never enter R, and x the probability to convert from a state
+without entering R (0 in R, 1 at conversion, 0 at null, P_R at the start). One more transition from state k to l changes
+
+    P_R by u_k / n_k * (x_l - x_k),    n_k the number of times state k was left,
+
+at every order, because the row of k is the ratio of the counts out of k to their sum. Value: the same with y, the
+expected value from a state, in the place of x, and the value of the conversion at its end. All sets are solved
+together: at order 1 from one inverse, in blocks of the inverse while the chain is small, else by pushing walks forward
+and worth backward.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attribution.paths import Paths
+from attribution.ragged import Floats, Integers
+from attribution.rules import RuleOptions, channel_shares
+from attribution.transitions import Transitions
+from customer_data.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+DENSE_STATES = 500
+PUSHES = 5_000
+TOLERANCE = 1e-14
+PUSHED_CELLS = 4_000_000
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Survival:
+    """What a walk is worth when sets of states are removed, and how that answers to every count.
+
+    Attributes
+    ----------
+    worth
+        Array ``(2, sets)``: P(conversion), and value per walk.
+    step
+        Array ``(2, transitions, sets)``: derivative by the count of each transition of ``Transitions``.
+    ending
+        Array ``(2, states, sets)``: derivative by one more journey that ends in a state and brings nothing.
+    reward
+        Array ``(states, sets)``: what one conversion, or one unit of value, at the end adds to that.
+    """
+
+    worth: Floats
+    step: Floats
+    ending: Floats
+    reward: Floats
+
+
+def survival(found: Transitions, paths: Paths, keep: Mask) -> Survival:
+    """Solve the chain of ``paths`` for each column of ``keep``: array ``(states, sets)``, False where removed."""
+    from scipy.sparse import csr_array
+
+    states = len(found.states)
+    steps = found.count(paths.conversions + paths.nulls)
+    rewards = np.column_stack([found.at_last(paths.conversions), found.at_last(paths.value)])
+    left = np.bincount(found.source, weights=steps, minlength=states + 1).astype(float)
+    left[:states] += rewards[:, 0] + found.at_last(paths.nulls)
+    rate = np.divide(1.0, left, out=np.zeros_like(left), where=left > 0)
+    inner = found.source < states
+    probability = steps * rate[found.source]
+    start = np.zeros(states)
+    start[found.target[~inner]] = probability[~inner]
+    step = csr_array((probability[inner], (found.source[inner], found.target[inner])), shape=(states, states))
+    visits, worth = _solved(step, start, rewards * rate[:states, None], keep)
+
+    total = np.einsum("s,msr->mr", start, worth)
+    per_count = np.vstack([visits * rate[:states, None], np.full((1, keep.shape[1]), rate[states])])
+    from_state = np.concatenate([worth, total[:, None]], axis=1)
+    derivative = worth[:, found.target]
+    derivative -= from_state[:, found.source]
+    derivative *= per_count[found.source]
+    return Survival(total, derivative, -worth * per_count[:states], per_count[:states])
+
+
+def _solved(step: "csr_array", start: Floats, ends: Floats, keep: Mask) -> tuple[Floats, Floats]:
+    """Expected visits ``(states, sets)`` and worth ``(2, states, sets)`` of walks that stay on the states kept."""
+    removed = (~keep).sum(axis=0)
+    if removed.max(initial=0) <= 1 or len(start) <= DENSE_STATES:
+        inverse = np.linalg.inv(np.eye(len(start)) - step.toarray())
+        visits, worth = start @ inverse, (inverse @ ends).T
+        if removed.max(initial=0) <= 1:
+            return _without_one(inverse, visits, worth, keep)
+        return _without_blocks(inverse, visits, worth, keep)
+    width = max(1, PUSHED_CELLS // len(start))
+    blocks = [keep[:, first : first + width] for first in range(0, keep.shape[1], width)]
+    visits = np.concatenate([_pushed(step.T.tocsr(), start[:, None] * block, block) for block in blocks], axis=1)
+    worths = [
+        np.concatenate([_pushed(step, reward[:, None] * block, block) for block in blocks], axis=1) for reward in ends.T
+    ]
+    return visits, np.stack(worths)
+
+
+def _without_one(inverse: Floats, visits: Floats, worth: Floats, keep: Mask) -> tuple[Floats, Floats]:
+    """At most one state is removed per set: visits less those by way of it, worth less that by way of it."""
+    some = (~keep).any(axis=0)
+    state = (~keep).argmax(axis=0)
+    share = np.where(some, 1 / np.diag(inverse)[state], 0.0)
+    kept_visits = visits[:, None] - inverse[state].T * (visits[state] * share)
+    kept_worth = worth[:, :, None] - inverse[:, state] * (worth[:, state] * share)[:, None, :]
+    kept_visits[~keep] = 0
+    kept_worth[:, ~keep] = 0
+    return kept_visits, kept_worth
+
+
+def _without_blocks(inverse: Floats, visits: Floats, worth: Floats, keep: Mask) -> tuple[Floats, Floats]:
+    kept_visits = np.repeat(visits[:, None], keep.shape[1], axis=1)
+    kept_worth = np.repeat(worth[:, :, None], keep.shape[1], axis=2)
+    for column in np.flatnonzero(~keep.all(axis=0)):
+        block = np.flatnonzero(~keep[:, column])
+        core = inverse[np.ix_(block, block)]
+        kept_visits[:, column] -= np.linalg.solve(core.T, visits[block]) @ inverse[block]
+        kept_worth[:, :, column] -= (inverse[:, block] @ np.linalg.solve(core, worth[:, block].T)).T
+    kept_visits[~keep] = 0
+    kept_worth[:, ~keep] = 0
+    return kept_visits, kept_worth
+
+
+def _pushed(step: "csr_array", begin: Floats, keep: Mask) -> Floats:
+    """Solve ``X = begin + keep * (step X)`` by pushing; what lingers after PUSHES steps is solved column by column."""
+    moving, total = begin, begin.copy()
+    for _ in range(PUSHES):
+        moving = step @ moving
+        moving *= keep
+        total += moving
+        if np.abs(moving).max(initial=0) <= TOLERANCE * np.abs(total).max(initial=0):
+            return total
+    from scipy.sparse import eye_array
+    from scipy.sparse.linalg import splu
+
+    for column in range(keep.shape[1]):
+        kept = np.flatnonzero(keep[:, column])
+        if len(kept):
+            system = (eye_array(len(kept)) - step[kept][:, kept]).tocsc()
+            total[kept, column] = splu(system).solve(begin[kept, column])
+    return total
+
+
+class Gradient(Protocol):
+    """How a model's credit answers to what came of each distinct path.
+
+    One more journey along path p changes the credit of all channels by ``endings[p]``, whatever comes of it (zero
+    unless ``answers_to_endings``); a conversion (for credit of conversions) or each unit of its value (for credit of
+    value) adds ``gains[p]`` to that. Columns are the channels for credit of conversions, then those for credit of
+    value. ``own`` are the covariances of the two, where they are known better than from the paths.
+    """
+
+    @property
+    def answers_to_endings(self) -> bool: ...
+
+    @property
+    def own(self) -> tuple[Floats, Floats] | None: ...
+
+    def endings(self, rows: slice | Integers) -> Floats:
+        """Array ``(rows, 2 channels)``."""
+        ...
+
+    def gains(self, rows: slice | Integers) -> Floats:
+        """Array ``(rows, 2 channels)``."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ChainGradient:
+    """The gradient of Markov credit, kept as factors until rows are asked for.
+
+    Attributes
+    ----------
+    found
+        Its ``per_path`` by ``step`` is ``ending`` without the last step.
+    step
+        Array ``(transitions, 2 channels)``.
+    last
+        Array ``(states, 2 channels)``: what ending in a state adds to ``ending``.
+    gain
+        Array ``(states, 2 channels)``: ``gain`` of paths that end in a state.
+    """
+
+    found: Transitions
+    step: Floats
+    last: Floats
+    gain: Floats
+    answers_to_endings: bool = True
+    own: None = None
+
+    def endings(self, rows: slice | Integers) -> Floats:
+        """Array ``(rows, 2 channels)``."""
+        ending: Floats = self.found.per_path[rows] @ self.step
+        ending += self.last[self.found.last[rows]]
+        return ending
+
+    def gains(self, rows: slice | Integers) -> Floats:
+        """Array ``(rows, 2 channels)``."""
+        return self.gain[self.found.last[rows]]
+
+
+@dataclass(frozen=True, eq=False)
+class ShareGradient:
+    """The same for rules: a journey changes nothing, a conversion brings each channel its share of the path.
+
+    Attributes
+    ----------
+    conversions, value
+        Sparse ``(paths, channels)``: shares in a conversion, and in a unit of value.
+    own
+        Covariances of credit of conversions and of value, where they are known better than from the paths.
+    """
+
+    conversions: "csr_array"
+    value: "csr_array"
+    own: tuple[Floats, Floats] | None = None
+    answers_to_endings: bool = False
+
+    def endings(self, rows: slice | Integers) -> Floats:
+        """Array ``(rows, 2 channels)`` of zeros."""
+        return np.zeros_like(self.gains(rows))
+
+    def gains(self, rows: slice | Integers) -> Floats:
+        """Array ``(rows, 2 channels)``."""
+        return np.hstack([self.conversions[rows].toarray(), self.value[rows].toarray()])
+
+
+def rule_gradient(paths: Paths, rule: str, options: RuleOptions) -> ShareGradient:
+    """Gradient of one of ``attribution.rules.RULES``."""
+    shares = channel_shares(paths, rule, options)
+    return ShareGradient(shares, shares)
+
+
+def time_decay_gradient(paths: Paths) -> ShareGradient:
+    """Gradient of credit by time decay, whose own covariance the engine has summed over customers already.
+
+    Shares differ between conversions of one path; beside other models, which know only paths, their mean counts.
+    """
+    from scipy.sparse import csr_array
+
+    decay = paths.time_decay
+    if decay is None:
+        raise ConfigurationError("time_decay: these paths do not know the times of touches.")
+
+    def mean_shares(summed: Floats, total: Floats) -> "csr_array":
+        per_touch = np.divide(summed, total[paths.rows], out=np.zeros(len(summed)), where=total[paths.rows] > 0)
+        shares = csr_array((per_touch, paths.codes, paths.starts), shape=(len(paths), len(paths.channels)), copy=True)
+        shares.sum_duplicates()
+        return shares
+
+    return ShareGradient(
+        mean_shares(decay.conversions, paths.conversions),
+        mean_shares(decay.value, paths.value),
+        own=(decay.conversion_products, decay.value_products),
+    )
+
+
+def markov_gradient(paths: Paths, found: Transitions) -> ChainGradient:
+    """Gradient of Markov credit at the order of ``found``, walks followed to their end."""
+    keep = np.column_stack([np.ones(len(found.states), dtype=bool), ~found.holds])
+    solved = survival(found, paths, keep)
+    totals = (float(paths.conversions.sum()), float(paths.value.sum()))
+    shares, by_worth = zip(*(effects_to_credit(worth) for worth in solved.worth), strict=True)
+    scaled = [derivative * total for derivative, total in zip(by_worth, totals, strict=True)]
+    return ChainGradient(
+        found,
+        step=np.hstack([solved.step[0] @ scaled[0], solved.step[1] @ scaled[1]]),
+        last=np.hstack([solved.ending[0] @ scaled[0], solved.ending[1] @ scaled[1]]),
+        gain=np.hstack([solved.reward @ scaled[0] + shares[0], solved.reward @ scaled[1] + shares[1]]),
+    )
+
+
+def effects_to_credit(worth: Floats) -> tuple[Floats, Floats]:
+    """Shares of credit from worths ``(1 + channels,)``, the whole chain first, and their derivative by the worths."""
+    channels = len(worth) - 1
+    if worth[0] <= 0:
+        return np.zeros(channels), np.zeros((1 + channels, channels))
+    effects = 1 - worth[1:] / worth[0]
+    derivative = np.vstack([worth[1:] / worth[0] ** 2, -np.eye(channels) / worth[0]])
+    shares = effects / effects.sum()
+    return shares, (derivative - derivative.sum(axis=1, keepdims=True) * shares) / effects.sum()

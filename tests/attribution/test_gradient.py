@@ -1,0 +1,136 @@
+"""Derivatives of credit by what came of each path: against finite differences and by hand."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from attribution import gradient
+from attribution.chain import chain
+from attribution.credit import model_credit
+from attribution.gradient import markov_gradient, survival
+from attribution.markov import removal_effects
+from attribution.paths import Paths
+from attribution.rules import RuleOptions
+from attribution.transitions import transitions
+
+CHANNELS = "abcd"
+
+
+@st.composite
+def small_paths(draw, *, paths=8, longest=5):
+    """A handful of paths over four channels, something of each outcome, values that go with conversions."""
+    rows = draw(
+        st.lists(
+            st.tuples(
+                st.lists(st.integers(0, 3), min_size=1, max_size=longest),
+                st.integers(0, 5),
+                st.integers(0, 5),
+                st.floats(0.5, 9),
+            ),
+            min_size=2,
+            max_size=paths,
+        )
+    )
+    rows.append(([0, 1], 2, 1, 3.0))
+    conversions = np.array([row[1] for row in rows], dtype=float)
+    return Paths.from_codes(
+        list(CHANNELS),
+        [code for row in rows for code in row[0]],
+        [len(row[0]) for row in rows],
+        conversions=conversions,
+        nulls=[row[2] for row in rows],
+        value=conversions * [row[3] for row in rows],
+    )
+
+
+def moved(paths, field, row, step):
+    """Markov credit ``(2, channels)`` at orders 1 and 2 after one amount is moved."""
+    amounts = getattr(paths, field).copy()
+    amounts[row] += step
+    changed = dataclasses.replace(paths, **{field: amounts})
+    return {order: credited(changed, order) for order in (1, 2, 3)}
+
+
+def credited(paths, order):
+    credit = model_credit(paths, "markov", order=order, options=RuleOptions())
+    return np.stack([credit.conversions, credit.value])
+
+
+@settings(max_examples=40, deadline=None)
+@given(small_paths(), st.data())
+def test_markov_gradient_is_the_derivative_at_every_order(paths, data):
+    row = data.draw(st.integers(0, len(paths) - 1))
+    for field in ("conversions", "nulls", "value"):
+        if getattr(paths, field)[row] == 0:
+            continue
+        step = 1e-5
+        above, below = moved(paths, field, row, step), moved(paths, field, row, -step)
+        for order in (1, 2, 3):
+            slopes = markov_gradient(paths, transitions(paths, order=order))
+            ending = slopes.endings(slice(row, row + 1)).reshape(2, -1)
+            gain = slopes.gains(slice(row, row + 1)).reshape(2, -1)
+            paying = np.array([[field == "conversions"], [field == "value"]])
+            expected = ending * (field != "value") + gain * paying
+            assert (above[order] - below[order]) / (2 * step) == pytest.approx(expected, rel=1e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_the_three_ways_to_solve_agree(order, monkeypatch):
+    generator = np.random.default_rng(5)
+    lengths = generator.integers(1, 8, 80)
+    conversions = generator.integers(0, 4, 80)
+    paths = Paths.from_codes(
+        list(CHANNELS),
+        generator.integers(0, 4, lengths.sum()),
+        lengths,
+        conversions=conversions,
+        nulls=generator.integers(0, 6, 80),
+        value=conversions * generator.uniform(1, 9, 80),
+    )
+    found = transitions(paths, order=order)
+    keep = np.column_stack([np.ones(len(found.states), dtype=bool), ~found.holds])
+    dense = survival(found, paths, keep)
+    effects = removal_effects(chain(paths, found))
+    assert 1 - dense.worth[0, 1:] / dense.worth[0, 0] == pytest.approx(effects.conversions, abs=1e-12)
+    assert 1 - dense.worth[1, 1:] / dense.worth[1, 0] == pytest.approx(effects.value, abs=1e-12)
+
+    monkeypatch.setattr(gradient, "_solved", pushed_only)
+    pushed = survival(found, paths, keep)
+    monkeypatch.setattr(gradient, "PUSHES", 2)
+    factorised = survival(found, paths, keep)
+    for other in (pushed, factorised):
+        for name in ("worth", "step", "ending", "reward"):
+            assert getattr(other, name) == pytest.approx(getattr(dense, name), abs=1e-12)
+
+
+def pushed_only(step, start, ends, keep):
+    visits = gradient._pushed(step.T.tocsr(), start[:, None] * keep, keep)
+    return visits, np.stack([gradient._pushed(step, reward[:, None] * keep, keep) for reward in ends.T])
+
+
+def test_gradient_of_a_single_channel_is_one_per_conversion():
+    # All credit goes to the only channel whatever the chain says: one more conversion is one more credit.
+    paths = Paths.from_strings(["a", "a > a"], [3, 1], [6, 5], [10, 2])
+    slopes = markov_gradient(paths, transitions(paths))
+    assert slopes.endings(slice(None)) == pytest.approx(np.zeros((2, 2)), abs=1e-15)
+    assert slopes.gains(slice(None)) == pytest.approx(np.ones((2, 2)))
+
+
+def test_gradient_is_zero_where_nothing_converts():
+    paths = Paths.from_strings(["a > b", "b"], [0, 0], [0, 0], [4, 2])
+    slopes = markov_gradient(paths, transitions(paths))
+    assert not slopes.endings(slice(None)).any()
+    assert not slopes.gains(slice(None)).any()
+
+
+@settings(max_examples=30, deadline=None)
+@given(small_paths())
+def test_one_more_conversion_is_one_more_credit_in_all(paths):
+    slopes = markov_gradient(paths, transitions(paths))
+    ending = slopes.endings(slice(None)).reshape(len(paths), 2, -1).sum(axis=2)
+    gain = slopes.gains(slice(None)).reshape(len(paths), 2, -1).sum(axis=2)
+    assert ending == pytest.approx(np.zeros_like(ending), abs=1e-9)
+    assert gain == pytest.approx(np.ones_like(gain), abs=1e-9)
