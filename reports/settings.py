@@ -1,0 +1,224 @@
+"""The sections and keys of ``pathworth.toml``, their types, bounds and defaults.
+
+Imported only when a configuration is read (pydantic takes some 50 ms). The description of each key is the comment that
+``pathworth init`` writes above it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
+
+from customer_data.nearest import did_you_mean
+
+
+def _as_date(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            return dt.date.fromisoformat(value)
+        except ValueError:
+            pass
+    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+        return value
+    raise PydanticCustomError("date", "{given} is not a date. Write one as in 2026-01-31", {"given": repr(value)})
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+class SqlText(BaseModel):
+    """``{ sql = "..." }`` in place of a column's name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    sql: str
+
+
+def _as_column(value: Any) -> str | SqlText:
+    if isinstance(value, str) and value:
+        return value
+    if isinstance(value, dict) and set(value) == {"sql"} and isinstance(value["sql"], str):
+        return SqlText(sql=value["sql"])
+    raise PydanticCustomError(
+        "column",
+        'a column is the name of theirs, as in "user_id", or an expression, as in {example}, not {given}',
+        {"example": '{ sql = "price * quantity" }', "given": repr(value)},
+    )
+
+
+Day = Annotated[dt.date, BeforeValidator(_as_date)]
+Names = Annotated[tuple[str, ...], Field(strict=False), BeforeValidator(_as_list)]
+Column = Annotated[str | SqlText, BeforeValidator(_as_column)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Section(BaseModel):
+    """One table of the configuration; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class ReportSection(Section):
+    title: str = Field(default="Channels and customer value", min_length=1, description="Stands on the first page.")
+    output: str = Field(
+        default="reports", min_length=1, description="Folder of the run folders, made when it is not there."
+    )
+    seed: int = Field(default=1, ge=0, le=2**63 - 1, description="Of everything random.")
+    timezone: str = Field(default="UTC", description="Zone of times without one, and of calendar days; an IANA name.")
+    currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$", description="Of the report, three letters.")
+    currency_rates: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default_factory=dict, description="What one unit of each other currency is worth in the report's."
+    )
+    as_of: Day | None = Field(
+        default=None, description="Look back from the end of this day; by default the data's last day."
+    )
+    confidence: Share = Field(default=0.90, description="Of every interval.")
+    fonts: Names = Field(default=(), description="More font files, for names in scripts that DejaVu Sans lacks.")
+
+
+class EngineSection(Section):
+    memory_limit: str | None = Field(default=None, description='As in "4GB"; beyond it the engine spills to disk.')
+    threads: int | None = Field(default=None, ge=1, description="By default one per core; answers do not depend on it.")
+    spill_folder: str | None = Field(default=None, description="Where the engine writes what does not fit.")
+
+
+class SourceSection(Section):
+    """What the sources of all five tables have in common."""
+
+    file: Names | None = Field(
+        default=None, description="CSV (also .gz) or Parquet; several files or a pattern are allowed."
+    )
+    database: str | None = Field(
+        default=None, description="A DuckDB file, in place of file; table names what to read in it."
+    )
+    table: str | None = Field(default=None, description="A table or view of the database.")
+    columns: dict[str, Column] = Field(
+        default_factory=dict, description='Ours = theirs, or ours = { sql = "an expression of theirs" }.'
+    )
+    time_format: str | None = Field(default=None, description='When not ISO 8601: as in "%d/%m/%Y %H:%M", or epoch_s.')
+    separator: str | None = Field(default=None, description='Between the fields of a CSV file, or "whitespace".')
+    encoding: str = Field(default="utf-8", description="utf-8, utf-16 or latin-1.")
+    decimal: str = Field(default=".", description="The decimal mark.")
+    names: Names | None = Field(default=None, description="The names of the columns of a CSV file without a header.")
+    filter: str | None = Field(default=None, description="Only rows for which this SQL expression holds are read.")
+    duplicates: Literal["keep", "drop"] = Field(default="keep", description="Rows equal in every column: keep or drop.")
+
+
+class TouchpointsSection(SourceSection):
+    missing_channel: str | None = Field(default=None, description="The channel of rows that name none (spend too).")
+
+
+class OrdersSection(SourceSection):
+    refunds: Literal["net", "reject"] = Field(
+        default="net", description="Take refunds from their orders, or reject them."
+    )
+
+
+class PathColumns(Section):
+    path: str = "path"
+    conversions: str = "conversions"
+    value: str | None = None
+    nulls: str | None = None
+
+
+class PathsSection(Section):
+    file: str = Field(description="Aggregated paths: one row per path.")
+    columns: PathColumns = Field(
+        default_factory=PathColumns, description="Names of the columns path, conversions, value, nulls."
+    )
+    separator: str = Field(default=",", description="Between the fields of a CSV file.")
+    step: str = Field(default=">", description="Between the channels of a path.")
+    encoding: str = Field(default="utf-8", description="utf-8, utf-16 or latin-1.")
+    decimal: str = Field(default=".", description="The decimal mark.")
+
+
+class AttributionSection(Section):
+    lookback_days: float = Field(
+        default=30.0, ge=0, description="Touches earlier than this before an order earn nothing."
+    )
+    half_life_days: float = Field(default=7.0, gt=0, description="Of time decay.")
+    models: Names = Field(
+        default=("first_click", "last_click", "last_non_direct_click", "linear", "position_based", "markov"),
+        description="Models of credit to compute.",
+    )
+    baseline: str = Field(default="last_click", description="The model to compare against.")
+    model: str = Field(default="markov", description="The model compared with the baseline.")
+    order: int = Field(default=1, ge=1, le=6, description="Of the Markov chain: how many last channels it remembers.")
+    position_weights: Annotated[tuple[float, ...], Field(strict=False)] = Field(
+        default=(0.4, 0.2, 0.4),
+        min_length=3,
+        max_length=3,
+        description="First, middle and last touch in position_based; they add up to 1.",
+    )
+    direct: str = Field(default="direct", description="The channel that last_non_direct_click passes over.")
+    bootstrap_replicates: int = Field(
+        default=0, ge=0, le=100_000, description="0: intervals by the delta method; more: by bootstrap."
+    )
+    include_open: bool = Field(default=False, description="Count journeys still open at the end of the data as lost.")
+
+    @field_validator("models", "baseline", "model")
+    @classmethod
+    def _known(cls, value: Any) -> Any:
+        from attribution.credit import MODELS
+
+        for name in (value,) if isinstance(value, str) else value:
+            if name not in MODELS:
+                hint = did_you_mean(name, MODELS) or f" There are: {', '.join(MODELS)}."
+                raise PydanticCustomError(
+                    "model", "there is no model {name}.{hint}", {"name": repr(name), "hint": hint}
+                )
+        return value
+
+    @field_validator("position_weights")
+    @classmethod
+    def _weights(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if min(value) < 0 or abs(sum(value) - 1) > 1e-9:
+            raise PydanticCustomError(
+                "weights", "weights must not be negative and must add up to 1, not {total}", {"total": sum(value)}
+            )
+        return value
+
+
+class ClvSection(Section):
+    unit: Literal["day", "week"] = Field(
+        default="day", description="Time unit of the fit; money does not depend on it."
+    )
+    segment_by: Names = Field(default=(), description="Attributes of customers; a forecast per value.")
+    horizon_months: int = Field(default=12, ge=1, le=120, description="How far ahead.")
+    annual_discount_rate: float = Field(default=0.10, ge=0, lt=10, description="Effective, a year.")
+    margin: float | None = Field(
+        default=None, gt=0, le=1, description="Share of revenue counted as value; default: all."
+    )
+    holdout_days: int | None = Field(
+        default=None, ge=1, description="How much to hold back for the check of the forecast."
+    )
+    holdout_until: Day | None = Field(default=None, description="Or: fit on orders up to this day, forecast the rest.")
+
+
+class ChecksSection(Section):
+    max_quarantined_share: float = Field(
+        default=0.05, ge=0, le=1, description="Exit with 1 when more of a source's rows were put aside."
+    )
+
+
+class Settings(Section):
+    """The whole configuration; sections of data that are not there are None."""
+
+    report: ReportSection = Field(default_factory=ReportSection)
+    engine: EngineSection = Field(default_factory=EngineSection)
+    touchpoints: TouchpointsSection | None = None
+    orders: OrdersSection | None = None
+    refunds: SourceSection | None = None
+    spend: SourceSection | None = None
+    customers: SourceSection | None = None
+    paths: PathsSection | None = None
+    attribution: AttributionSection = Field(default_factory=AttributionSection)
+    clv: ClvSection = Field(default_factory=ClvSection)
+    checks: ChecksSection = Field(default_factory=ChecksSection)
+
+
+SOURCE_TABLES = ("touchpoints", "orders", "refunds", "spend", "customers")

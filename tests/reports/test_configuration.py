@@ -1,0 +1,197 @@
+"""A configuration is read with its places, and everything wrong with it is said at once."""
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from customer_data.errors import ConfigurationError, InputError
+from customer_data.sources import Sql
+from reports.configuration import Configuration, read_configuration
+
+GOOD = """\
+[report]
+title = "June"
+currency = "EUR"
+as_of = 2026-06-30
+
+[touchpoints]
+file = "touches.csv"
+[touchpoints.columns]
+customer_id = "visitor"
+channel = { sql = "coalesce(utm_source, 'direct')" }
+
+[orders]
+file = ["a.csv", "b.csv"]
+separator = ";"
+decimal = ","
+
+[attribution]
+lookback_days = 14
+"""
+
+
+def read(tmp_path: Path, text: str, flags: dict[str, str] | None = None, **environment: str) -> Configuration:
+    file = tmp_path / "pathworth.toml"
+    file.write_text(text, encoding="utf-8")
+    return read_configuration(file, flags=flags, environment=environment)
+
+
+def problems(tmp_path: Path, text: str, flags: dict[str, str] | None = None, **environment: str) -> list[str]:
+    with pytest.raises(ConfigurationError) as caught:
+        read(tmp_path, text, flags, **environment)
+    return [line.removeprefix(f"{tmp_path}/") for line in str(caught.value).splitlines()]
+
+
+def test_values_and_defaults_and_sources(tmp_path):
+    configuration = read(tmp_path, GOOD)
+    settings = configuration.settings
+    assert settings.report.as_of == dt.date(2026, 6, 30)
+    assert (settings.attribution.lookback_days, settings.attribution.order) == (14, 1)
+    assert settings.refunds is None
+    touches, first, second = configuration.sources()
+    assert touches.columns == {"customer_id": "visitor", "channel": Sql("coalesce(utm_source, 'direct')")}
+    assert (touches.data, first.data, second.data) == tuple(tmp_path / f"{one}.csv" for one in ("touches", "a", "b"))
+    assert (second.separator, second.decimal) == (";", ",")
+    assert configuration.load_settings().currency == "EUR"
+
+
+def test_a_flag_wins_over_the_environment_over_the_file_over_the_default(tmp_path):
+    text = "[report]\nseed = 2\n[orders]\nfile = 'o.csv'\n"
+    assert read(tmp_path, text).settings.report.seed == 2
+    from_environment = read(tmp_path, text, PATHWORTH_REPORT_SEED="3", PATHWORTH_ATTRIBUTION_MODELS="linear,markov")
+    assert from_environment.settings.report.seed == 3
+    assert from_environment.settings.attribution.models == ("linear", "markov")
+    assert from_environment.place(("report", "seed")) == "environment PATHWORTH_REPORT_SEED"
+    flagged = read(tmp_path, text, {"report.seed": "4"}, PATHWORTH_REPORT_SEED="3")
+    assert flagged.settings.report.seed == 4
+    assert flagged.place(("report", "seed")) == "flag report.seed"
+    assert flagged.place(("orders", "file")) == f"{tmp_path}/pathworth.toml:4:1"
+    assert ("report", "title") not in flagged.origins
+
+
+def test_every_problem_is_said_at_once_in_order_of_its_line(tmp_path):
+    text = """\
+title = "x"
+[report]
+sed = 3
+currency = "eur"
+timezone = "Europe/Berln"
+as_of = "31.12.2024"
+[touchpoint]
+file = "a.csv"
+[orders]
+file = "o.csv"
+encoding = "utf8"
+refunds = "nett"
+[orders.columns]
+custmer_id = "id"
+value = 5
+[attribution]
+lookback_dys = 3
+models = ["markof", "linear"]
+order = "2"
+half_life_days = -1
+position_weights = [0.4, 0.6]
+[clv]
+margin = 30
+holdout_days = 3
+holdout_until = 2024-01-01
+"""
+    said = problems(tmp_path, text)
+    expected = [
+        ("1:1", "unknown section or key 'title'. It belongs in [report]."),
+        ("3:1", "unknown key 'sed' in [report]. Did you mean 'seed'?"),
+        ("4:1", 'report.currency must be three capital letters, as in "EUR", not "eur".'),
+        ("5:1", "'Europe/Berln' is not the name of a time zone. Did you mean 'Europe/Berlin'?"),
+        ("6:1", "report.as_of: '31.12.2024' is not a date. Write one as in 2026-01-31."),
+        ("7:1", "unknown section or key 'touchpoint'. Did you mean 'touchpoints'?"),
+        ("11:1", "orders.encoding: 'utf8' is not one of utf-8, utf-16, latin-1."),
+        ("12:1", "orders.refunds must be one of 'net' or 'reject', not \"nett\"."),
+        ("14:1", "orders.columns: 'custmer_id' is no column of orders"),
+        ("15:1", "orders.columns.value: a column is the name of theirs"),
+        ("17:1", "unknown key 'lookback_dys' in [attribution]. Did you mean 'lookback_days'?"),
+        ("18:1", "attribution.models: there is no model 'markof'. Did you mean 'markov'?"),
+        ("19:1", 'attribution.order must be a whole number, not "2".'),
+        ("20:1", "attribution.half_life_days must be above 0, not -1."),
+        ("21:1", "attribution.position_weights must have 3 entries, not 2."),
+        ("23:1", "clv.margin must be at most 1, not 30. It is a fraction: 30 % is 0.3."),
+        ("25:1", "holdout_days and holdout_until exclude each other. Keep one."),
+    ]
+    assert len(said) == len(expected)
+    for line, (place, sentence) in zip(said, expected, strict=True):
+        assert line.startswith(f"pathworth.toml:{place}: {sentence}")
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "remedy"),
+    [
+        ("title = My report", "1:9", "Text stands in quotes"),
+        (r'file = "C:\data\x.csv"', "1:13", "write paths in single quotes"),
+        ("a = 1\na = 2", "2:6", "This key stands twice"),
+        ("[orders]\nfile: 'x'", "2:5", "Write key = value"),
+        ("x = [1,\n2", "2:2", "never closed"),
+    ],
+)
+def test_what_is_not_toml_has_a_place_and_a_remedy(tmp_path, text, place, remedy):
+    (said,) = problems(tmp_path, text)
+    assert said.startswith(f"pathworth.toml:{place}: this is not TOML: ")
+    assert remedy in said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "names no data"),
+        ("[touchpoints]\nfile = 't.csv'", "pathworth.toml:1:1: [touchpoints] needs [orders]"),
+        ("[orders]\nseparator = ';'", 'pathworth.toml:1:1: [orders] needs file, as in file = "orders.csv"'),
+        ("[orders]\ndatabase = 'x.duckdb'", "[orders] names a database, but not which table of it"),
+        ("[paths]\nfile = 'p.csv'\n[spend]\nfile = 's.csv'", "[spend] needs [touchpoints]"),
+        ("[orders]\nfile = 'o.csv'\n[clv]\nsegment_by = 'country'", "clv.segment_by needs [customers]"),
+        ("orders = 'o.csv'", "orders must be a section"),
+        ("[paths]\nstep = '>'", "[paths] needs file."),
+    ],
+)
+def test_sections_that_do_not_go_together_are_refused(tmp_path, text, said):
+    assert said in "\n".join(problems(tmp_path, text))
+
+
+def test_a_variable_in_a_path_is_expanded_and_a_missing_one_named(tmp_path):
+    text = "[orders]\nfile = '${SHOP}/orders.csv'\n"
+    assert read(tmp_path, text, SHOP="/data/shop").sources()[0].data == Path("/data/shop/orders.csv")
+    (said,) = problems(tmp_path, text)
+    assert said.startswith("pathworth.toml:2:1: the environment variable SHOP is not set.")
+
+
+def test_a_mistyped_variable_or_flag_is_an_error_of_its_own_origin(tmp_path):
+    text = "[orders]\nfile = 'o.csv'\n"
+    (said,) = problems(tmp_path, text, PATHWORTH_REPORT_SED="3")
+    assert said == "environment PATHWORTH_REPORT_SED: unknown key 'sed' in [report]. Did you mean 'seed'?"
+    (said,) = problems(tmp_path, text, PATHWORTH_ATRIBUTION_ORDER="3")
+    assert said.startswith("environment PATHWORTH_ATRIBUTION_ORDER: unknown section or key 'atribution'.")
+    (said,) = problems(tmp_path, text, {"report.seed": "many"})
+    assert said == 'flag report.seed: report.seed must be a whole number, not "many".'
+    assert read(tmp_path, text, PATHWORTH_DATA="/data").settings.report.seed == 1
+
+
+def test_files_that_are_not_there_are_named_all_at_once(tmp_path):
+    (tmp_path / "touches.csv").touch()
+    text = "[touchpoints]\nfile = 'touchs.csv'\n[orders]\nfile = 'nowhere/o.csv'\n"
+    configuration = read(tmp_path, text)
+    with pytest.raises(InputError) as caught:
+        configuration.require_files()
+    first, second = caught.value.problems
+    assert first.endswith("pathworth.toml:2:1: touchpoints.file: no file 'touchs.csv'. Did you mean 'touches.csv'?")
+    assert "pathworth.toml:4:1: orders.file: no file 'nowhere/o.csv'. There is no folder" in second
+
+
+def test_a_message_about_a_key_gets_its_place(tmp_path):
+    configuration = read(tmp_path, GOOD)
+    file = f"{tmp_path}/pathworth.toml"
+    message = "touchpoints.channel: 3 rows are blank\norders[2].value: bad\nclv: no repeat buyers\nno key here"
+    assert configuration.located(message).splitlines() == [
+        f"{file}:10:1: touchpoints.channel: 3 rows are blank",
+        f"{file}:12:1: orders[2].value: bad",
+        "clv: no repeat buyers",
+        "no key here",
+    ]
