@@ -36,6 +36,19 @@ test: lint  ## lint, then every test with warnings as errors
 notebooks: $(READY)  ## turn notebooks/*.py into .ipynb
 	$(BIN)/jupytext --to ipynb notebooks/*.py
 
+.venv-bench/.ready: benchmarks/requirements.txt benchmarks/requirements-source.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --only-binary :all: -r benchmarks/requirements.txt
+	.venv-bench/bin/python -m pip install --quiet --no-build-isolation --no-deps -r benchmarks/requirements-source.txt \
+	  || echo "ChannelAttribution could not be built; the benchmarks go on without it."
+	touch $@
+
+bench: $(READY) .venv-bench/.ready  ## measure every claim of speed beside the peers, into docs/benchmarks.md
+	$(BIN)/python benchmarks/run.py --write
+
+validate: $(READY)  ## hold intervals and models against the simulated truth, into docs/validation.md
+	$(BIN)/python benchmarks/validate.py --write
+
 lock: $(READY)  ## resolve requirements.lock anew (installs uv into .venv)
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \

@@ -3,30 +3,40 @@
 from typing import Literal
 
 TEMPLATE = """\
-# The report of a synthetic shop: `pathworth report pathworth.toml` runs it as it is.
-# What is true of this shop, and no report can know, stands in truth.json.
+# The report of a synthetic shop. `pathworth report pathworth.toml` runs this file as it is.
+# What is true of this shop, and what no report can see, stands in truth.json.
 
+[report]
 title = "Synthetic shop"
 currency = "EUR"
+confidence = 0.90           # of every interval
+
+# The columns of these files have our names, so no mapping is needed. Some rows are faulty on purpose:
+# without a customer, a time or a channel they are put aside and counted; doubled rows are dropped here.
 
 [touchpoints]
 file = "touchpoints.{format}"
+duplicates = "drop"
 
 [orders]
 file = "orders.{format}"
-refunds = "net"          # negative orders are refunds: netted from the order they belong to
+duplicates = "drop"
+refunds = "net"             # negative orders are taken from the order they refund
 
 [spend]
 file = "spend.{format}"
 
 [customers]
-file = "customers.{format}"
+file = "customers.{format}" # country and acquisition, to segment by
 
 [attribution]
 lookback_days = 30
+direct = "Direct"           # what the last non-direct click passes over
 
 [clv]
 segment_by = ["country", "acquisition"]
+horizon_months = 12
+annual_discount_rate = 0.10
 """
 
 

@@ -1,0 +1,18 @@
+"""Exact Markov credit with intervals, from a frame of one row per journey: path, conversions, value, nulls."""
+
+import sys
+import time
+
+import pandas as pd
+
+import attribution
+
+frame = pd.read_parquet(sys.argv[1])
+order = int(sys.argv[2])
+attribution.attribute(attribution.read_paths(frame.head(100), value="value", nulls="nulls"), models=["markov"])
+start = time.perf_counter()
+paths = attribution.read_paths(frame, value="value", nulls="nulls")
+credit = attribution.attribute(paths, models=["markov"], order=order)
+seconds = time.perf_counter() - start
+print(f"{credit['conversions'].sum():.0f} conversions over {len(credit)} channels, {len(paths):,} distinct paths")
+print(seconds)

@@ -1,0 +1,24 @@
+"""From Parquet files of touchpoints and orders to distinct paths: loading with all its checks, then the journeys."""
+
+import sys
+import time
+
+import attribution
+from customer_data.engine import Engine
+from customer_data.loading import LoadSettings, Source, load
+
+folder, memory_limit = sys.argv[1], sys.argv[2]
+sources = [
+    Source(table="touchpoints", data=f"{folder}/touchpoints-*.parquet"),
+    Source(table="orders", data=f"{folder}/orders-*.parquet"),
+]
+connection = Engine(memory_limit=None if memory_limit == "-" else memory_limit).connect()
+start = time.perf_counter()
+load(connection, sources, LoadSettings())
+loaded = time.perf_counter() - start
+paths = attribution.build_paths(connection, lookback_days=30)
+seconds = time.perf_counter() - start
+print(
+    f"{len(paths):,} distinct paths; loading and checking {loaded:.2f} s, journeys and paths {seconds - loaded:.2f} s"
+)
+print(seconds)

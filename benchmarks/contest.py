@@ -1,0 +1,148 @@
+"""Run contenders side by side: each in a process of its own, in turn, several rounds; medians, peaks and ratios.
+
+A contender is a script that prints its own seconds (start-up and imports left out) as the last line of its output;
+what it took in memory is the peak of its whole process. Contenders alternate, so that a busy moment of the machine
+hits all of them.
+"""
+
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+ROOT = Path(__file__).resolve().parents[1]
+OURS = ROOT / ".venv" / "bin" / "python"
+PEERS = ROOT / ".venv-bench" / "bin" / "python"
+CONTENDERS = Path(__file__).resolve().parent / "contenders"
+DATA = ROOT / "build" / "bench"
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A script of ``contenders/`` with its arguments, run by our environment or by the peers'.
+
+    ``rounds`` below the contest's own spares a slow peer. With a ``command`` the whole process is timed, start-up too.
+    """
+
+    name: str
+    script: str = ""
+    arguments: tuple[str, ...] = ()
+    peer: bool = False
+    rounds: int | None = None
+    command: tuple[str, ...] | None = None
+    timeout: float = 900.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Seconds of every round and the largest peak in MB, or why there is none."""
+
+    name: str
+    seconds: tuple[float, ...]
+    megabytes: float
+    failure: str = ""
+    note: str = ""
+
+    @property
+    def median(self) -> float:
+        return median(self.seconds)
+
+
+def contest(contenders: Sequence[Contender], *, rounds: int) -> list[Outcome]:
+    """Run every contender ``rounds`` times in turn."""
+    found: dict[str, list[tuple[float, float, str]]] = {contender.name: [] for contender in contenders}
+    failures: dict[str, str] = {}
+    for turn in range(rounds):
+        for contender in contenders:
+            if contender.name in failures or turn >= (contender.rounds or rounds):
+                continue
+            try:
+                found[contender.name].append(run(contender))
+            except ContenderFailed as failure:
+                failures[contender.name] = str(failure)
+            print(".", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    return [
+        Outcome(
+            name=name,
+            seconds=tuple(seconds for seconds, _, _ in runs),
+            megabytes=max((peak for _, peak, _ in runs), default=0.0),
+            failure=failures.get(name, ""),
+            note=runs[-1][2] if runs else "",
+        )
+        for name, runs in found.items()
+    ]
+
+
+class ContenderFailed(Exception):
+    """A contender could not be run; the message says why in a few words."""
+
+
+def run(contender: Contender) -> tuple[float, float, str]:
+    """Seconds, peak in MB and note (what the script printed before the seconds) of one run."""
+    python = PEERS if contender.peer else OURS
+    if not python.exists():
+        raise ContenderFailed("not installed (make .venv-bench)")
+    command = list(contender.command or (str(python), str(CONTENDERS / contender.script), *contender.arguments))
+    environment = os.environ | {"PYTHONPATH": str(ROOT)} if not contender.peer else os.environ
+    with tempfile.TemporaryFile() as output:
+        start = time.perf_counter()
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment, cwd=ROOT)
+        status, usage = _wait(process, contender.timeout)
+        elapsed = time.perf_counter() - start
+        output.seek(0)
+        lines = output.read().decode("utf-8", "replace").strip().splitlines()
+    if status is None:
+        raise ContenderFailed(f"took more than {contender.timeout:.0f} s")
+    if status != 0:
+        raise ContenderFailed(f"ended with status {status}: {lines[-1][:100] if lines else 'no output'}")
+    megabytes = usage / 1024
+    if contender.command is not None:
+        return elapsed, megabytes, ""
+    return float(lines[-1]), megabytes, " ".join(lines[-2:-1])
+
+
+def _wait(process: "subprocess.Popen[bytes]", timeout: float) -> tuple[int | None, int]:
+    deadline = time.perf_counter() + timeout
+    while True:
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            return process.returncode, usage.ru_maxrss
+        if time.perf_counter() > deadline:
+            process.kill()
+            os.wait4(process.pid, 0)
+            process.returncode = -9
+            return None, 0
+        time.sleep(0.002)
+
+
+def table(title: str, outcomes: Sequence[Outcome], *, unit: str, goal: str = "") -> str:
+    """A Markdown table: seconds, peak, and how many times the first contender's time each took."""
+    lines = [f"### {title}", ""]
+    if goal:
+        lines += [f"Goal: {goal}.", ""]
+    lines += [f"| {unit} | median s | min to max | peak MB | times ours |", "|---|---:|---:|---:|---:|"]
+    ours = outcomes[0]
+    for outcome in outcomes:
+        if outcome.failure:
+            lines.append(f"| {outcome.name} | - | {outcome.failure} | - | - |")
+            continue
+        ratio = f"{outcome.median / ours.median:.2f}" if ours.seconds else "-"
+        spread = f"{min(outcome.seconds):.3g} to {max(outcome.seconds):.3g} ({len(outcome.seconds)})"
+        lines.append(f"| {outcome.name} | {outcome.median:.3g} | {spread} | {outcome.megabytes:.0f} | {ratio} |")
+    notes = [f"{outcome.name}: {outcome.note}" for outcome in outcomes if outcome.note]
+    return "\n".join([*lines, *([""] if notes else []), *notes, ""])
+
+
+def machine() -> str:
+    """The machine and the load on it, in one line."""
+    load = os.getloadavg()[0]
+    return
+    f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, load {load:.1f} at the start"

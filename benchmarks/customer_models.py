@@ -1,0 +1,60 @@
+"""BG/NBD on a million customers with standard errors, against lifetimes on raw rows."""
+
+import argparse
+from pathlib import Path
+
+import duckdb
+import numpy as np
+from contest import DATA, Contender, contest, table
+
+
+def write_histories(customers: int, seed: int = 1) -> Path:
+    """Write frequency, recency and T in whole days of customers who follow BG/NBD."""
+    file = DATA / f"histories-{customers}.parquet"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        generator = np.random.default_rng([seed, customers])
+        age = generator.integers(30, 731, customers)
+        rate = generator.gamma(0.6, 1 / 70.0, customers)
+        lifetime_orders = generator.geometric(np.maximum(generator.beta(0.9, 2.6, customers), 1e-12))
+        orders = generator.poisson(rate * age)
+        person = np.repeat(np.arange(customers), orders)
+        day = np.ceil(age[person] * generator.random(len(person))).astype(np.int64)
+        order = np.lexsort((day, person))
+        person, day = person[order], day[order]
+        first = np.searchsorted(person, np.arange(customers))
+        alive = np.arange(len(person)) - first[person] < lifetime_orders[person]
+        with duckdb.connect(config={"preserve_insertion_order": "true"}) as connection:
+            connection.register("o", {"person": person[alive], "day": day[alive]})
+            connection.register("c", {"person": np.arange(customers), "age": age})
+            connection.execute(
+                f"""COPY (SELECT count(DISTINCT day) AS frequency, coalesce(max(day), 0) AS recency,
+                any_value(age) AS "T" FROM c LEFT JOIN o USING (person)
+                GROUP BY person ORDER BY person) TO '{file}' (FORMAT parquet)"""
+            )
+    return file
+
+
+def main(size: int = 1_000_000, rounds: int = 5) -> str:
+    """Return the table of the contest."""
+    file = str(write_histories(size))
+    outcomes = contest(
+        [
+            Contender("pathworth: with standard errors", "orders_pathworth.py", (file,)),
+            Contender("lifetimes 0.11.3: raw rows", "orders_lifetimes.py", (file,), peer=True, rounds=min(rounds, 3)),
+        ],
+        rounds=rounds,
+    )
+    return table(
+        f"BG/NBD on {size:,} customers, daily",
+        outcomes,
+        unit="from a data frame of one row per customer",
+        goal="at least 50 times as fast as lifetimes",
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    print(main(**vars(parser.parse_args())))

@@ -1,0 +1,52 @@
+"""Every claim of speed, side by side with the peers; `--write` puts the tables into docs/benchmarks.md."""
+
+import argparse
+import datetime
+from collections.abc import Callable
+
+import customer_models
+import markov_credit
+import start_up
+import touchpoints_to_paths
+import whole_report
+from contest import ROOT, machine
+
+CLAIMS: dict[str, Callable[[], str]] = {
+    "start-up": start_up.main,
+    "paths": touchpoints_to_paths.main,
+    "markov": markov_credit.main,
+    "customers": customer_models.main,
+    "report": whole_report.main,
+}
+
+INTRODUCTION = """\
+# Benchmarks
+
+`make bench` sets up the peers in an environment of their own (`.venv-bench`), runs each contender in a process of its
+own, in turn, several rounds, and prints what stands below: medians, the spread, the peak of the whole process, ratios.
+Seconds depend on the machine; the ratios are the claims. `python benchmarks/run.py --write` writes this page, and each
+script of `benchmarks/` runs alone with other sizes (`--help`).
+"""
+
+
+def main() -> None:
+    """Run the claims that were asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("claims", nargs="*", metavar="CLAIM", help=f"of {', '.join(CLAIMS)}; all when none is named")
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.claims) - set(CLAIMS):
+        parser.error(f"no such claim: {', '.join(sorted(unknown))}")
+    sections = [f"{datetime.date.today().isoformat()}, {machine()}.", ""]
+    for name in arguments.claims or CLAIMS:
+        section = CLAIMS[name]()
+        print(section, flush=True)
+        sections.append(section)
+    if arguments.write:
+        (ROOT / "docs").mkdir(exist_ok=True)
+        text = "\n".join([INTRODUCTION, *sections])
+        (ROOT / "docs" / "benchmarks.md").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
