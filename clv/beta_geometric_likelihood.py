@@ -9,6 +9,8 @@ import numpy as np
 from clv.maximum_likelihood import Evaluation
 from clv.patterns import FloatArray, IntArray, Patterns
 
+_BLOCK = 4096  # patterns at a time: what the processor's cache holds
+
 
 class BetaGeometricLikelihood:
     """The log-likelihood of (r, alpha, a, b) for patterns; ``survived`` is 0 for BG/NBD and 1 for MBG/NBD.
@@ -73,31 +75,44 @@ class BetaGeometricLikelihood:
         return float(value), gradient, hessian
 
     def _leaving(self, r: float, alpha: float, a: float, b: float) -> Evaluation:
-        """ln(1 + odds of having left at t_x), summed; with D the log odds and u the chance, gradient u D', Hessian
-        u(1-u) D'D'^T + u D''.
+        """Sum of ln(1 + odds of having left at t_x).
+
+        With D the log odds and u the chance, the gradient is u D' and the Hessian u (1 - u) D' D'^T + u D''.
         """
-        log_T, inverse_T = np.log(alpha + self._T), 1 / (alpha + self._T)
-        log_t, inverse_t = np.log(alpha + self._recencies), 1 / (alpha + self._recencies)
+        by_T = np.stack([np.log(alpha + self._T), 1 / (alpha + self._T)])
+        by_t = np.stack([np.log(alpha + self._recencies), 1 / (alpha + self._recencies)])
         last_chance = 1 / (b + np.maximum(self._x + self._survived, 1) - 1)
-        R = self._orders + r
-        by_r = log_T[self._T_index] - log_t[self._t_x_index]
-        by_alpha = inverse_T[self._T_index] - inverse_t[self._t_x_index]
-        by_b = -last_chance[self._x_index]
-        odds = R * by_r
-        odds += np.log(a * last_chance)[self._x_index]
-        small = np.exp(-np.abs(odds))
-        left = np.where(odds > 0, 1.0, small) / (1 + small)
-        weight = self._count * left
-        spread = weight * (1 - left)
-        value = float(self._count @ (np.maximum(odds, 0.0) + np.log1p(small)))
-        by_alpha_R = R * by_alpha
-        total = float(weight.sum())
-        gradient = np.array([weight @ by_r, weight @ by_alpha_R, total / a, weight @ by_b])
-        slopes = np.stack([by_r, by_alpha_R, np.full(len(R), 1 / a), by_b])
-        hessian = (slopes * spread) @ slopes.T
-        hessian[0, 1] += weight @ by_alpha
-        hessian[1, 0] = hessian[0, 1]
-        hessian[1, 1] -= weight @ (by_alpha_R * (inverse_T[self._T_index] + inverse_t[self._t_x_index]))
-        hessian[2, 2] -= total / a**2
-        hessian[3, 3] += weight @ by_b**2
-        return value, gradient, hessian
+        by_x = np.stack([np.log(a * last_chance), -last_chance])
+        value = 0.0
+        sums = np.zeros(7)
+        products = np.zeros((4, 4))
+        slopes = np.empty((7, _BLOCK))
+        for first in range(0, len(self._count), _BLOCK):
+            part = slice(first, first + _BLOCK)
+            count, orders = self._count[part], self._orders[part]
+            D = slopes[:, : len(count)]
+            at_T, at_t, at_x = self._T_index[part], self._t_x_index[part], self._x_index[part]
+            log_T, inverse_T = by_T[0][at_T], by_T[1][at_T]
+            log_t, inverse_t = by_t[0][at_t], by_t[1][at_t]
+            R = orders + r
+            np.subtract(log_T, log_t, out=D[0])
+            np.subtract(inverse_T, inverse_t, out=D[4])
+            np.multiply(R, D[4], out=D[1])
+            D[2] = 1 / a
+            D[3] = by_x[1][at_x]
+            np.multiply(D[1], inverse_T + inverse_t, out=D[5])
+            np.square(D[3], out=D[6])
+            odds = R * D[0] + by_x[0][at_x]
+            small = np.exp(-np.abs(odds))
+            left = np.where(odds > 0, 1.0, small) / (1 + small)
+            weight = count * left
+            value += float(count @ (np.maximum(odds, 0.0) + np.log1p(small)))
+            sums += D @ weight
+            products += (D[:4] * (weight * (1 - left))) @ D[:4].T
+        gradient, (by_r_alpha, by_alpha_twice, by_b_twice) = sums[:4], sums[4:]
+        products[0, 1] += by_r_alpha
+        products[1, 0] += by_r_alpha
+        products[1, 1] -= by_alpha_twice
+        products[2, 2] -= gradient[2] / a
+        products[3, 3] += by_b_twice
+        return value, gradient, products
