@@ -71,6 +71,7 @@ class Chart:
         self.figure: Figure
         self.axes: Axes
         self._context: Any = None
+        self._canvas: Any = None
 
     def __enter__(self) -> Chart:
         import matplotlib
@@ -82,7 +83,7 @@ class Chart:
         self._context.__enter__()
         layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02)
         self.figure = Figure(figsize=(self.width, self.height), layout=layout, facecolor="none")
-        FigureCanvasSVG(self.figure)
+        self._canvas = FigureCanvasSVG(self.figure)
         self.axes = self.figure.add_subplot(facecolor="none")
         return self
 
@@ -94,7 +95,7 @@ class Chart:
         buffer = io.StringIO()
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-            self.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+            self._canvas.print_svg(buffer, metadata={"Date": None, "Creator": None})
         return buffer.getvalue()
 
 

@@ -140,14 +140,9 @@ def days(value: float) -> str:
     return f"{text} day" if text == "1" else f"{text} days"
 
 
-def horizon(length: int) -> str:
-    """A horizon in the unit people plan in: 12 months for 365 days, else weeks when whole, else days."""
-    years = {365: 1, 366: 1, 730: 2, 731: 2, 1095: 3, 1096: 3, 1826: 5, 1825: 5}
-    if length in years:
-        return f"{12 * years[length]} months"
-    if length % 7 == 0:
-        return f"{length // 7} week" if length == 7 else f"{length // 7} weeks"
-    return days(length)
+def horizon(months: int) -> str:
+    """A horizon in calendar months: 1 month, 12 months."""
+    return "1 month" if months == 1 else f"{months:,} months"
 
 
 def format_column(values: Sequence[object], kind: Format) -> list[str]:

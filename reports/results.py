@@ -142,8 +142,8 @@ class ClvResults:
     segment_by
         The attribute(s) of customers behind ``segment``, as text; None when there are no segments.
     horizon_months, discount_rate, margin
-        How far ahead, in calendar months; the annual effective rate as a fraction; the fraction of revenue counted as value, or None for
-        revenue itself.
+        How far ahead, in calendar months; the annual effective rate as a fraction; the fraction of revenue counted
+        as value, or None for revenue itself.
     holdout_start, holdout_end
         First and last day held back.
     period_name

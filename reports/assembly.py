@@ -1,0 +1,37 @@
+"""A run's results put together as a report: the first page, channels, journeys, customers, data, method."""
+
+from __future__ import annotations
+
+from reports.channel_pages import channel_sections
+from reports.clv_pages import clv_sections
+from reports.content import Report
+from reports.front_page import front_page
+from reports.method_pages import method_section
+from reports.number_format import day, day_range
+from reports.quality_pages import quality_section
+from reports.results import RunResults
+
+
+def build_report(results: RunResults) -> Report:
+    """Write the report of a run as content that every renderer can set; the same results give the same report.
+
+    Parts that the run does not have are left out; parts that are there but hold nothing (no conversions, no customers)
+    are said in words.
+    """
+    quality = quality_section(results)
+    sections = (
+        front_page(results),
+        *channel_sections(results),
+        *clv_sections(results),
+        *((quality,) if quality is not None else ()),
+        method_section(results),
+    )
+    period = day_range(results.first_day, results.last_day) if results.last_day else ""
+    facts = (
+        f"Data from {period}" if period else "",
+        f"amounts in {results.currency}" if results.currency else "",
+        f"calendar days in {results.timezone}" if period else "",
+    )
+    as_of = f"As of {day(results.as_of)}" if results.as_of else ""
+    subtitle = " · ".join(part for part in (as_of, *facts) if part)
+    return Report(title=results.title, subtitle=subtitle, as_of=as_of, sections=sections)

@@ -1,0 +1,189 @@
+"""The channel pages: credit by model with the intervals of the change, and what it means in money."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reports import prose
+from reports.content import Block, Column, Figure, Prose, Section, Table
+from reports.figure_comparison import draw_dumbbell, largest_channels
+from reports.journey_pages import conversions_n, journey_blocks, window
+from reports.labels import clean, model_name
+from reports.number_format import credit_decimals, number_range
+from reports.results import AttributionResults, RunResults
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def channel_sections(run: RunResults) -> tuple[Section, ...]:
+    """Build the pages on channels and journeys; none when the run has no attribution."""
+    attribution = run.attribution
+    if attribution is None:
+        return ()
+    if not len(attribution.comparison) or not prose.total_conversions(attribution) > 0:
+        blocks: list[Block] = [Prose(prose.what_changed(attribution, run.confidence), tone="callout")]
+        return (Section("Channels", (*blocks, *journey_blocks(attribution, run))),)
+    channels = Section("Channels: who earned the conversions", tuple(_credit_blocks(attribution, run)))
+    journeys = journey_blocks(attribution, run)
+    return (channels, Section("Journeys behind the credit", tuple(journeys))) if journeys else (channels,)
+
+
+def _credit_blocks(attribution: AttributionResults, run: RunResults) -> list[Block]:
+    rows = attribution.comparison
+    model = model_name(attribution.model, order=attribution.order)
+    drawn = largest_channels(rows, attribution.baseline, attribution.model)
+    shown = "" if len(drawn) == len(rows) else f" The {len(drawn)} largest of {len(rows)} channels are drawn."
+    interval = prose.interval_name(run.confidence)
+    blocks: list[Block] = [
+        Figure(
+            title=prose.comparison_title(attribution),
+            svg=draw_dumbbell(rows, baseline=attribution.baseline, model=attribution.model),
+            alt=f"Per channel the conversions credited by {prose.in_sentence(attribution.baseline)} and by {model}, "
+            "with "
+            f"the interval of the change. {prose.what_changed(attribution, run.confidence)}",
+            n=conversions_n(attribution),
+            window=window(attribution, run),
+            model=f"{model}, {attribution.interval_method}",
+            caption=f"Blue changes are clear gains, orange ones clear losses; the pale line is the {interval} of the "
+            f"change.{shown}",
+            data=drawn,
+        ),
+        _comparison_table(attribution, run),
+    ]
+    money = _money_table(attribution, run)
+    models = _models_table(attribution)
+    return [*blocks, *(block for block in (money, models) if block is not None)]
+
+
+def _by_size(attribution: AttributionResults) -> pd.DataFrame:
+    rows = attribution.comparison
+    return largest_channels(rows, attribution.baseline, attribution.model, most=len(rows))
+
+
+def _comparison_table(attribution: AttributionResults, run: RunResults) -> Table:
+    import pandas as pd
+
+    rows = _by_size(attribution)
+    baseline, model = attribution.baseline, attribution.model
+    decimals = credit_decimals(rows["difference"])
+    rows = rows.assign(
+        channel=rows["channel"].map(clean),
+        relative=rows["difference"] / rows[baseline].where(rows[baseline] > 0),
+        interval=[
+            number_range(low, high, decimals, signed=True)
+            for low, high in zip(rows["difference_low"], rows["difference_high"], strict=True)
+        ],
+    )
+    totals = {"channel": "All channels", baseline: rows[baseline].sum(), model: rows[model].sum()}
+    totals |= {"difference": 0.0, "interval": "", "verdict": ""}
+    verdicts = rows["verdict"].unique()
+    tones = tuple(
+        (str(v), "up" if str(v).startswith("under") else "down")
+        for v in verdicts
+        if str(v).split("-")[0] in ("under", "over")
+    )
+    return Table(
+        title=f"Conversions credited by {prose.in_sentence(baseline)} and by {prose.in_sentence(model)}",
+        data=pd.concat([rows, pd.DataFrame([totals])], ignore_index=True),
+        columns=(
+            Column("channel", "Channel", width=1),
+            Column(baseline, model_name(baseline), "credit"),
+            Column(model, model_name(model), "credit"),
+            Column("difference", "Change", "signed"),
+            Column("relative", "Change in %", "signed_percent"),
+            Column("interval", f"{prose.interval_name(run.confidence)} of the change", align="right"),
+            Column("verdict", "Verdict"),
+        ),
+        caption="A verdict is given only where the interval of the change does not hold zero.",
+        bold_rows=(len(rows),),
+        tones=(*tones, (prose.NO_DIFFERENCE, "muted")),
+    )
+
+
+def _credit_of(attribution: AttributionResults, model: str) -> pd.DataFrame:
+    credit = attribution.credit
+    return credit[(credit["model"] == model) & (credit["segment"] == "all")].set_index("channel")
+
+
+def _money_table(attribution: AttributionResults, run: RunResults) -> Table | None:
+    """Value by both models beside cost, return on spend and cost per conversion, as far as the run has them."""
+    import pandas as pd
+
+    before, after = (_credit_of(attribution, name) for name in (attribution.baseline, attribution.model))
+    has_value = bool(after["value"].notna().any() and after["value"].abs().sum() > 0) if len(after) else False
+    costs = attribution.costs
+    has_cost = costs is not None and bool(len(costs))
+    if not has_value and not has_cost:
+        return None
+    names = list(_by_size(attribution)["channel"])
+    if costs is not None:
+        names += sorted(set(costs["channel"]) - set(names))
+    cost = (
+        costs.groupby("channel")["cost"].sum().reindex(names)
+        if costs is not None
+        else pd.Series(index=names, dtype=float)
+    )
+    table = pd.DataFrame({"channel": names, "cost": cost.to_numpy()})
+    for side, rows in (("before", before), ("after", after)):
+        table[f"{side}_value"] = rows["value"].reindex(names).to_numpy(dtype=float)
+        table[f"{side}_conversions"] = rows["conversions"].reindex(names).to_numpy(dtype=float)
+    table.loc[len(table)] = {"channel": "All channels", **table.drop(columns="channel").sum(min_count=1).to_dict()}
+    paid = table["cost"].where(table["cost"] > 0)
+    for side in ("before", "after"):
+        table[f"{side}_roas"] = table[f"{side}_value"] / paid
+        table[f"{side}_cpa"] = paid / table[f"{side}_conversions"].where(table[f"{side}_conversions"] > 0)
+    unit = f" ({run.currency})" if run.currency else ""
+    baseline, model = model_name(attribution.baseline), model_name(attribution.model)
+    columns = [Column("channel", "Channel", width=1)]
+    if has_value:
+        columns += [
+            Column("before_value", f"Value{unit}, {baseline.lower()}", "money"),
+            Column("after_value", f"Value{unit}, {model}", "money"),
+        ]
+    if has_cost:
+        columns.append(Column("cost", f"Cost{unit}", "money"))
+    if has_cost and has_value:
+        columns += [
+            Column("before_roas", f"ROAS, {baseline.lower()}", "ratio"),
+            Column("after_roas", f"ROAS, {model}", "ratio"),
+        ]
+    if has_cost:
+        columns += [
+            Column("before_cpa", f"CPA, {baseline.lower()}", "money"),
+            Column("after_cpa", f"CPA, {model}", "money"),
+        ]
+    return Table(
+        title="Credited value" + (" against cost" if has_cost else ""),
+        data=table.assign(channel=table["channel"].map(clean)),
+        columns=tuple(columns),
+        caption="ROAS: credited value for each unit of cost. CPA: cost for each credited conversion. Channels "
+        "without cost "
+        "show a dash; the last line divides by all cost."
+        if has_cost
+        else "",
+        bold_rows=(len(table) - 1,),
+    )
+
+
+def _models_table(attribution: AttributionResults) -> Table | None:
+    """All models side by side, shaded by size, with the removal effects at the end."""
+    credit = attribution.credit[attribution.credit["segment"] == "all"]
+    models = list(dict.fromkeys(credit["model"]))
+    if len(models) < 2:
+        return None
+    wide = credit.pivot_table(index="channel", columns="model", values="conversions", aggfunc="sum", sort=False)
+    table = wide.reindex(list(_by_size(attribution)["channel"]))[models].reset_index()
+    columns = [Column("channel", "Channel", width=1), *(Column(m, model_name(m), "credit", shade=True) for m in models)]
+    if attribution.removal_effects is not None:
+        effects = attribution.removal_effects.set_index("channel")["removal_effect"]
+        table["removal_effect"] = effects.reindex(table["channel"]).to_numpy()
+        columns.append(Column("removal_effect", "Removal effect", "percent"))
+    return Table(
+        title="Conversions credited by every model, the darker the more",
+        data=table.assign(channel=table["channel"].map(clean)),
+        columns=tuple(columns),
+        caption="Removal effect: the share of conversions the Markov model loses when the channel is taken away. "
+        if attribution.removal_effects is not None
+        else "",
+    )

@@ -1,0 +1,146 @@
+"""What customers are worth and whether the forecast has held: the charts of the customer pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from reports import figure_style as style
+from reports.labels import short_names
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+MOST_SEGMENTS = 16
+PAIR_HEIGHT = 2.25
+
+
+def draw_segments(rows: pd.DataFrame, *, label: str, mean: float | None = None) -> str:
+    """Per segment a value with its interval; `rows` has ``segment, value, low, high``, drawn from top to bottom.
+
+    `mean`, if given, is marked by a line across all segments.
+    """
+    labels = short_names(rows["segment"], 20)
+    with style.Chart(style.HALF_WIDTH, style.row_height(len(rows), per_row=0.225, rest=0.6)) as chart:
+        axes = chart.axes
+        positions = range(len(rows))
+        if mean is None:
+            axes.barh(positions, rows["value"], color=style.VALUE, height=0.6, zorder=2)
+            axes.hlines(positions, rows["low"], rows["high"], color=style.INK, linewidth=0.9, zorder=3)
+        else:
+            axes.axvline(mean, color=style.BASELINE, linewidth=0.9, linestyle=(0, (3, 2)), zorder=1)
+            axes.hlines(positions, rows["low"], rows["high"], color=style.VALUE, linewidth=2.6, alpha=0.4, zorder=2)
+            axes.scatter(rows["value"], positions, s=24, color=style.VALUE, zorder=3)
+        axes.set_yticks(positions, [labels[str(name)] for name in rows["segment"]], color=style.INK)
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.set_xlim(left=min(0.0, float(rows["low"].min()) if rows["low"].notna().any() else 0.0))
+        axes.set_xlabel(label)
+        axes.grid(axis="x")
+        axes.spines["left"].set_visible(False)
+        style.money_axis(axes.xaxis)
+        return chart.svg()
+
+
+def draw_tracking(tracking: pd.DataFrame, *, cumulative: bool, period_name: str) -> str:
+    """Actual against forecast repeat orders per period or added up, with a line where the holdout begins."""
+    actual, forecast = ("cumulative_actual", "cumulative_forecast") if cumulative else ("actual", "forecast")
+    across = list(range(1, len(tracking) + 1))
+    held = [bool(flag) for flag in tracking["is_holdout"]]
+    with style.Chart(style.HALF_WIDTH, PAIR_HEIGHT) as chart:
+        axes = chart.axes
+        axes.plot(across, tracking[actual], color=style.INK, linewidth=1.1, label="Actual")
+        axes.plot(
+            across, tracking[forecast], color=style.VALUE, linewidth=1.5, linestyle=(0, (4, 1.5)), label="Forecast"
+        )
+        if True in held and False in held:
+            _mark_holdout(axes, held.index(True) + 0.5, len(across))
+        axes.set_xlim(1, max(2, len(across)))
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel(f"{period_name.capitalize()} of the data")
+        axes.set_ylabel("Repeat orders, added up" if cumulative else f"Repeat orders per {period_name}")
+        axes.grid(axis="y")
+        style.thousands(axes.yaxis)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, borderpad=0, handlelength=1.6, columnspacing=1)
+        return chart.svg()
+
+
+def _mark_holdout(axes: Axes, place: float, periods: int) -> None:
+    axes.axvspan(place, periods, color=style.HAIRLINE, alpha=0.35, linewidth=0, zorder=0)
+    axes.axvline(place, color=style.MUTED, linewidth=0.9)
+    axes.annotate(
+        "held back",
+        (1.0, 1.0),
+        xycoords="axes fraction",
+        xytext=(0, 3),
+        textcoords="offset points",
+        ha="right",
+        va="bottom",
+        color=style.MUTED,
+    )
+
+
+def draw_by_frequency(rows: pd.DataFrame) -> str:
+    """Mean repeat orders in the holdout, actual and forecast, by how often customers had ordered before."""
+    positions = range(len(rows))
+    with style.Chart(style.HALF_WIDTH, PAIR_HEIGHT) as chart:
+        axes = chart.axes
+        axes.bar([p - 0.2 for p in positions], rows["actual_mean"], width=0.38, color=style.INK, label="Actual")
+        axes.bar([p + 0.2 for p in positions], rows["forecast_mean"], width=0.38, color=style.VALUE, label="Forecast")
+        every = -(-len(rows) // 12)
+        axes.set_xticks(list(positions)[::every], [_group(value) for value in rows["frequency"]][::every])
+        axes.set_xlabel("Repeat orders before")
+        axes.set_ylabel("Mean orders held back")
+        axes.grid(axis="y")
+        style.thousands(axes.yaxis)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, borderpad=0, handlelength=1.2, columnspacing=1)
+        return chart.svg()
+
+
+def _group(value: Any) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def draw_months(monthly: pd.DataFrame) -> str:
+    """Expected value per month of the horizon, discounted, with what discounting takes off in a paler shade."""
+    positions = range(len(monthly))
+    with style.Chart(style.HALF_WIDTH, PAIR_HEIGHT) as chart:
+        axes = chart.axes
+        axes.bar(positions, monthly["expected_value"], width=0.8, color="#b9d8cd", label="Undiscounted")
+        axes.bar(positions, monthly["discounted_value"], width=0.8, color=style.VALUE, label="Discounted")
+        every = -(-len(monthly) // 6)
+        names = [
+            f"{month:%b %Y}" if i == 0 or month.month == 1 else f"{month:%b}"
+            for i, month in enumerate(monthly["month"])
+        ]
+        axes.set_xticks(list(positions)[::every], names[::every])
+        axes.set_ylabel("Per month")
+        axes.grid(axis="y")
+        style.money_axis(axes.yaxis)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, borderpad=0, handlelength=1.2, columnspacing=1)
+        return chart.svg()
+
+
+def draw_deciles(deciles: pd.DataFrame) -> str:
+    """Share of the total value per tenth of customers, the most valuable tenth first."""
+    total = float(deciles["clv"].sum()) or 1.0
+    with style.Chart(style.HALF_WIDTH, PAIR_HEIGHT) as chart:
+        axes = chart.axes
+        shares = [100 * float(value) / total for value in deciles["clv"]]
+        axes.bar(range(len(shares)), shares, width=0.8, color=style.VALUE)
+        axes.set_xticks(range(len(shares)), [f"{int(d)}" for d in deciles["decile"]])
+        for position, share in enumerate(shares):
+            axes.annotate(
+                f"{share:.0f}%",
+                (position, share),
+                ha="center",
+                va="bottom",
+                fontsize=6.5,
+                xytext=(0, 1),
+                textcoords="offset points",
+            )
+        axes.set_xlabel("Tenth of customers, most valuable first")
+        axes.set_ylabel("Per cent of total value")
+        axes.grid(axis="y")
+        axes.set_ylim(0, max(shares, default=1) * 1.12 or 1)
+        style.thousands(axes.yaxis)
+        return chart.svg()

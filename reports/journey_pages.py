@@ -1,0 +1,140 @@
+"""The journey pages: how channels follow each other, how long it takes, and which paths are walked most."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attribution.graph import CONVERSION, NULL, START
+from reports import prose
+from reports.content import Block, Column, Figure, Table
+from reports.figure_graph import MOST_CHANNELS, draw_graph, draw_heatmap, is_dense, most_visited
+from reports.figure_journeys import draw_histogram, weighted_median
+from reports.labels import clean, plural, shorten
+from reports.number_format import day_range, days, number, percent
+from reports.results import AttributionResults, RunResults
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TOP_PATHS = 20
+
+
+def window(attribution: AttributionResults, run: RunResults) -> str:
+    """What journeys are made of, for the line under a figure."""
+    if attribution.from_file or attribution.lookback_days is None:
+        return "paths read from a file"
+    return f"{days(attribution.lookback_days)} before each conversion, {day_range(run.first_day, run.last_day)}"
+
+
+def conversions_n(attribution: AttributionResults) -> str:
+    """How many conversions a figure rests on."""
+    total = prose.total_conversions(attribution)
+    return f"n = {number(total, 0 if total == round(total) else 1)} {plural(total, 'conversion')}"
+
+
+def journey_blocks(attribution: AttributionResults, run: RunResults) -> list[Block]:
+    """Flow, lengths and paths, as far as the run has them."""
+    blocks: list[Block] = []
+    if attribution.transitions is not None and len(attribution.transitions):
+        blocks.append(_flow_figure(attribution.transitions, attribution, run))
+    blocks += _histograms(attribution, run)
+    paths = attribution.top_paths
+    if paths is not None and len(paths):
+        blocks.append(_paths_table(paths, attribution, run))
+    return blocks
+
+
+def _flow_figure(transitions: pd.DataFrame, attribution: AttributionResults, run: RunResults) -> Figure:
+    visited = most_visited(transitions, most=len(transitions))
+    rest = f" The {MOST_CHANNELS} most visited of {len(visited)} channels." if len(visited) > MOST_CHANNELS else ""
+    first = transitions[transitions["source"] == START].sort_values(["count", "target"], ascending=[False, True])
+    title = "Where journeys go"
+    if len(first) and len(visited) > 1:
+        opener, share = shorten(clean(first["target"].iloc[0]), 40), float(first["probability"].iloc[0])
+        title = f"{opener} opens most journeys ({percent(share, 0)})"
+    likely = transitions[transitions["probability"] >= 0.2].sort_values("probability", ascending=False, kind="stable")
+    names = {START: "start", CONVERSION: "conversion", NULL: "no conversion"}
+    spoken = "; ".join(
+        f"{names.get(str(s), clean(s))} to {names.get(str(t), clean(t))} {percent(p, 0)}"
+        for s, t, p in likely[["source", "target", "probability"]].head(10).itertuples(index=False)
+    )
+    graph = attribution.graph
+    dense = graph is None or is_dense(graph)
+    return Figure(
+        title=title,
+        svg=draw_heatmap(transitions) if graph is None or dense else draw_graph(graph, transitions),
+        alt=f"{'Heatmap' if dense else 'Graph'} of the transitions between channels. Most likely steps: {spoken}.",
+        n=f"n = {number(float(transitions['count'].sum()))} transitions",
+        window=window(attribution, run),
+        caption=(
+            "Per cent of the steps from each row that lead to each column; under 0.5% left blank."
+            if dense
+            else "Transitions of at least 5%, the thicker the likelier; the further right a channel, the more it "
+            "closes "
+            "journeys than opens them. What is missing to 100% ends without a conversion or is rarer."
+        )
+        + rest,
+        data=transitions,
+    )
+
+
+def _histograms(attribution: AttributionResults, run: RunResults) -> list[Block]:
+    blocks: list[Block] = []
+    lengths, lags = attribution.path_lengths, attribution.time_lags
+    if lengths is not None and len(lengths) and lengths["conversions"].sum() > 0:
+        rows = lengths[lengths["conversions"] > 0]
+        single = float(rows.loc[rows["touches"] == 1, "conversions"].sum()) / float(rows["conversions"].sum())
+        blocks.append(
+            Figure(
+                title=f"{percent(single, 0)} of conversions have a single touch, where models cannot differ",
+                svg=draw_histogram(rows["touches"], rows["conversions"], label="Touches before the conversion"),
+                alt="Histogram of touches per conversion, median "
+                f"{weighted_median(rows['touches'], rows['conversions']):g}.",
+                n=conversions_n(attribution),
+                width="half",
+                data=rows,
+            )
+        )
+    if lags is not None and len(lags) and lags["conversions"].sum() > 0:
+        same_day = float(lags.loc[lags["days"] == 0, "conversions"].sum()) / float(lags["conversions"].sum())
+        blocks.append(
+            Figure(
+                title=f"{percent(same_day, 0)} of conversions come within a day of the first touch",
+                svg=draw_histogram(lags["days"], lags["conversions"], label="Days from first touch to conversion"),
+                alt="Histogram of days from first touch to conversion, median "
+                f"{weighted_median(lags['days'], lags['conversions']):g}.",
+                n=conversions_n(attribution),
+                width="half",
+                data=lags,
+            )
+        )
+    return blocks
+
+
+def _paths_table(paths: pd.DataFrame, attribution: AttributionResults, run: RunResults) -> Table:
+    rows = paths.head(TOP_PATHS).reset_index(drop=True)
+    total = prose.total_conversions(attribution)
+    rows = rows.assign(
+        path=[" › ".join(shorten(clean(step), 40) for step in str(path).split(" > ")) for path in rows["path"]],
+        share=rows["conversions"] / total if total > 0 else float("nan"),
+    )
+    unit = f" ({run.currency})" if run.currency else ""
+    columns = [
+        Column("path", "Path", width=1),
+        Column("touches", "Touches", "count"),
+        Column("conversions", "Conversions", "count" if (rows["conversions"] % 1 == 0).all() else "credit"),
+        Column("share", "Share", "percent"),
+    ]
+    if rows["value"].notna().any() and rows["value"].abs().sum() > 0:
+        columns.append(Column("value", f"Value{unit}", "money"))
+    if rows["nulls"].notna().any() and rows["nulls"].sum() > 0:
+        columns += [Column("nulls", "Did not convert", "count"), Column("conversion_rate", "Rate", "percent")]
+    share = float(rows["conversions"].sum()) / total if total > 0 else 0.0
+    return Table(
+        title=f"The {len(rows)} most frequent paths hold {percent(share, 0)} of conversions"
+        if total > 0
+        else "Most frequent paths",
+        data=rows,
+        columns=tuple(columns),
+        caption="Share: of all conversions. Rate: journeys on this path that converted." if len(columns) > 5 else "",
+    )
