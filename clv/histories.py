@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from clv.calendar import DAYS_PER_WEEK, day_date, day_number
-from clv.order_frames import MONEY_SCALE, quoted, read_orders
+from clv.engine_queries import quoted, single_row
+from clv.order_frames import MONEY_SCALE, read_orders
 from customer_data.errors import ConfigurationError, InputError
 
 if TYPE_CHECKING:
@@ -216,7 +217,7 @@ def build_histories(
     if isinstance(segment_by, str):
         segment_by = (segment_by,)
     _check_attributes(connection, segment_by)
-    first, last, orders = _row(connection, "SELECT min(day), max(day), count(*) FROM orders")
+    first, last, orders = single_row(connection, "SELECT min(day), max(day), count(*) FROM orders")
     if not orders:
         raise InputError("orders: there is no order, so there is no purchase history to build.")
     until = int(last) if until_day is None else int(until_day)
@@ -226,13 +227,14 @@ def build_histories(
             "Choose a later last day."
         )
     connection.execute(f"CREATE OR REPLACE TABLE {quoted(table)} AS {histories_sql('orders', until, segment_by)}")
-    customers, repeat_customers, repeats, unknown = _row(
+    unknown = f"count(*) FILTER (list_contains(string_split(segment, ' / '), '{UNKNOWN}'))"
+    customers, repeat_customers, repeats, lacking = single_row(
         connection,
         f"""SELECT count(*), count(*) FILTER (frequency > 0), sum(frequency),
-                   count(*) FILTER (list_contains(string_split(segment, ' / '), '{UNKNOWN}'))
+                   {unknown if segment_by else 0}
             FROM {quoted(table)}""",
     )
-    after = _row(connection, f"SELECT count(*) FROM orders WHERE day > {until}")[0]
+    after = single_row(connection, f"SELECT count(*) FROM orders WHERE day > {until}")[0]
     names = connection.execute(f"SELECT DISTINCT segment FROM {quoted(table)} ORDER BY segment").fetchall()
     return HistoriesSummary(
         first_day=int(first),
@@ -243,18 +245,12 @@ def build_histories(
         orders_after=int(after),
         purchase_days=int(customers) + int(repeats),
         segments=tuple(str(name) for (name,) in names),
-        customers_unknown=int(unknown) if segment_by else 0,
+        customers_unknown=int(lacking),
     )
 
 
 def _nobody(segment_by: Sequence[str]) -> str:
     return " / ".join([UNKNOWN] * len(segment_by))
-
-
-def _row(connection: "duckdb.DuckDBPyConnection", query: str) -> tuple[int, ...]:
-    row = connection.execute(query).fetchone()
-    assert row is not None
-    return row
 
 
 def _check_attributes(connection: "duckdb.DuckDBPyConnection", segment_by: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from clv.engine_queries import literal, quoted, single_row
 from customer_data.errors import ConfigurationError, InputError
 
 if TYPE_CHECKING:
@@ -47,10 +48,10 @@ def read_orders(
         (time, "day IS NULL", "have no date; write dates as year-month-day"),
         (value, no_number, "have no usable number; drop them or mend them"),
     ):
-        count, first = _row(connection, f"SELECT count(*), min(row) FROM read_orders WHERE {bad}")
+        count, first = single_row(connection, f"SELECT count(*), min(row) FROM read_orders WHERE {bad}")
         if count:
             problems.append(f"orders.{name}: {count:,} rows {remedy} (first: row {first:,}).")
-    if not _row(connection, "SELECT count(*) FROM read_orders")[0]:
+    if not single_row(connection, "SELECT count(*) FROM read_orders")[0]:
         problems.append("orders: there is no order.")
     if problems:
         raise InputError(problems)
@@ -58,11 +59,6 @@ def read_orders(
         f"""CREATE TABLE orders AS
             SELECT customer_id, day, CAST(round(amount * {MONEY_SCALE}) AS BIGINT) AS value FROM read_orders"""
     )
-
-
-def quoted(name: str) -> str:
-    """The name as an identifier of SQL."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _relation(
@@ -74,9 +70,9 @@ def _relation(
         if not path.is_file():
             raise InputError(f"orders: there is no file {path}.")
         if path.suffix in {".parquet", ".pq"}:
-            return f"read_parquet({_literal(str(path))})"
+            return f"read_parquet({literal(str(path))})"
         # Read as text, an id keeps its leading zeros: 0017 and 17 are two customers.
-        return f"read_csv({_literal(str(path))}, types = {{{_literal(customer)}: 'VARCHAR'}})"
+        return f"read_csv({literal(str(path))}, types = {{{literal(customer)}: 'VARCHAR'}})"
     import pandas as pd
 
     if not isinstance(orders, pd.DataFrame):
@@ -106,13 +102,3 @@ def _check_columns(connection: "duckdb.DuckDBPyConnection", source: str, custome
             f"orders.{time}: the column holds {types[time]}, not dates. "
             f"Convert it first, as in pandas.to_datetime(orders[{time!r}], format='%Y%m%d')."
         )
-
-
-def _row(connection: "duckdb.DuckDBPyConnection", query: str) -> tuple[int, ...]:
-    row = connection.execute(query).fetchone()
-    assert row is not None
-    return row
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,124 @@
+"""Forecasts of single customers: computed per pattern, joined and written by the engine, never read into Python."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from clv.engine_queries import literal, quoted
+from clv.order_frames import MONEY_SCALE
+from clv.segments import SegmentModels
+from clv.totals import PatternForecast
+from customer_data.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
+_VIEW: Final = """
+CREATE OR REPLACE VIEW customer_forecast AS
+WITH priced AS (
+    SELECT customer_id, segment, p_alive, expected_orders, discounted_orders, frequency, recency_days, age_days, spend,
+           spend_p * (spend_v + greatest(spend, 0) / {scale}::DOUBLE) / (spend_p * frequency + spend_rest) AS per_order
+    FROM {histories} JOIN pattern_forecast USING (segment, frequency, recency_days, age_days)
+)
+SELECT customer_id, segment, p_alive, expected_orders,
+       expected_orders * per_order AS expected_value,
+       {margin} * discounted_orders * per_order AS clv,
+       frequency, recency_days, age_days,
+       CASE WHEN frequency > 0 THEN spend / {scale}::DOUBLE / frequency ELSE 0.0 END AS monetary_value
+FROM priced"""
+
+
+def create_customer_forecast(
+    connection: "duckdb.DuckDBPyConnection",
+    fitted: SegmentModels,
+    forecast: PatternForecast,
+    *,
+    margin: float,
+    table: str = "histories",
+) -> None:
+    """Make the table ``pattern_forecast`` and the view ``customer_forecast`` of the connection."""
+    import pandas as pd
+
+    patterns = fitted.patterns
+    laws = [model.spend.law for model in fitted.models]
+    of_pattern = fitted.of_segment[patterns.segment]
+    frame = pd.DataFrame(
+        {
+            "segment": pd.Categorical.from_codes(patterns.segment, categories=pd.Index(patterns.segments)),
+            "frequency": patterns.x.astype("int32"),
+            "recency_days": patterns.t_x.astype("int32"),
+            "age_days": patterns.T.astype("int32"),
+            "p_alive": forecast.p_alive,
+            "expected_orders": forecast.orders,
+            "discounted_orders": forecast.discounted,
+            "spend_p": pd.Series([law.p for law in laws]).to_numpy()[of_pattern],
+            "spend_v": pd.Series([law.v for law in laws]).to_numpy()[of_pattern],
+            "spend_rest": pd.Series([law.q - 1 for law in laws]).to_numpy()[of_pattern],
+        }
+    )
+    connection.register("pattern_forecast_frame", frame)
+    connection.execute(
+        """CREATE OR REPLACE TABLE pattern_forecast AS
+           SELECT * REPLACE (CAST(segment AS VARCHAR) AS segment) FROM pattern_forecast_frame"""
+    )
+    connection.unregister("pattern_forecast_frame")
+    connection.execute(_VIEW.format(scale=MONEY_SCALE, histories=quoted(table), margin=f"{margin!r}::DOUBLE"))
+
+
+def write_customer_forecast(connection: "duckdb.DuckDBPyConnection", path: Path | str) -> None:
+    """Write one row per customer, sorted by customer_id, to a Parquet file; run `forecast` on the connection first.
+
+    Columns: customer_id, segment, p_alive, expected_orders, expected_value (revenue, not discounted), clv (discounted,
+    after margin), frequency, recency_days, age_days, monetary_value. The file appears whole or not at all.
+
+    Raises
+    ------
+    ConfigurationError
+        No forecast was made on this connection.
+    """
+    _need_forecast(connection)
+    target = Path(path)
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        connection.execute(
+            f"""COPY (SELECT * FROM customer_forecast ORDER BY customer_id)
+                TO {literal(str(partial))} (FORMAT parquet, COMPRESSION zstd)"""
+        )
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def value_deciles(connection: "duckdb.DuckDBPyConnection") -> "pd.DataFrame":
+    """Customers ranked by lifetime value in ten equal groups, decile 1 the most valuable.
+
+    Returns
+    -------
+    DataFrame
+        decile, customers, clv (sum over the group), share (of the sum over all customers). With fewer than ten
+        customers there are as many groups as customers.
+
+    Raises
+    ------
+    ConfigurationError
+        No forecast was made on this connection.
+    """
+    _need_forecast(connection)
+    return connection.execute(
+        """WITH ranked AS (
+               SELECT CAST(clv AS DECIMAL(38, 6)) AS clv, ntile(10) OVER (ORDER BY clv DESC, customer_id) AS decile
+               FROM customer_forecast
+           )
+           SELECT CAST(decile AS INTEGER) AS decile, count(*) AS customers, CAST(sum(clv) AS DOUBLE) AS clv,
+                  CAST(sum(clv) AS DOUBLE) / greatest(CAST(sum(sum(clv)) OVER () AS DOUBLE), 1e-300) AS share
+           FROM ranked GROUP BY decile ORDER BY decile"""
+    ).df()
+
+
+def _need_forecast(connection: "duckdb.DuckDBPyConnection") -> None:
+    found = connection.execute(
+        "SELECT count(*) FROM information_schema.tables WHERE table_name = 'customer_forecast'"
+    ).fetchone()
+    if not found or not found[0]:
+        raise ConfigurationError("There is no customer forecast on this connection; call clv.forecast on it first.")

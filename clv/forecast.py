@@ -1,0 +1,194 @@
+"""The forecast: what the customers of each segment will order and be worth, month by month, and how surely."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from clv.calendar import DAYS_PER_WEEK, Horizon, calendar_months, continuous_rate
+from clv.customer_forecasts import create_customer_forecast
+from clv.histories import ALL, HistoriesSummary, build_histories
+from clv.prediction import SegmentPrediction, check_interval, predict_segments
+from clv.segments import SegmentModels, SegmentParameters, fit_segments
+from customer_data.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """A forecast of all customers known on the as-of day; money in the currency, nothing in minor units.
+
+    Attributes
+    ----------
+    segment_forecast : DataFrame
+        segment, customers, expected_orders, clv, low, high, calibrated: totals over the horizon, one row per segment
+        and a last one of segment ``all``. ``clv`` is discounted and after margin; ``low`` and ``high`` bound it,
+        parameters and outcomes both uncertain. ``calibrated`` is true only where such intervals were shown to hold.
+    monthly_flows : DataFrame
+        segment, month (first day of the calendar month), expected_orders, expected_value (revenue, not discounted),
+        discounted_value (discounted, after margin): sums to ``clv``.
+    parameters : DataFrame
+        model, segment, parameter, estimate, std_error, low, high; times in weeks.
+    convergence : DataFrame
+        model, segment, customers, log_likelihood, converged, message.
+    histories : HistoriesSummary
+    horizon : Horizon
+    annual_rate, margin, confidence : float
+    spend_correlation : float or None
+        Of the number of repeat purchases with their mean value; Gamma-Gamma assumes none.
+    notes : tuple of str
+        Fallbacks and what was left out, in sentences.
+    models : SegmentModels
+        The fits behind it.
+    """
+
+    segment_forecast: "pd.DataFrame"
+    monthly_flows: "pd.DataFrame"
+    parameters: "pd.DataFrame"
+    convergence: "pd.DataFrame"
+    histories: HistoriesSummary
+    horizon: Horizon
+    annual_rate: float
+    margin: float
+    confidence: float
+    spend_correlation: float | None
+    notes: tuple[str, ...]
+    models: SegmentModels
+
+    @property
+    def monthly(self) -> "pd.DataFrame":
+        """The rows of ``monthly_flows`` of all customers together: month and the three amounts."""
+        rows = self.monthly_flows[self.monthly_flows["segment"] == ALL]
+        return rows.drop(columns="segment").reset_index(drop=True)
+
+
+def forecast(
+    connection: "duckdb.DuckDBPyConnection",
+    *,
+    as_of_day: int | None = None,
+    horizon_months: int = 12,
+    annual_rate: float = 0.10,
+    margin: float = 1.0,
+    segment_by: Sequence[str] = (),
+    segment_parameters: SegmentParameters = "pooled",
+    confidence: float = 0.90,
+    draws: int = 2_000,
+    seed: int = 0,
+) -> Forecast:
+    """Forecast the orders and the value of all customers known on the as-of day.
+
+    BG/NBD gives the orders to come (Fader, Hardie & Lee 2005), Gamma-Gamma their value (Fader & Hardie, note 025). The
+    table ``histories`` and the view ``customer_forecast`` (see `write_customer_forecast`) stay on the connection.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        Holds ``orders`` and, for segments, ``customers``.
+    as_of_day : int, optional
+        Last observed day, in days since 1970-01-01; the forecast starts at its end. Default: the day of the last order.
+    horizon_months : int
+        Calendar months ahead.
+    annual_rate : float
+        Annual effective rate of discount: 0.10 makes 1.10 in a year worth 1.00 now, by actual days over 365.
+    margin : float
+        Part of revenue that counts as value; negative where goods are sold below their cost.
+    segment_by : sequence of str
+        Attributes of ``customers``; see `build_histories`.
+    segment_parameters : {"pooled", "separate"}
+        One fit for all customers, or one per segment.
+    confidence : float
+        Of all intervals.
+    draws, seed : int
+        Number and seed of the draws behind the intervals of ``clv``.
+
+    Raises
+    ------
+    InputError
+        There is no order until the as-of day.
+    ModelError
+        Too few customers came back, or no fit converged.
+    ConfigurationError
+        An argument is out of its range, or an attribute is unknown.
+    """
+    if not isfinite(margin):
+        raise ConfigurationError(f"margin is {margin}; it must be a number, such as 0.35 for 35 % of revenue.")
+    check_interval(confidence, draws)
+    delta = continuous_rate(annual_rate) * DAYS_PER_WEEK
+    summary = build_histories(connection, until_day=as_of_day, segment_by=segment_by)
+    horizon = calendar_months(summary.until_day, horizon_months)
+    fitted = fit_segments(connection, parameters=segment_parameters, confidence=confidence)
+    prediction = predict_segments(
+        connection, fitted, edges=horizon.edges, delta=delta, of="value", draws=draws, seed=seed
+    )
+    create_customer_forecast(connection, fitted, prediction.patterns, margin=margin)
+    return Forecast(
+        segment_forecast=_segment_table(fitted, prediction, margin=margin, confidence=confidence),
+        monthly_flows=_monthly_table(fitted, prediction, horizon, margin=margin),
+        parameters=fitted.parameters,
+        convergence=fitted.convergence,
+        histories=summary,
+        horizon=horizon,
+        annual_rate=annual_rate,
+        margin=margin,
+        confidence=confidence,
+        spend_correlation=fitted.spend_correlation,
+        notes=summary.warnings + fitted.notes,
+        models=fitted,
+    )
+
+
+def _segment_table(
+    fitted: SegmentModels, prediction: SegmentPrediction, *, margin: float, confidence: float
+) -> "pd.DataFrame":
+    import pandas as pd
+
+    bounds = np.sort(margin * np.array(prediction.intervals(confidence)), axis=0)
+    patterns = fitted.patterns
+    clv = margin * prediction.discounted.sum(axis=0)
+    orders = prediction.orders.sum(axis=0)
+    customers = np.rint(patterns.by_segment(patterns.customers)).astype(np.int64)
+    table = pd.DataFrame(
+        {
+            "segment": [*patterns.segments, ALL],
+            "customers": np.append(customers, customers.sum()),
+            "expected_orders": np.append(orders, orders.sum()),
+            "clv": np.append(clv, clv.sum()),
+            "low": bounds[0],
+            "high": bounds[1],
+            "calibrated": False,
+        }
+    )
+    return _without_a_lone_segment(table, patterns.segments)
+
+
+def _monthly_table(
+    fitted: SegmentModels, prediction: SegmentPrediction, horizon: Horizon, *, margin: float
+) -> "pd.DataFrame":
+    import pandas as pd
+
+    names = [*fitted.patterns.segments, ALL]
+    amounts = {
+        "expected_orders": prediction.orders,
+        "expected_value": prediction.value,
+        "discounted_value": margin * prediction.discounted,
+    }
+    table = pd.DataFrame(
+        {
+            "segment": np.repeat(np.array(names, dtype=object), len(horizon.months)),
+            "month": list(horizon.months) * len(names),
+        }
+        | {name: np.column_stack([flow, flow.sum(axis=1)]).T.ravel() for name, flow in amounts.items()}
+    )
+    return _without_a_lone_segment(table, fitted.patterns.segments)
+
+
+def _without_a_lone_segment(table: "pd.DataFrame", segments: Sequence[str]) -> "pd.DataFrame":
+    """Without segments there is one, called ``all``, and the total would only repeat it."""
+    if tuple(segments) != (ALL,):
+        return table
+    return table.iloc[len(table) // 2 :].reset_index(drop=True)

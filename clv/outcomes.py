@@ -1,0 +1,188 @@
+"""What customers will order: exact moments of the future given the past, and draws of it.
+
+Under BG/NBD a customer with history (x, t_x, T) who is alive at T has an order rate from Gamma(r + x, alpha + T) and
+leaves after each order with a chance p from Beta(a, b + x). Given both, orders come at T + s with density
+lambda exp(-lambda p s), and pairs of orders at s < u with density lambda^2 (1 - p) exp(-lambda p u), which does not
+depend on s. Their expectations over rate and chance are the densities m1 and m2 below; all moments integrate these.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clv.calendar import Floats
+from clv.patterns import Numbers
+
+_NODES: Final = 8  # of Gauss and Legendre's rule on a panel
+
+
+@dataclass(frozen=True)
+class OrderLaw:
+    """The four parameters of BG/NBD, in one unit of time."""
+
+    r: float
+    alpha: float
+    a: float
+    b: float
+
+    def p_alive(self, x: Floats, t_x: Floats, T: Floats) -> Floats:
+        """P(alive at T | x, t_x)."""
+        from clv.beta_geo import p_alive
+
+        return p_alive(x, t_x, T, r=self.r, alpha=self.alpha, a=self.a, b=self.b)
+
+    def order_density(self, s: Floats, x: Floats, T: Floats) -> Floats:
+        """m1(s): expected orders per unit of time at T + s, of a customer alive at T."""
+        L = self.alpha + T
+        return (self.r + x) / L * self._decline(s / L, x)
+
+    def pair_density(self, u: Floats, x: Floats, T: Floats) -> Floats:
+        """m2(u): expected pairs of orders with the later at T + u and the earlier at any one time before it."""
+        L, R = self.alpha + T, self.r + x
+        return R * (R + 1) / L**2 * (self.b + x) / (self.a + self.b + x) * self._decline(u / L, x + 1)
+
+    def _decline(self, z: Floats, x: Floats) -> Floats:
+        # 2F1(r + x + 1, a; a + b + x; -z) by Pfaff's transformation: all terms stay small whatever x is.
+        from scipy.special import hyp2f1
+
+        series = hyp2f1(self.a, self.a + self.b - self.r - 1, self.a + self.b + x, z / (1 + z))
+        return np.asarray((1 + z) ** -self.a * series, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class OrderMoments:
+    """Moments of the orders to come of customers alive at T; entry j belongs to the j-th pair (x, T).
+
+    With D the sum over the orders to come of the discount exp(-delta s) at their times s:
+
+    Attributes
+    ----------
+    orders, discounted : ndarray of float, shape (periods, pairs)
+        Expected number, and expected discounted number, of orders in each period.
+    squares : ndarray of float, shape (pairs,)
+        Expected sum of exp(-2 delta s).
+    products : ndarray of float, shape (pairs,)
+        Expected sum of exp(-delta (s + u)) over ordered pairs of different orders: E[D^2] = squares + products.
+    """
+
+    orders: Floats
+    discounted: Floats
+    squares: Floats
+    products: Floats
+
+
+def order_moments(law: OrderLaw, x: Floats, T: Floats, *, edges: Floats, delta: float) -> OrderMoments:
+    """The moments over the periods between ``edges`` (times after T), discounted at ``delta`` per unit of time.
+
+    Each period is cut into panels that are no longer than their distance from -(alpha + T), where the densities have
+    their singularity; on a panel eight nodes are exact to some ten digits.
+    """
+    time, weight, period = _nodes(edges, law.alpha + float(T.min(initial=np.inf)))
+    periods = len(edges) - 1
+    orders = np.zeros((periods, len(x)))
+    discounted = np.zeros((periods, len(x)))
+    squares = np.zeros(len(x))
+    products = np.zeros(len(x))
+    for s, w, k in zip(time, weight, period, strict=True):
+        discount = float(np.exp(-delta * s))
+        rate = w * law.order_density(s, x, T)
+        orders[k] += rate
+        discounted[k] += discount * rate
+        squares += discount**2 * rate
+        earlier = -np.expm1(-delta * s) / delta if delta != 0 else s
+        products += 2 * w * discount * earlier * law.pair_density(s, x, T)
+    return OrderMoments(orders, discounted, squares, products)
+
+
+def expected_discounted_orders(law: OrderLaw, x: Floats, T: Floats, *, horizon: float, delta: float) -> Floats:
+    """Expected discounted orders of customers alive at T up to ``horizon``, without the split into periods."""
+    edges = np.array([0.0, horizon])
+    time, weight, _ = _nodes(edges, law.alpha + float(T.min(initial=np.inf)))
+    total = np.zeros(len(x))
+    for s, w in zip(time, weight, strict=True):
+        total += w * float(np.exp(-delta * s)) * law.order_density(s, x, T)
+    return total
+
+
+@dataclass(frozen=True)
+class DrawnParameters:
+    """Parameters of the customers that are simulated: numbers, or arrays that broadcast to their shape.
+
+    Attributes
+    ----------
+    r, alpha, a, b : float or ndarray
+        Of BG/NBD.
+    p, q, v : float or ndarray
+        Of the law of spend.
+    """
+
+    r: Numbers
+    alpha: Numbers
+    a: Numbers
+    b: Numbers
+    p: Numbers
+    q: Numbers
+    v: Numbers
+
+
+def simulate_customers(
+    parameters: DrawnParameters,
+    x: Floats,
+    t_x: Floats,
+    T: Floats,
+    S: Floats,
+    *,
+    horizon: float,
+    delta: float,
+    rng: np.random.Generator,
+) -> tuple[Floats, Floats]:
+    """One draw of the future of each customer: the number of orders and their discounted value.
+
+    ``S`` is the value of a customer's repeat purchases. Arrays of one shape; each entry is drawn independently.
+    """
+    from clv.beta_geo import p_alive
+
+    law = parameters
+    alive = rng.random(x.shape) < p_alive(x, t_x, T, r=law.r, alpha=law.alpha, a=law.a, b=law.b)
+    chosen = np.flatnonzero(alive)
+
+    def of_chosen(values: Numbers) -> Floats:
+        return np.broadcast_to(np.asarray(values, dtype=np.float64), x.shape)[alive]
+
+    past = x[alive]
+    rate = rng.gamma(of_chosen(law.r) + past) / (of_chosen(law.alpha) + T[alive])
+    leaving = rng.beta(of_chosen(law.a), of_chosen(law.b) + past)
+    p = of_chosen(law.p)
+    nu = np.maximum(rng.gamma(p * past + of_chosen(law.q)) / (of_chosen(law.v) + S[alive]), 1e-300)
+    orders, value = np.zeros(x.size), np.zeros(x.size)
+    state: Floats = np.stack([np.zeros(len(chosen)), rate, leaving, p, nu])
+    while len(chosen):
+        with np.errstate(divide="ignore"):
+            state[0] += rng.standard_exponential(len(chosen)) / state[1]
+        here = state[0] <= horizon
+        chosen, state = chosen[here], state[:, here]
+        time, _, leaving, p, nu = state
+        orders[chosen] += 1
+        value[chosen] += np.exp(-delta * time) * rng.gamma(p) / nu
+        stays = rng.random(len(chosen)) >= leaving
+        chosen, state = chosen[stays], state[:, stays]
+    return orders.reshape(x.shape), value.reshape(x.shape)
+
+
+def _nodes(edges: Floats, scale: float) -> tuple[Floats, Floats, NDArray[np.intp]]:
+    """Nodes, weights and period of a composite rule whose panels grow no faster than their distance from -scale."""
+    point, weight = np.polynomial.legendre.leggauss(_NODES)
+    nodes, weights, periods = [], [], []
+    for period, (first, last) in enumerate(pairwise(edges)):
+        panels = max(1, int(np.ceil(np.log2((last + scale) / (first + scale)))))
+        cuts = (first + scale) * ((last + scale) / (first + scale)) ** (np.arange(panels + 1) / panels) - scale
+        cuts[0], cuts[-1] = first, last
+        for lower, upper in pairwise(cuts):
+            half = (upper - lower) / 2
+            nodes.append(lower + half * (point + 1))
+            weights.append(half * weight)
+            periods.append(np.full(_NODES, period, dtype=np.intp))
+    return np.concatenate(nodes), np.concatenate(weights), np.concatenate(periods)

@@ -1,0 +1,173 @@
+"""Which parameters each segment's customers follow: one fit for all, or one fit each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+import numpy as np
+
+from clv.beta_geo import BetaGeo, BetaGeoFit
+from clv.engine_queries import quoted
+from clv.histories import ALL
+from clv.order_frames import MONEY_SCALE
+from clv.outcomes import OrderLaw
+from clv.segment_patterns import Indices, SegmentPatterns, segment_patterns, spend_histories
+from clv.spend_laws import SpendEstimate, estimate_spend
+from clv.totals import CustomerModel
+from customer_data.errors import ConfigurationError, ModelError
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
+SegmentParameters = Literal["pooled", "separate"]
+
+FEWEST_REPEAT_CUSTOMERS: Final = 10
+
+
+@dataclass(frozen=True)
+class SegmentModels:
+    """The models behind a forecast.
+
+    Attributes
+    ----------
+    patterns : SegmentPatterns
+        What they were fitted to.
+    models : tuple of CustomerModel
+        The distinct models; the first is fitted to all customers.
+    of_segment : ndarray of int
+        Index into ``models`` for each of ``patterns.segments``.
+    parameters : DataFrame
+        model, segment, parameter, estimate, std_error, low, high; times in weeks, money in the currency.
+    convergence : DataFrame
+        model, segment, customers, log_likelihood, converged, message.
+    spend_correlation : float or None
+        Of the number of repeat purchases with their mean value; Gamma-Gamma assumes none.
+    notes : tuple of str
+        What was replaced and why.
+    """
+
+    patterns: SegmentPatterns
+    models: tuple[CustomerModel, ...]
+    of_segment: Indices
+    parameters: "pd.DataFrame"
+    convergence: "pd.DataFrame"
+    spend_correlation: float | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    segment: str
+    orders: BetaGeoFit
+    spend: SpendEstimate
+
+    @property
+    def model(self) -> CustomerModel:
+        return CustomerModel(OrderLaw(**self.orders.parameters), self.orders.covariance_log.to_numpy(), self.spend)
+
+
+def fit_segments(
+    connection: "duckdb.DuckDBPyConnection",
+    *,
+    parameters: SegmentParameters = "pooled",
+    confidence: float = 0.90,
+    table: str = "histories",
+) -> SegmentModels:
+    """Fit BG/NBD and Gamma-Gamma to the histories of the table.
+
+    Parameters
+    ----------
+    parameters : {"pooled", "separate"}
+        One fit to all customers, or one to each segment; a segment that cannot be fitted by itself takes the fit to
+        all, and a note says so.
+    confidence : float
+        Of the intervals of parameters.
+
+    Raises
+    ------
+    ModelError
+        Fewer than ten customers came back on a later day, or the fit to all customers does not converge.
+    ConfigurationError
+        ``parameters`` is none of the two.
+    """
+    if parameters not in ("pooled", "separate"):
+        raise ConfigurationError(f"segment_parameters is {parameters!r}; it must be 'pooled' or 'separate'.")
+    patterns = segment_patterns(connection, table=table)
+    fits = [_fit(connection, patterns, table, None)]
+    of_segment = np.zeros(len(patterns.segments), dtype=np.intp)
+    notes = []
+    if parameters == "separate" and len(patterns.segments) > 1:
+        for index, name in enumerate(patterns.segments):
+            try:
+                fits.append(_fit(connection, patterns.part(patterns.segment == index), table, name))
+                of_segment[index] = len(fits) - 1
+            except ModelError as error:
+                notes.append(f"Segment {name!r} takes the parameters of all customers: {error}")
+    for fitted in fits:
+        where = "" if fitted.segment == ALL else f"Segment {fitted.segment!r}: "
+        notes += [where + note for note in fitted.spend.notes]
+    overall = fits[0].spend.fit
+    correlation = overall.correlation if overall is not None and np.isfinite(overall.correlation) else None
+    return SegmentModels(
+        patterns=patterns,
+        models=tuple(fitted.model for fitted in fits),
+        of_segment=of_segment,
+        parameters=_parameter_table(fits, confidence),
+        convergence=_convergence_table(fits),
+        spend_correlation=correlation,
+        notes=tuple(notes),
+    )
+
+
+def _fit(
+    connection: "duckdb.DuckDBPyConnection", patterns: SegmentPatterns, table: str, segment: str | None
+) -> _Fitted:
+    customers = float(patterns.customers.sum())
+    repeaters = float(patterns.customers[patterns.x > 0].sum())
+    if repeaters < FEWEST_REPEAT_CUSTOMERS:
+        raise ModelError(
+            f"{repeaters:,.0f} of {customers:,.0f} customers ordered again on a later day; a forecast needs "
+            f"{FEWEST_REPEAT_CUSTOMERS} at least. Take a longer period, or check that a customer keeps one id."
+        )
+    where = "" if segment is None else "WHERE segment = $segment"
+    days, value = connection.execute(
+        f"SELECT sum(frequency + 1), sum(spend + first_value) FROM {quoted(table)} {where}",
+        {} if segment is None else {"segment": segment},
+    ).fetchone() or (1, 0)
+    spend = estimate_spend(
+        spend_histories(connection, table=table, segment=segment), day_mean=float(value) / MONEY_SCALE / float(days)
+    )
+    return _Fitted(segment or ALL, BetaGeo().fit(patterns.histories()), spend)
+
+
+def _parameter_table(fits: Sequence[_Fitted], confidence: float) -> "pd.DataFrame":
+    import pandas as pd
+
+    tables = []
+    for fitted in fits:
+        tables.append(fitted.orders.parameter_table(segment=fitted.segment, confidence=confidence))
+        if fitted.spend.fit is not None:
+            tables.append(fitted.spend.fit.parameter_table(segment=fitted.segment, confidence=confidence))
+        else:
+            tables.append(fitted.spend.mean_table(segment=fitted.segment, confidence=confidence))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _convergence_table(fits: Sequence[_Fitted]) -> "pd.DataFrame":
+    import pandas as pd
+
+    rows = [
+        {
+            "model": fit.estimate.model,
+            "segment": fitted.segment,
+            "customers": round(fit.customers),
+            "log_likelihood": fit.log_likelihood,
+            "converged": fit.convergence.converged,
+            "message": fit.convergence.message,
+        }
+        for fitted in fits
+        for fit in (fitted.orders, fitted.spend.fit)
+        if fit is not None
+    ]
+    return pd.DataFrame(rows)

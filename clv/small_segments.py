@@ -1,0 +1,87 @@
+"""The smallest segments, customer by customer: there a total is far from any smooth distribution."""
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from clv.calendar import DAYS_PER_WEEK, Floats
+from clv.engine_queries import quoted
+from clv.order_frames import MONEY_SCALE
+from clv.outcomes import DrawnParameters, simulate_customers
+from clv.segment_patterns import Indices, SegmentPatterns
+from clv.totals import CustomerModel, ParameterDraws, axes
+
+if TYPE_CHECKING:
+    import duckdb
+
+SMALL_SEGMENT: Final = 200  # customers; up to here a segment's customers are simulated ...
+MOST_SIMULATED: Final = 2_000  # ... the smallest segments first, up to so many customers in all
+_AT_ONCE: Final = 200_000  # customers times draws
+
+
+def smallest_segments(patterns: SegmentPatterns) -> Indices:
+    """The segments, as indices, whose customers are to be simulated one by one."""
+    customers = patterns.by_segment(patterns.customers)
+    order = np.argsort(customers, kind="stable")
+    chosen = (customers[order] <= SMALL_SEGMENT) & (np.cumsum(customers[order]) <= MOST_SIMULATED)
+    return np.sort(order[chosen & (customers[order] > 0)])
+
+
+def simulated_totals(
+    connection: "duckdb.DuckDBPyConnection",
+    patterns: SegmentPatterns,
+    model: CustomerModel,
+    segments: Indices,
+    drawn: ParameterDraws,
+    *,
+    horizon: float,
+    delta: float,
+    rng: np.random.Generator,
+    table: str = "histories",
+) -> tuple[Floats, Floats]:
+    """Draws of the totals of these segments: orders and discounted value, shapes (draws, segments).
+
+    One draw takes one draw of the parameters and one future of every customer under them. ``horizon`` is in days,
+    ``delta`` per week.
+    """
+    names = [patterns.segments[index] for index in segments]
+    found = connection.execute(
+        f"""SELECT segment, frequency, recency_days, age_days, greatest(spend, 0) AS spend FROM {quoted(table)}
+            WHERE list_contains($names, segment) ORDER BY ALL""",
+        {"names": names},
+    ).fetchnumpy()
+    x, t_x, T, spend = (
+        np.asarray(found[name], dtype=np.float64) for name in ("frequency", "recency_days", "age_days", "spend")
+    )
+    place = {name: position for position, name in enumerate(names)}
+    owner = np.array([place[str(name)] for name in found["segment"]], dtype=np.intp)
+    draws = len(drawn.orders)
+    orders, value = np.zeros((draws, len(names))), np.zeros((draws, len(names)))
+    block = max(1, _AT_ONCE // max(len(x), 1))
+    for first in range(0, draws, block):
+        part = slice(first, min(first + block, draws))
+        parameters = _parameters(model, ParameterDraws(drawn.orders[part], drawn.spend[part]))
+        shape = (part.stop - first, len(x))
+        counts, values = simulate_customers(
+            parameters,
+            np.broadcast_to(x, shape),
+            np.broadcast_to(t_x / DAYS_PER_WEEK, shape),
+            np.broadcast_to(T / DAYS_PER_WEEK, shape),
+            np.broadcast_to(spend / MONEY_SCALE, shape),
+            horizon=horizon / DAYS_PER_WEEK,
+            delta=delta,
+            rng=rng,
+        )
+        for segment in range(len(names)):
+            orders[part, segment] = counts[:, owner == segment].sum(axis=1)
+            value[part, segment] = values[:, owner == segment].sum(axis=1)
+    return orders, value
+
+
+def _parameters(model: CustomerModel, drawn: ParameterDraws) -> DrawnParameters:
+    """The parameters of each draw, as columns of shape (draws, 1)."""
+    order_laws = [model.orders_at(deviation) for deviation in drawn.orders @ axes(model.order_covariance).T]
+    spend_laws = [model.spend.at(deviation) for deviation in drawn.spend @ axes(model.spend.log_covariance).T]
+    of_orders = np.array([(law.r, law.alpha, law.a, law.b) for law in order_laws])
+    of_spend = np.array([(law.p, law.q, law.v) for law in spend_laws])
+    return DrawnParameters(*(column[:, None] for column in (*of_orders.T, *of_spend.T)))

@@ -1,0 +1,218 @@
+"""Totals per segment: their expectation, and draws of them in which parameters and outcomes are both uncertain.
+
+The expectation of a total is exact. Its dependence on the parameters is taken along the axes of their Laplace
+approximation, as a quadratic in the logarithm of the total; draws of the parameters then cost nothing. Given the
+parameters, customers are independent, and the total of a segment is drawn from the gamma distribution with its exact
+mean and variance. (The customers of the smallest segments are simulated one by one: see `small_segments`.)
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from clv.calendar import DAYS_PER_WEEK, Floats
+from clv.outcomes import OrderLaw, expected_discounted_orders, order_moments
+from clv.patterns import distinct
+from clv.segment_patterns import SegmentPatterns
+from clv.spend_laws import SpendEstimate
+
+_AXIS: Final = float(np.sqrt(3))  # standard deviations at which the total is taken along an axis
+_FARTHEST: Final = 3.0  # of a parameter draw, in logarithms: a factor of twenty
+
+
+@dataclass(frozen=True)
+class CustomerModel:
+    """The laws of orders (times in weeks) and of spend that a group of segments follows, and how surely.
+
+    Attributes
+    ----------
+    orders : OrderLaw
+    order_covariance : ndarray (4, 4)
+        Covariance of the logarithms of r, alpha, a, b.
+    spend : SpendEstimate
+    """
+
+    orders: OrderLaw
+    order_covariance: Floats
+    spend: SpendEstimate
+
+    def orders_at(self, deviation: Floats) -> OrderLaw:
+        """The law of orders with the logarithms of its parameters moved by ``deviation``."""
+        r, alpha, a, b = np.exp(np.clip(deviation, -_FARTHEST, _FARTHEST))
+        law = self.orders
+        return OrderLaw(float(law.r * r), float(law.alpha * alpha), float(law.a * a), float(law.b * b))
+
+
+@dataclass(frozen=True)
+class PatternForecast:
+    """What one customer of each pattern is expected to do; arrays of the length of the patterns.
+
+    Attributes
+    ----------
+    p_alive, orders, discounted : ndarray of float
+        P(alive) on the as-of day; orders within the horizon, and the same with each order at its discount.
+    """
+
+    p_alive: Floats
+    orders: Floats
+    discounted: Floats
+
+
+@dataclass(frozen=True)
+class SegmentTotals:
+    """Expected totals of the customers in some patterns.
+
+    Attributes
+    ----------
+    orders, value, discounted : ndarray of float, shape (periods, segments)
+        Expected orders, their value, and their value discounted to the as-of day.
+    order_variance, value_variance : ndarray of float, shape (segments,)
+        Variance, given the parameters, of the total of discounted orders and of their discounted value; without
+        discounting, of the number of orders and of their value.
+    patterns : PatternForecast
+    """
+
+    orders: Floats
+    value: Floats
+    discounted: Floats
+    order_variance: Floats
+    value_variance: Floats
+    patterns: PatternForecast
+
+
+def expected_totals(patterns: SegmentPatterns, model: CustomerModel, *, edges: Floats, delta: float) -> SegmentTotals:
+    """Expected totals per period and segment, with their variance given the parameters.
+
+    ``edges`` of the periods are days after the as-of day; ``delta`` is the continuous rate of discount per week.
+    """
+    x, t_x, T, customers = patterns.x, patterns.t_x / DAYS_PER_WEEK, patterns.T / DAYS_PER_WEEK, patterns.customers
+    (pair_x, pair_T), index = distinct(x, T)
+    moments = order_moments(model.orders, pair_x, pair_T, edges=edges / DAYS_PER_WEEK, delta=delta)
+    law = model.spend.law
+    alive = model.orders.p_alive(x, t_x, T)
+    per_order = alive * law.expected(x, patterns.spend, customers)
+    periods = range(len(edges) - 1)
+    squared_mean = law.expected_square(x, patterns.spend, patterns.spend_squares, customers)
+    discounted = alive * moments.discounted.sum(axis=0)[index]
+    single, double = alive * moments.squares[index], alive * moments.products[index]
+    order_variance = customers * (single + double - discounted**2)
+    value_variance = squared_mean * ((1 + law.spread(x)) * ((1 + 1 / law.p) * single + double) - discounted**2)
+    return SegmentTotals(
+        orders=np.array([patterns.by_segment(alive * customers * moments.orders[k][index]) for k in periods]),
+        value=np.array([patterns.by_segment(per_order * moments.orders[k][index]) for k in periods]),
+        discounted=np.array([patterns.by_segment(per_order * moments.discounted[k][index]) for k in periods]),
+        order_variance=np.maximum(patterns.by_segment(order_variance), 0.0),
+        value_variance=np.maximum(patterns.by_segment(value_variance), 0.0),
+        patterns=PatternForecast(alive, alive * moments.orders.sum(axis=0)[index], discounted),
+    )
+
+
+@dataclass(frozen=True)
+class ParameterDraws:
+    """Draws of the parameters of a model, from their Laplace approximation; shapes (draws, 4) and (draws, 3).
+
+    ``orders`` and ``spend`` are standard normal coordinates along the axes of the two covariances.
+    """
+
+    orders: Floats
+    spend: Floats
+
+    @classmethod
+    def of(cls, draws: int, rng: np.random.Generator) -> "ParameterDraws":
+        """Independent draws."""
+        return cls(rng.standard_normal((draws, 4)), rng.standard_normal((draws, 3)))
+
+
+def drawn_order_totals(
+    patterns: SegmentPatterns, model: CustomerModel, drawn: ParameterDraws, *, horizon: float
+) -> Floats:
+    """The expected number of orders up to ``horizon`` (days), relative to its value at the estimate.
+
+    Shape (draws, segments); its logarithm is quadratic in each coordinate of the parameters.
+    """
+    x, t_x, T = patterns.x, patterns.t_x / DAYS_PER_WEEK, patterns.T / DAYS_PER_WEEK
+
+    def total(deviation: Floats) -> Floats:
+        law = model.orders_at(deviation)
+        per_customer = _discounted(law, x, T, horizon=horizon / DAYS_PER_WEEK, delta=0.0) * law.p_alive(x, t_x, T)
+        return patterns.by_segment(patterns.customers * per_customer)
+
+    return np.exp(_log_ratio(total, axes(model.order_covariance), drawn.orders))
+
+
+def drawn_value_totals(
+    patterns: SegmentPatterns, model: CustomerModel, drawn: ParameterDraws, *, horizon: float, delta: float
+) -> Floats:
+    """The expected discounted value up to ``horizon`` (days), relative to its value at the estimate.
+
+    Shape (draws, segments). The fits of orders and of spend are independent, so their effects multiply.
+    """
+    x, t_x, T = patterns.x, patterns.t_x / DAYS_PER_WEEK, patterns.T / DAYS_PER_WEEK
+    spend = model.spend.law.expected(x, patterns.spend, patterns.customers)
+    weeks = horizon / DAYS_PER_WEEK
+
+    def by_orders(deviation: Floats) -> Floats:
+        law = model.orders_at(deviation)
+        return patterns.by_segment(spend * _discounted(law, x, T, horizon=weeks, delta=delta) * law.p_alive(x, t_x, T))
+
+    orders = _discounted(model.orders, x, T, horizon=weeks, delta=delta) * model.orders.p_alive(x, t_x, T)
+
+    def by_spend(deviation: Floats) -> Floats:
+        law = model.spend.at(deviation)
+        return patterns.by_segment(orders * law.expected(x, patterns.spend, patterns.customers))
+
+    return np.exp(
+        _log_ratio(by_orders, axes(model.order_covariance), drawn.orders)
+        + _log_ratio(by_spend, axes(model.spend.log_covariance), drawn.spend)
+    )
+
+
+def draw_totals(expected: Floats, variance: Floats, ratio: Floats, rng: np.random.Generator) -> Floats:
+    """Totals drawn from gamma distributions whose mean moves with the parameters.
+
+    Parameters
+    ----------
+    expected, variance : ndarray, shape (segments,)
+        At the estimate of the parameters.
+    ratio : ndarray, shape (draws, segments)
+        Of the expected total at the drawn parameters to that at the estimate; the variance moves with it, as it does
+        for a sum over more or fewer orders.
+
+    Returns
+    -------
+    ndarray, shape (draws, segments)
+    """
+    certain = (variance <= 1e-18 * np.maximum(expected, 1e-300) ** 2) | (expected <= 0)
+    safe_expected, safe_variance = np.where(certain, 1.0, expected), np.where(certain, 1.0, variance)
+    shape = ratio * (safe_expected**2 / safe_variance)
+    totals = rng.gamma(shape) * (safe_variance / safe_expected)
+    return np.where(certain, expected * ratio, totals)
+
+
+def axes(covariance: Floats) -> Floats:
+    """Columns A with A A' = covariance: one standard deviation along each principal axis."""
+    variance, directions = np.linalg.eigh(covariance)
+    return np.asarray(directions * np.sqrt(np.maximum(variance, 0.0)), dtype=np.float64)
+
+
+def _discounted(law: OrderLaw, x: Floats, T: Floats, *, horizon: float, delta: float) -> Floats:
+    (pair_x, pair_T), index = distinct(x, T)
+    return expected_discounted_orders(law, pair_x, pair_T, horizon=horizon, delta=delta)[index]
+
+
+def _log_ratio(total: Callable[[Floats], Floats], along: Floats, drawn: Floats) -> Floats:
+    """ln(total at the drawn parameters / total at the estimate), quadratic along each axis."""
+    centre = _log(total(np.zeros(len(along))))
+    ratio = np.zeros((len(drawn), len(centre)))
+    for axis, coordinate in zip(along.T, drawn.T, strict=True):
+        if np.any(axis):
+            up, down = _log(total(_AXIS * axis)), _log(total(-_AXIS * axis))
+            slope, curvature = (up - down) / (2 * _AXIS), (up + down - 2 * centre) / _AXIS**2
+            ratio += np.multiply.outer(coordinate, slope) + np.multiply.outer(coordinate**2, curvature) / 2
+    return np.clip(ratio, -10, 10)
+
+
+def _log(total: Floats) -> Floats:
+    return np.log(np.maximum(total, 1e-300))
