@@ -1,0 +1,51 @@
+"""Which channels earned the conversions: journeys, distinct paths, models of credit and their comparison.
+
+    import attribution
+
+    paths = attribution.read_paths("paths.csv", nulls="nulls")
+    credit = attribution.attribute(paths, models=["last_click", "linear", "markov"])
+
+Names are loaded when first used, so importing this package costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from attribution.credit import attribute, removal_effects
+    from attribution.descriptions import path_lengths, top_paths
+    from attribution.graph import transition_graph, transition_matrix
+    from attribution.path_files import read_paths
+    from attribution.paths import Paths
+
+_HOMES = {
+    "Paths": "paths",
+    "attribute": "credit",
+    "path_lengths": "descriptions",
+    "read_paths": "path_files",
+    "removal_effects": "credit",
+    "top_paths": "descriptions",
+    "transition_graph": "graph",
+    "transition_matrix": "graph",
+}
+
+__all__ = [
+    "Paths",
+    "attribute",
+    "path_lengths",
+    "read_paths",
+    "removal_effects",
+    "top_paths",
+    "transition_graph",
+    "transition_matrix",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

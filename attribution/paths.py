@@ -1,7 +1,7 @@
 """Distinct paths with what came of them: all that the models of credit need to know of the data."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
@@ -160,7 +160,6 @@ class Paths:
         value: ArrayLike | None = None,
         value_squares: ArrayLike | None = None,
         nulls_known: bool = True,
-        counts: JourneyCounts | FileCounts | None = None,
     ) -> Self:
         """Merge equal paths, add up what came of them and put them into canonical order.
 
@@ -184,7 +183,6 @@ class Paths:
             nulls=summed(nulls),
             value_squares=None if value_squares is None else summed(value_squares),
             nulls_known=nulls_known,
-            counts=counts,
         )
 
     @classmethod
@@ -210,6 +208,10 @@ class Paths:
             value=value,
             nulls_known=nulls is not None,
         )
+
+    def with_counts(self, counts: JourneyCounts | FileCounts) -> Self:
+        """The same paths, knowing what became of the rows they were read from."""
+        return replace(self, counts=counts)
 
     @cached_property
     def starts(self) -> Integers:

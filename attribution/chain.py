@@ -1,0 +1,95 @@
+"""The Markov chain of order k that distinct paths estimate, as probabilities on the states that matter."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attribution.paths import Paths
+from attribution.ragged import Floats
+from attribution.transitions import Transitions
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """Transition probabilities between the states that walks can visit on their way to a conversion.
+
+    States that no walk reaches, and states from which none converts, are left out: what enters them is lost, so no
+    probability of conversion changes and every system solved below is regular.
+
+    Attributes
+    ----------
+    start
+        Array ``(states,)``: probability that a walk starts in each state (the symbol a).
+    step
+        Sparse ``(states, states)``: probability of the next state (Q).
+    ends
+        Array ``(states, 2)``: probability that a visit ends in a conversion (r), and that probability times the mean
+        value of the conversions of paths that end there.
+    holds
+        Boolean ``(states, channels)``: the channels a state's window holds.
+    longest
+        Number of states of the longest path.
+    """
+
+    start: Floats
+    step: "csr_array"
+    ends: Floats
+    holds: NDArray[np.bool_]
+    longest: int
+
+
+def chain(paths: Paths, found: Transitions) -> Chain:
+    """Estimate the chain: counts over row sums, with row weight conversions + nulls (which may be absent)."""
+    return chain_from_counts(
+        found,
+        steps=found.count(paths.conversions + paths.nulls),
+        conversions=found.at_last(paths.conversions),
+        value=found.at_last(paths.value),
+        nulls=found.at_last(paths.nulls),
+    )
+
+
+def chain_from_counts(found: Transitions, *, steps: Floats, conversions: Floats, value: Floats, nulls: Floats) -> Chain:
+    """The chain of given counts: of each transition listed in ``found``, and at the last state of paths."""
+    from scipy.sparse import csr_array
+
+    states = len(found.states)
+    leaving = np.bincount(found.source, weights=steps, minlength=states + 1).astype(float)
+    leaving[:states] += conversions + nulls
+    rate = np.divide(1.0, leaving, out=np.zeros_like(leaving), where=leaving > 0)
+    probability = steps * rate[found.source]
+    inner = (found.source < states) & (probability > 0)
+    begins = found.source == states
+    start = np.zeros(states)
+    start[found.target[begins]] = probability[begins]
+    step = csr_array((probability[inner], (found.source[inner], found.target[inner])), shape=(states, states))
+    ends = np.column_stack([conversions, value]) * rate[:states, None]
+    live = _reachable(step, start) & _reachable(step.T.tocsr(), ends[:, 0])
+    return Chain(
+        start=start[live],
+        step=step[live][:, live],
+        ends=ends[live],
+        holds=found.holds[live],
+        longest=int(found.visits.max(initial=0)),
+    )
+
+
+def _reachable(step: "csr_array", weight: Floats) -> NDArray[np.bool_]:
+    """States with positive weight and all that ``step`` leads to from them."""
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import breadth_first_order
+
+    states = len(weight)
+    edges = step.tocoo()
+    origins = np.flatnonzero(weight > 0)
+    sources = np.concatenate([edges.row, np.full(len(origins), states)])
+    targets = np.concatenate([edges.col, origins])
+    graph = csr_array((np.ones(len(sources)), (sources, targets)), shape=(states + 1, states + 1))
+    reached = np.zeros(states + 1, dtype=bool)
+    reached[breadth_first_order(graph, states, return_predecessors=False)] = True
+    return reached[:states]

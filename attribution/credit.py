@@ -1,0 +1,221 @@
+"""The credit table: what each channel earned of conversions and value under each model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from attribution.chain import chain
+from attribution.delta import credit_covariance, interval, normal_reach
+from attribution.markov import Convention
+from attribution.markov import removal_effects as solve_removal_effects
+from attribution.paths import Paths
+from attribution.ragged import Floats
+from attribution.rules import RULES, RuleOptions, touch_shares
+from attribution.transitions import transitions
+from customer_data.errors import ConfigurationError, ModelError
+
+if TYPE_CHECKING:
+    import pandas
+
+MODELS = (*RULES, "time_decay", "markov")
+CREDIT_COLUMNS = (
+    "model",
+    "segment",
+    "channel",
+    "conversions",
+    "value",
+    "conversions_low",
+    "conversions_high",
+    "value_low",
+    "value_high",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Credit:
+    """Credit per channel: arrays ``(channels,)`` of conversions and value, summing to those of all paths."""
+
+    conversions: Floats
+    value: Floats
+
+
+def attribute(
+    paths: Paths,
+    *,
+    models: Sequence[str] = ("first_click", "last_click", "linear", "markov"),
+    order: int = 1,
+    position_weights: tuple[float, float, float] = (0.4, 0.2, 0.4),
+    custom_weights: Sequence[float] = (1.0,),
+    direct: str | Sequence[str] = "direct",
+    convention: Convention = "exact",
+    confidence: float | None = 0.90,
+    segment: str = "all",
+) -> "pandas.DataFrame":
+    """Credit of every channel under every model asked for.
+
+    Parameters
+    ----------
+    paths
+        From :func:`attribution.read_paths` or :func:`attribution.build_paths`.
+    models
+        Of ``first_click``, ``last_click``, ``last_non_direct_click``, ``linear``, ``position_based``, ``u_shaped``,
+        ``w_shaped``, ``j_shaped``, ``inverse_j``, ``custom``, ``time_decay`` (only when paths were built from touches,
+        with their half-life) and ``markov``.
+    order
+        Order of the Markov chain.
+    position_weights, custom_weights, direct
+        Options of the rules, see :class:`attribution.rules.RuleOptions`.
+    convention
+        ``"exact"``, or ``"channelattribution"`` to count overlong walks as lost as that R package does.
+    confidence
+        Of the intervals, by the delta method and cut off at 0; None leaves them missing and takes less time.
+    segment
+        What the column ``segment`` says.
+
+    Returns
+    -------
+    Columns model, segment, channel, conversions, value, conversions_low, conversions_high, value_low, value_high; one
+    row per model and channel, channels in the order of ``paths.channels``. Conversions are counts, values are in the
+    currency of the paths. Each model's credit sums to the conversions and the value of all paths; when nothing
+    converts, all credit is 0.
+
+    Raises
+    ------
+    ConfigurationError
+        When a model has another name or cannot be had from these paths, or an option is out of range.
+    """
+    import pandas
+
+    options = RuleOptions(position_weights, tuple(custom_weights), direct)
+    check_models(paths, models)
+    if confidence is not None:
+        normal_reach(confidence)
+    tables = []
+    for model in models:
+        credit = model_credit(paths, model, order=order, options=options, convention=convention)
+        table = {
+            "model": model,
+            "segment": segment,
+            "channel": pandas.Series(paths.channels, dtype="str"),
+            "conversions": credit.conversions,
+            "value": credit.value,
+            **_interval_columns(paths, model, credit, order=order, options=options, confidence=confidence),
+        }
+        tables.append(pandas.DataFrame(table, columns=list(CREDIT_COLUMNS)))
+    return pandas.concat(tables, ignore_index=True)
+
+
+def _interval_columns(
+    paths: Paths, model: str, credit: Credit, *, order: int, options: RuleOptions, confidence: float | None
+) -> dict[str, Floats]:
+    """The ends of intervals of conversions and value, none below 0; missing when no confidence is asked for."""
+    measures = ("conversions", "value")
+    if confidence is None:
+        unknown = np.full(len(paths.channels), np.nan)
+        return {f"{measure}_{end}": unknown for measure in measures for end in ("low", "high")}
+    covariance = credit_covariance(paths, model, order=order, options=options)
+    columns = {}
+    for measure in measures:
+        low, high = interval(getattr(credit, measure), getattr(covariance, measure), confidence=confidence)
+        columns[f"{measure}_low"], columns[f"{measure}_high"] = np.maximum(low, 0.0), high
+    return columns
+
+
+def check_models(paths: Paths, models: Sequence[str]) -> None:
+    """Refuse models that do not exist or cannot be had from these paths, all at once."""
+    problems = []
+    if isinstance(models, str) or not models:
+        raise ConfigurationError(f'models: give a list of names such as ["last_click", "markov"], not {models!r}.')
+    for model in models:
+        if model not in MODELS:
+            close = get_close_matches(str(model), MODELS, n=1)
+            hint = f"Did you mean {close[0]!r}?" if close else f"There are {', '.join(MODELS)}."
+            problems.append(f"models: there is no {model!r}. {hint}")
+    if repeated := sorted({str(model) for model in models if list(models).count(model) > 1}):
+        problems.append(f"models: {', '.join(repeated)} named more than once. Name each once.")
+    if "time_decay" in models and paths.time_decay is None:
+        problems.append(
+            "models: 'time_decay' needs the times of touches, which aggregated paths do not hold. Build the paths from "
+            "touchpoints, or use 'custom' with weights by position, which is another rule."
+        )
+    if problems:
+        raise ConfigurationError("\n".join(problems))
+
+
+def model_credit(
+    paths: Paths, model: str, *, order: int, options: RuleOptions, convention: Convention = "exact"
+) -> Credit:
+    """Credit under one model, whose name has been checked."""
+    if model == "markov":
+        return _markov_credit(paths, order, convention)
+    if model == "time_decay":
+        if paths.time_decay is None:
+            raise ConfigurationError("time_decay: these paths do not know the times of touches.")
+        return Credit(
+            _by_channel(paths, paths.time_decay.conversions),
+            _by_channel(paths, paths.time_decay.value),
+        )
+    shares = touch_shares(paths, model, options)
+    return Credit(
+        _by_channel(paths, shares * paths.conversions[paths.rows]),
+        _by_channel(paths, shares * paths.value[paths.rows]),
+    )
+
+
+def _by_channel(paths: Paths, credited: Floats) -> Floats:
+    return np.bincount(paths.codes, weights=credited, minlength=len(paths.channels)).astype(float)
+
+
+def _markov_credit(paths: Paths, order: int, convention: Convention) -> Credit:
+    effects = solve_removal_effects(chain(paths, transitions(paths, order=order)), convention=convention)
+    return Credit(
+        _in_proportion(effects.conversions, paths.conversions.sum()),
+        _in_proportion(effects.value, paths.value.sum()),
+    )
+
+
+def _in_proportion(effects: Floats, total: float) -> Floats:
+    summed = effects.sum()
+    return effects / summed * total if summed > 0 else np.zeros_like(effects)
+
+
+def removal_effects(paths: Paths, *, order: int = 1, convention: Convention = "exact") -> "pandas.DataFrame":
+    """What share of conversions, and of their value, a Markov chain loses without each channel.
+
+    Parameters
+    ----------
+    paths
+        From :func:`attribution.read_paths` or :func:`attribution.build_paths`.
+    order
+        Order of the chain.
+    convention
+        As in :func:`attribute`.
+
+    Returns
+    -------
+    Columns channel, removal_effect, removal_effect_value: shares between 0 and 1, the share of converting walks (and of
+    their value) that visit the channel. They sum to 1 or more, since a walk visits several channels.
+
+    Raises
+    ------
+    ModelError
+        When nothing converts: a share of no conversions is not defined.
+    """
+    import pandas
+
+    effects = solve_removal_effects(chain(paths, transitions(paths, order=order)), convention=convention)
+    if effects.conversion_probability == 0:
+        raise ModelError(
+            f"removal effects: none of the {paths.nulls.sum():,.10g} journeys on {len(paths):,} distinct paths "
+            "converted, so there is no share of conversions to lose. Check the window and the conversions."
+        )
+    return pandas.DataFrame(
+        {
+            "channel": paths.channels,
+            "removal_effect": effects.conversions,
+            "removal_effect_value": effects.value,
+        }
+    )

@@ -1,0 +1,153 @@
+"""Removal effects of channels in a Markov chain of any order, solved and not simulated.
+
+With Q the transitions between states, a the start, r the probabilities of converting at once and N = (I - Q)^-1, a walk
+converts with probability a N r. The removal effect of channel j is the share of it that is lost when every walk that
+enters a state holding j is lost: the share of converting walks that visit j. Value: the same with r times the mean
+value of the conversions at a state.
+
+- Order 1, where a state is one channel: RE_j = (a N)_j / N_jj * h_j / (a h) with h = N r; one factorisation for all.
+- Order k, R the states that hold j: RE_j = eta h_R / (a h) with eta = (a N)_R (N_RR)^-1, while the chain is small.
+- Else walks are pushed forward, all channels at once: X <- keep * (Q' X), column j without the states that hold j.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+
+from attribution.chain import Chain
+from attribution.ragged import Floats
+from customer_data.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+Convention = Literal["exact", "channelattribution"]
+
+DENSE_STATES = 500
+PUSHES = 5_000
+TOLERANCE = 1e-13
+PUSHED_CELLS = 8_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class RemovalEffects:
+    """Removal effects per channel, and what a walk of the whole chain is worth.
+
+    ``conversions`` and ``value`` are arrays ``(channels,)`` of shares lost, 0 where a channel is on no converting walk
+    and all 0 when nothing converts; ``conversion_probability`` and ``value_per_walk`` are those of the whole chain.
+    """
+
+    conversions: Floats
+    value: Floats
+    conversion_probability: float
+    value_per_walk: float
+
+
+def removal_effects(chain: Chain, *, convention: Convention = "exact") -> RemovalEffects:
+    """Removal effects for conversions and for value.
+
+    Parameters
+    ----------
+    chain
+        A chain of any order.
+    convention
+        ``"exact"`` follows every walk to its end. ``"channelattribution"`` counts walks of more than M + 1 transitions
+        as lost, M one more than the states of the longest path, as the R package of that name does.
+
+    Raises
+    ------
+    ConfigurationError
+        When the convention has another name.
+    """
+    if convention not in get_args(Convention):
+        raise ConfigurationError(f"convention: {convention!r} is not one of {', '.join(get_args(Convention))}.")
+    if len(chain.start) == 0:
+        nothing = np.zeros(chain.holds.shape[1])
+        return RemovalEffects(nothing, nothing, 0.0, 0.0)
+    if convention == "channelattribution":
+        whole, lost = _pushed(chain, visits=chain.longest + 1)
+    elif (chain.holds.sum(axis=1) == 1).all() and (chain.holds.sum(axis=0) <= 1).all():
+        whole, lost = _single(chain)
+    elif len(chain.start) <= DENSE_STATES:
+        whole, lost = _blocks(chain)
+    else:
+        whole, lost = _pushed(chain, visits=None)
+    share = np.divide(lost, whole, out=np.zeros_like(lost), where=whole > 0)
+    return RemovalEffects(share[:, 0], share[:, 1], float(whole[0]), float(whole[1]))
+
+
+def _single(chain: Chain) -> tuple[Floats, Floats]:
+    """Each state is one channel and each channel at most one state: one inverse answers for all channels."""
+    inverse = np.linalg.inv(np.eye(len(chain.start)) - chain.step.toarray())
+    visits = chain.start @ inverse
+    worth = inverse @ chain.ends
+    lost = np.zeros((chain.holds.shape[1], 2))
+    lost[chain.holds.argmax(axis=1)] = (visits / np.diag(inverse))[:, None] * worth
+    return chain.start @ worth, lost
+
+
+def _blocks(chain: Chain) -> tuple[Floats, Floats]:
+    """The states that hold a channel are a block of the inverse: one small system per channel."""
+    inverse = np.linalg.inv(np.eye(len(chain.start)) - chain.step.toarray())
+    visits = chain.start @ inverse
+    worth = inverse @ chain.ends
+    lost = np.zeros((chain.holds.shape[1], 2))
+    for channel in np.flatnonzero(chain.holds.any(axis=0)):
+        block = np.flatnonzero(chain.holds[:, channel])
+        first_entries = np.linalg.solve(inverse[np.ix_(block, block)].T, visits[block])
+        lost[channel] = first_entries @ worth[block]
+    return chain.start @ worth, lost
+
+
+def _pushed(chain: Chain, *, visits: int | None) -> tuple[Floats, Floats]:
+    """Push walks forward, a column for each channel removed beside the whole chain, in blocks that fit in memory."""
+    backward = chain.step.T.tocsr()
+    width = max(1, PUSHED_CELLS // len(chain.start))
+    channels = chain.holds.shape[1]
+    worth = np.zeros((channels + 1, 2))
+    for begin in range(0, channels, width):
+        block = slice(begin, min(begin + width, channels))
+        keep = np.column_stack([np.ones(len(chain.start)), ~chain.holds[:, block]])
+        worth[[0, *range(begin + 1, block.stop + 1)]] = _push(chain, backward, keep, visits)
+    return worth[0], worth[0] - worth[1:]
+
+
+def _push(chain: Chain, backward: "csr_array", keep: Floats, visits: int | None) -> Floats:
+    """What walks that stay on the states kept are worth, per column of ``keep``; the first column keeps all.
+
+    Without a limit on visits it stops when the walks still under way can change no result by more than TOLERANCE of
+    it; chains in which they linger are finished by a sparse factorisation per column.
+    """
+    walking = keep * chain.start[:, None]
+    worth = chain.ends.T @ walking
+    rates = chain.ends[:, 0]
+    dearest = np.divide(chain.ends[:, 1], rates, out=np.zeros_like(rates), where=rates > 0).max()
+    for _ in range((PUSHES if visits is None else visits) - 1):
+        walking = backward @ walking
+        walking *= keep
+        gained = chain.ends.T @ walking
+        worth += gained
+        left = walking.sum(axis=0).max()
+        if left <= TOLERANCE * worth[0, 0] and left * dearest <= TOLERANCE * worth[1, 0]:
+            break
+    else:
+        if visits is None:
+            worth += _finished(chain, backward, keep, walking)
+    return worth.T
+
+
+def _finished(chain: Chain, backward: "csr_array", keep: Floats, walking: Floats) -> Floats:
+    """What the walks still under way in each column will be worth after where they are now."""
+    from scipy.sparse import eye_array
+    from scipy.sparse.linalg import splu
+
+    worth = np.zeros((2, keep.shape[1]))
+    for column in range(keep.shape[1]):
+        kept = np.flatnonzero(keep[:, column])
+        if len(kept) == 0:
+            continue
+        system = (eye_array(len(kept)) - backward[kept][:, kept]).tocsc()
+        total = splu(system).solve(walking[kept, column])
+        worth[:, column] = chain.ends[kept].T @ (total - walking[kept, column])
+    return worth

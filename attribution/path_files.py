@@ -1,0 +1,217 @@
+"""Reading aggregated paths: per row a path, its conversions, their value and the journeys that did not convert."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attribution.paths import FileCounts, Paths
+from attribution.ragged import Codes, Floats, Integers
+from customer_data.errors import ConfigurationError, InputError
+
+if TYPE_CHECKING:
+    import pandas
+
+
+def read_paths(
+    data: "str | Path | pandas.DataFrame",
+    *,
+    sep: str = ",",
+    path: str = "path",
+    conversions: str = "conversions",
+    value: str | None = None,
+    nulls: str | None = None,
+    step: str = ">",
+    encoding: str = "utf-8",
+    decimal: str = ".",
+) -> Paths:
+    """Read aggregated paths from a file or a frame.
+
+    Paths are split at ``step``, names trimmed, empty names dropped; equal paths are merged with all that came of them.
+    Rows without any outcome are dropped, and rows with an empty path too; both are counted in ``Paths.counts``.
+
+    Parameters
+    ----------
+    data
+        A CSV file (``.gz`` too), a Parquet file (``.parquet``), or a pandas frame.
+    sep, encoding, decimal
+        How a CSV file is written.
+    path, conversions, value, nulls
+        Names of the columns: the path; its conversions (a count, fractions allowed); their total value in one
+        currency; journeys on that path that ended without conversion. The last two may be absent.
+    step
+        What stands between the channels of a path.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read, columns are missing, numbers are missing, negative or not finite, there is value
+        without conversions, or no row is left. Every problem at once.
+    ConfigurationError
+        When ``sep`` is not one character or ``step`` is empty.
+    """
+    import pandas
+
+    if len(sep) != 1:
+        raise ConfigurationError(f"sep: {sep!r} is not one character. Give the one between columns, such as ';'.")
+    if not step.strip():
+        raise ConfigurationError(f"step: {step!r} is empty. Give what stands between two channels, such as '>'.")
+    wanted = {"path": path, "conversions": conversions, "value": value, "nulls": nulls}
+    columns = {ours: theirs for ours, theirs in wanted.items() if theirs is not None}
+    if isinstance(data, pandas.DataFrame):
+        source = "paths"
+        _require_columns(source, [str(name) for name in data.columns], columns)
+        table = {ours: data[theirs] for ours, theirs in columns.items()}
+    else:
+        source = str(data)
+        table = _read_file(Path(data), columns, sep=sep, encoding=encoding, decimal=decimal)
+    amounts = _amounts(source, table, columns)
+    return _paths(source, table["path"], amounts, step=step, nulls_known=nulls is not None)
+
+
+def _require_columns(source: str, present: list[str], columns: Mapping[str, str]) -> None:
+    problems = []
+    for ours, theirs in columns.items():
+        if theirs not in present:
+            close = get_close_matches(theirs, present, n=1, cutoff=0.5)
+            hint = f"Did you mean {close[0]!r}?" if close else f"It has {', '.join(map(repr, present)) or 'none'}."
+            problems.append(f"{source}: no column {theirs!r} for {ours}. {hint}")
+    if problems:
+        raise InputError(problems)
+
+
+def _read_file(file: Path, columns: Mapping[str, str], *, sep: str, encoding: str, decimal: str) -> dict[str, Any]:
+    import pyarrow
+    from pyarrow import csv, parquet
+
+    if not file.is_file():
+        raise InputError(f"{file}: there is no such file.")
+    try:
+        if file.suffix.lower() == ".parquet":
+            _require_columns(str(file), parquet.read_schema(file).names, columns)
+            table = parquet.read_table(file, columns=list(columns.values()))
+        else:
+            how = {
+                "read_options": csv.ReadOptions(encoding=encoding),
+                "parse_options": csv.ParseOptions(delimiter=sep),
+            }
+            with csv.open_csv(file, **how) as opened:
+                _require_columns(str(file), opened.schema.names, columns)
+            table = _read_csv(file, columns, how, decimal)
+    except (pyarrow.ArrowException, UnicodeError, LookupError, OSError) as error:
+        raise InputError(
+            f"{file}: cannot be read ({str(error).splitlines()[0]}). Check sep={sep!r} and encoding={encoding!r}."
+        ) from error
+    return {ours: table.column(theirs) for ours, theirs in columns.items()}
+
+
+def _read_csv(file: Path, columns: Mapping[str, str], how: Mapping[str, Any], decimal: str) -> Any:
+    """Numbers as numbers when all can be read so, else as text, so that the rows at fault can be named."""
+    import pyarrow
+    from pyarrow import csv
+
+    names = list(dict.fromkeys(columns.values()))
+    for number in (pyarrow.float64(), pyarrow.string()):
+        types = {name: pyarrow.string() if name == columns["path"] else number for name in names}
+        convert = csv.ConvertOptions(include_columns=names, column_types=types, decimal_point=decimal)
+        try:
+            return csv.read_csv(file, convert_options=convert, **how)
+        except pyarrow.ArrowInvalid:
+            if number == pyarrow.string():
+                raise
+    raise AssertionError("unreachable: the second reading returns or raises")
+
+
+def _amounts(source: str, table: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Floats]:
+    """Conversions, value and nulls as numbers; every row at fault is counted and the first one named."""
+    import pandas
+
+    problems = []
+    amounts = {}
+    for ours in ("conversions", "value", "nulls"):
+        if ours not in table:
+            amounts[ours] = np.zeros(len(table["path"]))
+            continue
+        given = table[ours] if isinstance(table[ours], pandas.Series) else table[ours].to_pandas()
+        numbers = pandas.to_numeric(given, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+        column = f"{source}: column {columns[ours]!r} ({ours})"
+        if wrong := _rows_at_fault(~np.isfinite(numbers)):
+            problems.append(f"{column}: {wrong} hold no number. Write 0 where there was none.")
+        if wrong := _rows_at_fault(numbers < 0):
+            problems.append(f"{column}: {wrong} hold a negative one. Net refunds from their paths, or drop them.")
+        amounts[ours] = numbers
+    if wrong := _rows_at_fault((amounts["value"] > 0) & (amounts["conversions"] == 0)):
+        problems.append(f"{source}: {wrong} have value without a conversion. Add conversions or set value to 0.")
+    if problems:
+        raise InputError(problems)
+    return amounts
+
+
+def _rows_at_fault(wrong: "np.ndarray[Any, np.dtype[np.bool_]]") -> str:
+    rows = np.flatnonzero(wrong)
+    if len(rows) == 0:
+        return ""
+    return f"{len(rows):,} of {len(wrong):,} rows (first: row {rows[0] + 1:,})"
+
+
+def _paths(source: str, texts: Any, amounts: Mapping[str, Floats], *, step: str, nulls_known: bool) -> Paths:
+    codes, lengths, channels = split(source, texts, step)
+    with_outcome = amounts["conversions"] + amounts["nulls"] > 0
+    kept = with_outcome & (lengths > 0)
+    if not kept.any():
+        raise InputError(
+            f"{source}: none of {len(lengths):,} rows has both a path and a conversion or null. "
+            "Check the columns named for them."
+        )
+    codes = codes[np.repeat(kept, lengths)]
+    used = np.bincount(codes, minlength=len(channels)) > 0
+    order = sorted(np.flatnonzero(used).tolist(), key=channels.__getitem__)
+    rank = np.zeros(len(channels), dtype=np.int32)
+    rank[order] = np.arange(len(order))
+    without_path = with_outcome & (lengths == 0)
+    paths = Paths.from_codes(
+        [channels[code] for code in order],
+        rank[codes],
+        lengths[kept],
+        conversions=amounts["conversions"][kept],
+        value=amounts["value"][kept],
+        nulls=amounts["nulls"][kept],
+        nulls_known=nulls_known,
+    )
+    counts = FileCounts(
+        rows=len(lengths),
+        merged_rows=int(kept.sum()) - len(paths),
+        rows_without_outcome=int((~with_outcome).sum()),
+        rows_without_path=int(without_path.sum()),
+        conversions_without_path=float(amounts["conversions"][without_path].sum()),
+        value_without_path=float(amounts["value"][without_path].sum()),
+        nulls_without_path=float(amounts["nulls"][without_path].sum()),
+    )
+    return paths.with_counts(counts)
+
+
+def split(source: str, texts: Any, step: str) -> tuple[Codes, Integers, list[str]]:
+    """Split paths written as text into ragged codes: codes, lengths, and the names the codes stand for."""
+    import pyarrow
+    from pyarrow import compute
+
+    try:
+        whole = pyarrow.array(texts, from_pandas=True) if not isinstance(texts, pyarrow.ChunkedArray) else texts
+        whole = whole.cast(pyarrow.large_string())
+    except pyarrow.ArrowException as error:
+        raise InputError(f"{source}: the column of paths is not text ({str(error).splitlines()[0]}).") from error
+    if isinstance(whole, pyarrow.ChunkedArray):
+        whole = whole.combine_chunks()
+    pieces = compute.split_pattern(compute.fill_null(whole, ""), step)
+    names = compute.utf8_trim_whitespace(pieces.flatten()).dictionary_encode()
+    codes = names.indices.to_numpy(zero_copy_only=False).astype(np.int32)
+    channels = names.dictionary.to_pylist()
+    lengths = np.diff(pieces.offsets.to_numpy()).astype(np.int64)
+    if "" in channels:
+        filled = codes != channels.index("")
+        row = np.repeat(np.arange(len(lengths)), lengths)
+        lengths = np.bincount(row[filled], minlength=len(lengths)).astype(np.int64)
+        codes = codes[filled]
+    return codes, lengths, channels

@@ -1,0 +1,40 @@
+"""The public data set of the R package ChannelAttribution as distinct paths."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from attribution.path_files import read_paths
+from attribution.paths import Paths
+
+settings.register_profile("without the clock", deadline=None)
+settings.load_profile("without the clock")
+
+
+@pytest.fixture(scope="session")
+def reference_outputs(shared_data: Path) -> Path:
+    return shared_data / "channelattribution" / "reference_outputs"
+
+
+@pytest.fixture(scope="session")
+def published(shared_data: Path) -> Paths:
+    return read_paths(
+        shared_data / "channelattribution" / "Data.csv",
+        sep=";",
+        path="path",
+        conversions="total_conversions",
+        value="total_conversion_value",
+        nulls="total_null",
+    )
+
+
+@pytest.fixture(scope="session")
+def published_without_nulls(shared_data: Path) -> Paths:
+    return read_paths(
+        shared_data / "channelattribution" / "Data.csv",
+        sep=";",
+        path="path",
+        conversions="total_conversions",
+        value="total_conversion_value",
+    )

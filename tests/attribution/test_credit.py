@@ -1,0 +1,87 @@
+"""The credit table: its columns, its models, and what it refuses."""
+
+import numpy as np
+import pytest
+
+import attribution
+from attribution.credit import CREDIT_COLUMNS, MODELS
+from attribution.paths import Paths
+from customer_data.errors import ConfigurationError
+
+PATHS = Paths.from_strings(["a > b", "b", "a"], conversions=[3, 2, 0], value=[30, 10, 0], nulls=[5, 5, 9])
+
+
+def test_columns_and_rows_are_fixed() -> None:
+    table = attribution.attribute(PATHS, models=["markov", "last_click"], segment="new")
+    assert tuple(table.columns) == CREDIT_COLUMNS
+    assert table["model"].tolist() == ["markov", "markov", "last_click", "last_click"]
+    assert table["channel"].tolist() == ["a", "b", "a", "b"]
+    assert set(table["segment"]) == {"new"}
+    assert table.dtypes[3:].tolist() == [np.dtype(float)] * 6
+
+
+def test_intervals_hold_the_estimate_and_never_fall_below_zero() -> None:
+    models = [model for model in MODELS if model != "time_decay"]
+    table = attribution.attribute(PATHS, models=models, confidence=0.999)
+    for measure in ("conversions", "value"):
+        assert (table[f"{measure}_low"] <= table[measure]).all()
+        assert (table[measure] <= table[f"{measure}_high"]).all()
+        assert (table[f"{measure}_low"] >= 0).all()
+
+
+def test_last_click_intervals_by_hand() -> None:
+    # Five conversions end in b, Poisson: 5 +/- 1.6449 * sqrt(5); only 40 of value is known of them, so each path's
+    # conversions count as equal: variance 3 * 10^2 + 2 * 5^2 = 350.
+    table = attribution.attribute(PATHS, models=["last_click"]).set_index("channel")
+    assert table.loc["b", "conversions_low"] == pytest.approx(5 - 1.6448536269514722 * 5**0.5, rel=1e-12)
+    assert table.loc["b", "value_high"] == pytest.approx(40 + 1.6448536269514722 * 350**0.5, rel=1e-12)
+    assert table.loc["a", ["conversions_low", "conversions_high"]].tolist() == [0, 0]
+
+
+def test_without_confidence_intervals_are_missing() -> None:
+    table = attribution.attribute(PATHS, models=["markov"], confidence=None)
+    assert table[["conversions_low", "conversions_high", "value_low", "value_high"]].isna().all(axis=None)
+
+
+def test_credit_scales_with_value() -> None:
+    scaled = Paths.from_strings(["a > b", "b", "a"], conversions=[3, 2, 0], value=[300, 100, 0], nulls=[5, 5, 9])
+    one, ten = (attribution.attribute(paths, models=["linear", "markov"]) for paths in (PATHS, scaled))
+    np.testing.assert_allclose(ten["value"], 10 * one["value"], rtol=1e-12)
+    np.testing.assert_allclose(ten["value_high"], 10 * one["value_high"], rtol=1e-12)
+    np.testing.assert_allclose(ten["conversions"], one["conversions"], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("models", "message"),
+    [
+        (["last_clik"], "there is no 'last_clik'. Did you mean 'last_click'"),
+        (["zzz"], "There are first_click, last_click"),
+        ([], "give a list of names"),
+        ("markov", "give a list of names"),
+        (["markov", "markov"], "markov named more than once"),
+        (["time_decay"], "needs the times of touches, which aggregated paths do not hold"),
+    ],
+)
+def test_models_that_cannot_be_had_are_refused(models: list[str], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        attribution.attribute(PATHS, models=models)
+
+
+def test_every_problem_with_models_is_told_at_once() -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        attribution.attribute(PATHS, models=["last_clik", "first", "time_decay"])
+    assert len(str(refused.value).splitlines()) == 3
+
+
+@pytest.mark.parametrize("confidence", [0, 1, 90])
+def test_a_confidence_outside_0_and_1_is_refused(confidence: float) -> None:
+    with pytest.raises(ConfigurationError, match="confidence"):
+        attribution.attribute(PATHS, models=["linear"], confidence=confidence)
+
+
+def test_removal_effects_table() -> None:
+    table = attribution.removal_effects(PATHS)
+    assert table.columns.tolist() == ["channel", "removal_effect", "removal_effect_value"]
+    assert table["channel"].tolist() == ["a", "b"]
+    # Every conversion passes b; of value likewise. a: P = 5/24; without a 2/24 of 7/24 * 5/15 of walks from b are left.
+    assert table["removal_effect"].tolist() == pytest.approx([1 - (7 / 24 * 5 / 15) / (5 / 24), 1], rel=1e-12)

@@ -1,0 +1,135 @@
+"""Reading aggregated paths: every quirk of such files is read, counted, or told with its row."""
+
+import gzip
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import attribution
+from attribution.paths import FileCounts
+from customer_data.errors import ConfigurationError, InputError
+
+TEXT = "path;n;money;lost\n a > b ;2;10.5;1\nb;0;0;3\na>b;1;2.5;0\n > a > > b>;1;1;0\n"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    file = tmp_path / "paths.csv"
+    file.write_text(TEXT)
+    return file
+
+
+def test_names_are_trimmed_empty_steps_dropped_and_equal_paths_merged(file: Path) -> None:
+    paths = attribution.read_paths(file, sep=";", conversions="n", value="money", nulls="lost")
+    assert paths.channels == ("a", "b")
+    assert paths.names() == ["b", "a > b"]
+    assert paths.conversions.tolist() == [0, 4]
+    assert paths.value.tolist() == [0, 14]
+    assert paths.nulls.tolist() == [3, 1]
+    assert paths.value_squares is None
+    assert paths.time_lags is None
+    assert paths.nulls_known
+    assert paths.counts == FileCounts(4, 2, 0, 0, 0, 0, 0)
+
+
+def test_gz_parquet_and_frame_give_the_same_paths(file: Path, tmp_path: Path) -> None:
+    frame = pd.read_csv(file, sep=";")
+    frame.to_parquet(tmp_path / "paths.parquet")
+    (tmp_path / "paths.csv.gz").write_bytes(gzip.compress(TEXT.encode()))
+    sources = [file, tmp_path / "paths.parquet", str(tmp_path / "paths.csv.gz"), frame, frame.astype({"path": object})]
+    read = [attribution.read_paths(s, sep=";", conversions="n", value="money", nulls="lost") for s in sources]
+    assert {repr(paths) for paths in read} == {repr(read[0])}
+    assert all(paths.names() == read[0].names() for paths in read)
+
+
+def test_columns_may_be_many_and_nulls_absent(file: Path) -> None:
+    paths = attribution.read_paths(file, sep=";", conversions="n")
+    assert not paths.nulls_known
+    # "b" never converts, so without nulls nothing came of it.
+    assert paths.names() == ["a > b"]
+    assert isinstance(paths.counts, FileCounts)
+    assert paths.counts.rows_without_outcome == 1
+
+
+def test_another_step_and_decimal_comma_and_encoding(tmp_path: Path) -> None:
+    file = tmp_path / "paths.csv"
+    file.write_bytes("path;conversions\nMünchen|b;1,5\n".encode("latin-1"))
+    paths = attribution.read_paths(file, sep=";", step="|", decimal=",", encoding="latin-1")
+    assert paths.names() == ["München > b"]
+    assert paths.conversions.tolist() == [1.5]
+
+
+def test_rows_without_outcome_and_without_path_are_counted_and_left_out() -> None:
+    frame = pd.DataFrame(
+        {"path": ["a", "c", " > ", None], "conversions": [1.5, 0, 2, 1], "value": [4, 0, 6, 1], "nulls": [0, 0, 1, 0]}
+    )
+    paths = attribution.read_paths(frame, value="value", nulls="nulls")
+    assert paths.channels == ("a",)
+    assert paths.conversions.tolist() == [1.5]
+    assert paths.counts == FileCounts(
+        rows=4,
+        merged_rows=0,
+        rows_without_outcome=1,
+        rows_without_path=2,
+        conversions_without_path=3,
+        value_without_path=7,
+        nulls_without_path=1,
+    )
+
+
+def test_every_missing_column_is_told_at_once(file: Path) -> None:
+    with pytest.raises(InputError) as refused:
+        attribution.read_paths(file, sep=";", path="Path", conversions="conversion", nulls="losts")
+    assert len(refused.value.problems) == 3
+    assert "no column 'losts' for nulls. Did you mean 'lost'?" in refused.value.problems[2]
+    assert "It has 'path', 'n', 'money', 'lost'." in refused.value.problems[1]
+
+
+def test_every_row_that_is_no_count_is_told_with_the_first_one(tmp_path: Path) -> None:
+    file = tmp_path / "paths.csv"
+    file.write_text("path,conversions,value,nulls\na,1,5,0\nb,-1,,x\nc,many,2,\nd,0,3,1\n")
+    with pytest.raises(InputError) as refused:
+        attribution.read_paths(file, value="value", nulls="nulls")
+    assert [problem.removeprefix(f"{file}: ") for problem in refused.value.problems] == [
+        "column 'conversions' (conversions): 1 of 4 rows (first: row 3) hold no number. Write 0 where there was none.",
+        "column 'conversions' (conversions): 1 of 4 rows (first: row 2) hold a negative one. "
+        "Net refunds from their paths, or drop them.",
+        "column 'value' (value): 1 of 4 rows (first: row 2) hold no number. Write 0 where there was none.",
+        "column 'nulls' (nulls): 2 of 4 rows (first: row 2) hold no number. Write 0 where there was none.",
+        "1 of 4 rows (first: row 4) have value without a conversion. Add conversions or set value to 0.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "cannot be read"),
+        (b"path,conversions\n", "none of 0 rows"),
+        (b"path,conversions\na,0\n,1\n", "none of 2 rows has both a path and a conversion or null"),
+        (b"path,conversions\na,1,5\n", "cannot be read"),
+        (b"path,conversions\nM\xfcnchen,1\n", "encoding='utf-8'"),
+    ],
+    ids=["empty", "header only", "nothing left", "ragged", "another encoding"],
+)
+def test_files_that_cannot_be_used_are_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    file = tmp_path / "paths.csv"
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        attribution.read_paths(file)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no such file"):
+        attribution.read_paths(tmp_path / "none.csv")
+
+
+def test_paths_that_are_no_text_are_refused() -> None:
+    with pytest.raises(InputError, match="not text"):
+        attribution.read_paths(pd.DataFrame({"path": [["a"], ["b"]], "conversions": [1, 1]}))
+
+
+@pytest.mark.parametrize(("option", "value"), [("sep", ";;"), ("step", " ")])
+def test_separators_that_are_none_are_refused(file: Path, option: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=option):
+        attribution.read_paths(file, **{option: value})  # type: ignore[arg-type]
