@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clv.calendar import Floats
-from clv.patterns import Numbers
 
 _NODES: Final = 8  # of Gauss and Legendre's rule on a panel
 
@@ -119,19 +118,19 @@ class DrawnParameters:
         Of the law of spend.
     """
 
-    r: Numbers
-    alpha: Numbers
-    a: Numbers
-    b: Numbers
-    p: Numbers
-    q: Numbers
-    v: Numbers
+    r: float | Floats
+    alpha: float | Floats
+    a: float | Floats
+    b: float | Floats
+    p: float | Floats
+    q: float | Floats
+    v: float | Floats
 
 
 def simulate_customers(
     parameters: DrawnParameters,
+    p_alive: Floats,
     x: Floats,
-    t_x: Floats,
     T: Floats,
     S: Floats,
     *,
@@ -141,15 +140,14 @@ def simulate_customers(
 ) -> tuple[Floats, Floats]:
     """One draw of the future of each customer: the number of orders and their discounted value.
 
-    ``S`` is the value of a customer's repeat purchases. Arrays of one shape; each entry is drawn independently.
+    ``p_alive`` is the chance to be alive at T under these parameters, ``S`` the value of a customer's repeat purchases.
+    Arrays of one shape; each entry is drawn independently.
     """
-    from clv.beta_geo import p_alive
-
     law = parameters
-    alive = rng.random(x.shape) < p_alive(x, t_x, T, r=law.r, alpha=law.alpha, a=law.a, b=law.b)
+    alive = rng.random(x.shape) < p_alive
     chosen = np.flatnonzero(alive)
 
-    def of_chosen(values: Numbers) -> Floats:
+    def of_chosen(values: float | Floats) -> Floats:
         return np.broadcast_to(np.asarray(values, dtype=np.float64), x.shape)[alive]
 
     past = x[alive]

@@ -1,5 +1,6 @@
 """The smallest segments, customer by customer: there a total is far from any smooth distribution."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -7,8 +8,9 @@ import numpy as np
 from clv.calendar import DAYS_PER_WEEK, Floats
 from clv.engine_queries import quoted
 from clv.order_frames import MONEY_SCALE
-from clv.outcomes import DrawnParameters, simulate_customers
+from clv.outcomes import DrawnParameters, OrderLaw, simulate_customers
 from clv.segment_patterns import Indices, SegmentPatterns
+from clv.spend_laws import SpendLaw
 from clv.totals import CustomerModel, ParameterDraws, axes
 
 if TYPE_CHECKING:
@@ -50,24 +52,27 @@ def simulated_totals(
             WHERE list_contains($names, segment) ORDER BY ALL""",
         {"names": names},
     ).fetchnumpy()
-    x, t_x, T, spend = (
+    x, recency, age, money = (
         np.asarray(found[name], dtype=np.float64) for name in ("frequency", "recency_days", "age_days", "spend")
     )
+    t_x, T, spend = recency / DAYS_PER_WEEK, age / DAYS_PER_WEEK, money / MONEY_SCALE
     place = {name: position for position, name in enumerate(names)}
     owner = np.array([place[str(name)] for name in found["segment"]], dtype=np.intp)
+    along_orders, along_spend = axes(model.order_covariance), axes(model.spend.log_covariance)
     draws = len(drawn.orders)
     orders, value = np.zeros((draws, len(names))), np.zeros((draws, len(names)))
     block = max(1, _AT_ONCE // max(len(x), 1))
     for first in range(0, draws, block):
         part = slice(first, min(first + block, draws))
-        parameters = _parameters(model, ParameterDraws(drawn.orders[part], drawn.spend[part]))
-        shape = (part.stop - first, len(x))
+        order_laws = [model.orders_at(deviation) for deviation in drawn.orders[part] @ along_orders.T]
+        spend_laws = [model.spend.at(deviation) for deviation in drawn.spend[part] @ along_spend.T]
+        shape = (len(order_laws), len(x))
         counts, values = simulate_customers(
-            parameters,
+            _columns(order_laws, spend_laws),
+            np.stack([law.p_alive(x, t_x, T) for law in order_laws]),
             np.broadcast_to(x, shape),
-            np.broadcast_to(t_x / DAYS_PER_WEEK, shape),
-            np.broadcast_to(T / DAYS_PER_WEEK, shape),
-            np.broadcast_to(spend / MONEY_SCALE, shape),
+            np.broadcast_to(T, shape),
+            np.broadcast_to(spend, shape),
             horizon=horizon / DAYS_PER_WEEK,
             delta=delta,
             rng=rng,
@@ -78,10 +83,8 @@ def simulated_totals(
     return orders, value
 
 
-def _parameters(model: CustomerModel, drawn: ParameterDraws) -> DrawnParameters:
+def _columns(orders: Sequence[OrderLaw], spend: Sequence[SpendLaw]) -> DrawnParameters:
     """The parameters of each draw, as columns of shape (draws, 1)."""
-    order_laws = [model.orders_at(deviation) for deviation in drawn.orders @ axes(model.order_covariance).T]
-    spend_laws = [model.spend.at(deviation) for deviation in drawn.spend @ axes(model.spend.log_covariance).T]
-    of_orders = np.array([(law.r, law.alpha, law.a, law.b) for law in order_laws])
-    of_spend = np.array([(law.p, law.q, law.v) for law in spend_laws])
+    of_orders = np.array([(law.r, law.alpha, law.a, law.b) for law in orders])
+    of_spend = np.array([(law.p, law.q, law.v) for law in spend])
     return DrawnParameters(*(column[:, None] for column in (*of_orders.T, *of_spend.T)))

@@ -72,13 +72,13 @@ def test_draws_have_the_exact_mean_and_variance():
     rng = np.random.default_rng(7)
     for x, t_x, T in ((0.0, 0.0, 39.0), (2.0, 30.43, 38.86), (7.0, 35.0, 39.0)):
         S = 30.0 * x
+        alone = np.array([x]), np.array([T])
+        alive = CDNOW.p_alive(alone[0], np.array([t_x]), alone[1])[0]
         shape = np.ones(count)
         orders, value = simulate_customers(
-            DRAWN, x * shape, t_x * shape, T * shape, S * shape, horizon=horizon, delta=DELTA, rng=rng
+            DRAWN, alive * shape, x * shape, T * shape, S * shape, horizon=horizon, delta=DELTA, rng=rng
         )
-        alone = np.array([x]), np.array([T])
         moments = order_moments(CDNOW, *alone, edges=np.array([0, horizon]), delta=DELTA)
-        alive = CDNOW.p_alive(np.array([x]), np.array([t_x]), np.array([T]))[0]
         mean_orders = alive * moments.orders.sum()
         assert orders.mean() == pytest.approx(mean_orders, abs=4 * orders.std() / count**0.5)
         per_order = SPEND.expected(np.array([x]), np.array([S]), np.ones(1))[0]
@@ -91,11 +91,11 @@ def test_draws_have_the_exact_mean_and_variance():
 
 def test_the_dead_order_nothing_and_a_rich_past_draws_rich_orders():
     rng = np.random.default_rng(1)
-    gone = np.full(500, 25.0), np.full(500, 5.0), np.full(500, 200.0)
-    orders, value = simulate_customers(DRAWN, *gone, np.full(500, 100.0), horizon=52, delta=0.0, rng=rng)
+    shape = np.ones(2_000)
+    past = 25 * shape, 200 * shape
+    orders, value = simulate_customers(DRAWN, 0 * shape, *past, 100 * shape, horizon=52, delta=0.0, rng=rng)
     assert orders.sum() == 0
     assert value.sum() == 0
-    active = np.full(2_000, 25.0), np.full(2_000, 199.0), np.full(2_000, 200.0)
-    _, poor = simulate_customers(DRAWN, *active, np.full(2_000, 25.0), horizon=52, delta=0.0, rng=rng)
-    _, rich = simulate_customers(DRAWN, *active, np.full(2_000, 25_000.0), horizon=52, delta=0.0, rng=rng)
+    _, poor = simulate_customers(DRAWN, shape, *past, 25 * shape, horizon=52, delta=0.0, rng=rng)
+    _, rich = simulate_customers(DRAWN, shape, *past, 25_000 * shape, horizon=52, delta=0.0, rng=rng)
     assert rich.mean() > 100 * poor.mean() > 0
