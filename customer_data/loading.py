@@ -1,0 +1,333 @@
+"""From sources to the tables that the models read, in the order in which it happens."""
+
+import time
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from customer_data.engine import timezone_problems
+from customer_data.errors import ConfigurationError, InputError, PathworthError
+from customer_data.expressions import SCALAR_FUNCTIONS_QUERY, scalar_functions
+from customer_data.load_report import LoadReport
+from customer_data.mapping import Mapped, map_source
+from customer_data.orders import CONFLICT, make_orders
+from customer_data.relations import Relation, open_relation
+from customer_data.sources import LoadSettings, Source, raise_setting_problems, source_labels
+from customer_data.sql_text import literal
+from customer_data.survey import (
+    DUPLICATE,
+    OpenSource,
+    Survey,
+    all_bad_problem,
+    amount_of,
+    examine,
+    remedies,
+    write_quarantine,
+)
+from customer_data.table_specs import Kind
+from customer_data.tables import make_channels, make_customers, make_spend, make_touchpoints
+from customer_data.typed_columns import day_of, is_small_integer, time_format_problem
+
+if TYPE_CHECKING:
+    import duckdb
+
+_TABLES = ("channels", "touchpoints", "orders", "spend", "customers", "quarantine", "row_counts")
+_SAMPLE_PER_REASON = 5
+
+
+def load(
+    connection: "duckdb.DuckDBPyConnection", sources: Sequence[Source], settings: LoadSettings | None = None
+) -> LoadReport:
+    """Read, check and type all sources, and leave the models' tables on the connection.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        The engine, see `customer_data.engine.Engine`; tables of an earlier load are replaced.
+    sources : sequence of Source
+        Where the tables come from.
+    settings : LoadSettings, optional
+        Policies of reading.
+
+    Returns
+    -------
+    LoadReport
+        Counts that add up, a sample of the quarantine, warnings, period and currency.
+
+    Raises
+    ------
+    ConfigurationError
+        If an option cannot be; all of them at once.
+    InputError
+        If a source is missing, empty, lacks columns, has no row that can be used, or mixes currencies without rates;
+        all problems of one step at once.
+
+    Notes
+    -----
+    On the connection afterwards: ``channels``, ``touchpoints``, ``orders``, ``spend``, ``customers`` as far as there
+    are sources for them, ``quarantine`` (source, file, row, reason, record; ``row`` is the line in a CSV file, else
+    the number of the row) and ``row_counts`` (source, reason, rows, amount). ``customer_id`` is BIGINT if it is of an
+    integer type in every source, else VARCHAR.
+    """
+    settings = settings or LoadSettings()
+    labels = source_labels(sources)
+    raise_setting_problems(settings, sources, labels)
+    if problems := timezone_problems(connection, settings.timezone):
+        raise ConfigurationError("\n".join(problems))
+    _clear(connection)
+    opened = _open_all(connection, sources, labels, settings)
+    opened, surveys = _examine_all(connection, opened)
+    currency = _currency(opened, surveys, settings)
+    warnings = _warnings(opened, surveys, currency)
+
+    by_table = {
+        table: [one for one in opened if one.source.table == table]
+        for table in ("touchpoints", "orders", "refunds", "spend", "customers")
+    }
+    outcomes = {
+        one.number: {"kept": _good_count(found), **_other_counts(found)}
+        for one, found in zip(opened, surveys, strict=True)
+    }
+    make_channels(connection, surveys)
+    if by_table["touchpoints"]:
+        make_touchpoints(connection, by_table["touchpoints"])
+    if by_table["orders"]:
+        for number, counts in make_orders(connection, by_table["orders"], by_table["refunds"], settings).items():
+            outcomes[number].pop("kept")
+            outcomes[number].update(counts)
+        for one in by_table["orders"]:
+            outcomes[one.number].setdefault("kept", (0, 0))
+        for one in by_table["refunds"]:
+            outcomes[one.number].setdefault("kept", (0, None))
+    if by_table["spend"]:
+        make_spend(connection, by_table["spend"])
+    if by_table["customers"]:
+        conflicts, further = make_customers(connection, by_table["customers"])
+        warnings += conflicts
+        for number, rows in further.items():
+            kept = outcomes[number]["kept"][0] - rows
+            outcomes[number] |= {"kept": (kept, None), "another row of a customer": (rows, None)}
+    _write_counts(connection, opened, surveys, outcomes)
+    warnings += _order_warnings(opened, outcomes)
+    warnings += _future_warnings(connection)
+    return _report(connection, warnings, settings, currency)
+
+
+def _clear(connection: "duckdb.DuckDBPyConnection") -> None:
+    existing = connection.execute(
+        "SELECT table_name, false FROM duckdb_tables() WHERE database_name IN ('memory', 'temp') AND NOT internal "
+        "UNION ALL SELECT view_name, true FROM duckdb_views() "
+        "WHERE database_name IN ('memory', 'temp') AND NOT internal"
+    ).fetchall()
+    for name, is_view in existing:
+        if name in _TABLES or str(name).startswith("__"):
+            connection.execute(f'DROP {"VIEW" if is_view else "TABLE"} IF EXISTS "{name}"')
+    attached = connection.execute("SELECT database_name FROM duckdb_databases() WHERE NOT internal").fetchall()
+    for (name,) in attached:
+        if str(name).startswith("__database_"):
+            connection.execute(f"DETACH {name}")
+    connection.execute(
+        "CREATE TABLE quarantine (source VARCHAR, file VARCHAR, row BIGINT, reason VARCHAR, record VARCHAR)"
+    )
+    connection.execute("CREATE TABLE row_counts (source VARCHAR, reason VARCHAR, rows BIGINT, amount BIGINT)")
+
+
+def _open_all(
+    connection: "duckdb.DuckDBPyConnection", sources: Sequence[Source], labels: list[str], settings: LoadSettings
+) -> list[OpenSource]:
+    """Open and map every source; every problem of all of them at once."""
+    problems: list[str] = []
+    names = [str(name) for (name,) in connection.execute(SCALAR_FUNCTIONS_QUERY).fetchall()]
+    functions = scalar_functions(names)
+    ready: list[tuple[int, Source, Relation, Mapped]] = []
+    for number, (source, label) in enumerate(zip(sources, labels, strict=True), start=1):
+        try:
+            relation = open_relation(connection, source, label, number)
+        except InputError as error:
+            problems += error.problems
+            continue
+        mapped, wrong = map_source(connection, source, relation, functions)
+        problems += wrong
+        if mapped is None:
+            continue
+        for name, column in mapped.columns.items():
+            if column.column.kind in (Kind.TIME, Kind.DAY):
+                problem = time_format_problem(column, source, f"{label}.{name}")
+                problems += [problem] if problem else []
+        ready.append((number, source, relation, mapped))
+    if problems:
+        raise InputError(problems)
+    integer_customers = all(
+        is_small_integer(mapped.columns["customer_id"].type)
+        for _, _, _, mapped in ready
+        if "customer_id" in mapped.columns
+    )
+    return [
+        OpenSource(number, source, relation, mapped, settings, integer_customers)
+        for number, source, relation, mapped in ready
+    ]
+
+
+def _examine_all(
+    connection: "duckdb.DuckDBPyConnection", opened: list[OpenSource]
+) -> tuple[list[OpenSource], list[Survey]]:
+    """Survey every source and quarantine its bad rows; a source without any good row is an error."""
+    problems: list[str] = []
+    sources: list[OpenSource] = []
+    surveys: list[Survey] = []
+    for one in opened:
+        try:
+            looked, found = examine(connection, one)
+        except InputError as error:
+            problems += error.problems
+            continue
+        if found.bad:
+            looked, found = write_quarantine(connection, looked, found)
+        rejects = one.source.table == "refunds" and one.settings.refunds == "reject"
+        if found.good == 0 and not rejects:
+            problems.append(all_bad_problem(connection, looked, found))
+        sources.append(looked)
+        surveys.append(found)
+    if problems:
+        raise InputError(problems)
+    return sources, surveys
+
+
+def _currency(opened: list[OpenSource], surveys: list[Survey], settings: LoadSettings) -> str | None:
+    """The currency of the report; several without rates are an error that lists them."""
+    found: dict[str, list[str]] = {}
+    for one, survey in zip(opened, surveys, strict=True):
+        for code, rows in sorted(survey.currencies.items(), key=lambda item: (-item[1], str(item[0]))):
+            found.setdefault(str(code), []).append(f"{one.label} {rows:,} rows")
+    stated = None if settings.currency is None else settings.currency.strip().upper()
+    known = {code.strip().upper() for code in settings.currency_rates} | ({stated} if stated else set())
+    listed = "; ".join(f"{code}: {', '.join(where)}" for code, where in found.items())
+    if stated is None and len(found) > 1:
+        raise InputError(
+            f"currency: the input is in {len(found)} currencies ({listed}). Say the report's currency and the rates, "
+            f'as in currency = "{next(iter(found))}" and currency_rates = {{ {list(found)[1]} = 0.9 }}, '
+            "or read one by a filter."
+        )
+    if stated is not None and (missing := [code for code in found if code not in known]):
+        raise InputError(
+            f"currency: there is no rate from {', '.join(missing)} to {stated} ({listed}). "
+            f"Say currency_rates = {{ {', '.join(f'{code} = ...' for code in missing)} }}, "
+            "or leave them out by a filter."
+        )
+    return stated or next(iter(found), None)
+
+
+def _good_count(found: Survey) -> tuple[int, int | None]:
+    return found.counts.get(None, (0, None))
+
+
+def _other_counts(found: Survey) -> dict[str, tuple[int, int | None]]:
+    return {reason: count for reason, count in found.counts.items() if reason is not None}
+
+
+def _warnings(opened: list[OpenSource], surveys: list[Survey], currency: str | None) -> list[str]:
+    warnings = []
+    for one, found in zip(opened, surveys, strict=True):
+        warnings += [
+            f"{one.label}.{name}: every value is a whole number with a tail, as 17850.0; the tail was taken off."
+            for name in sorted(one.float_tails)
+        ]
+        for reason, (rows, amount) in sorted(found.bad.items(), key=lambda item: (-item[1][0], item[0])):
+            warnings.append(
+                f"{one.label}: {rows:,} of {found.rows:,} rows are set aside, because {reason}"
+                f"{amount_of(amount, currency)}."
+            )
+        if advice := remedies(one, found):
+            warnings[-1] += advice
+        if DUPLICATE in found.counts:
+            warnings.append(
+                f"{one.label}: {found.counts[DUPLICATE][0]:,} rows were dropped that repeat another exactly."
+            )
+    return warnings
+
+
+def _order_warnings(opened: list[OpenSource], outcomes: dict[int, dict[str, tuple[int, int | None]]]) -> list[str]:
+    warnings = []
+    for one in opened:
+        counts = outcomes[one.number]
+        if CONFLICT in counts:
+            warnings.append(
+                f"{one.label}: {counts[CONFLICT][0]:,} rows are set aside, because {CONFLICT}. If order numbers begin "
+                "anew for each customer, map order_id to an SQL expression of both."
+            )
+    return warnings
+
+
+def _future_warnings(connection: "duckdb.DuckDBPyConnection") -> list[str]:
+    now_us = time.time_ns() // 1000
+    warnings = []
+    for table in _present(connection, ("touchpoints", "orders")):
+        row = connection.execute(f"SELECT count(*) FROM {table} WHERE time_us > {now_us}").fetchone()
+        if row is not None and row[0]:
+            warnings.append(
+                f"{table}: {row[0]:,} rows are dated in the future and kept. Check the zone and the format of times."
+            )
+    return warnings
+
+
+def _write_counts(
+    connection: "duckdb.DuckDBPyConnection",
+    opened: list[OpenSource],
+    surveys: list[Survey],
+    outcomes: dict[int, dict[str, tuple[int, int | None]]],
+) -> None:
+    for one, found in zip(opened, surveys, strict=True):
+        counts = outcomes[one.number]
+        if sum(rows for rows, _ in counts.values()) != found.rows:
+            raise PathworthError(
+                f"{one.label}: the counts do not add up: {found.rows:,} rows read, but {counts}. "
+                "This is a fault of pathworth."
+            )
+        amounts = [amount for _, amount in found.counts.values() if amount is not None]
+        read = (found.rows, sum(amounts) if amounts else None)
+        rows = [(one.label, "read", *read), (one.label, "kept", *counts["kept"])]
+        rows += [
+            (one.label, reason, *count)
+            for reason, count in sorted(counts.items(), key=lambda item: (-item[1][0], item[0]))
+            if reason != "kept"
+        ]
+        connection.executemany("INSERT INTO row_counts VALUES (?, ?, ?, ?)", rows)
+
+
+def _present(connection: "duckdb.DuckDBPyConnection", tables: tuple[str, ...]) -> list[str]:
+    listed = ", ".join(literal(table) for table in tables)
+    found = {
+        str(name)
+        for (name,) in connection.execute(
+            f"SELECT table_name FROM duckdb_tables() WHERE table_name IN ({listed}) "
+            f"UNION ALL SELECT view_name FROM duckdb_views() WHERE view_name IN ({listed})"
+        ).fetchall()
+    }
+    return [table for table in tables if table in found]
+
+
+def _report(
+    connection: "duckdb.DuckDBPyConnection", warnings: list[str], settings: LoadSettings, currency: str | None
+) -> LoadReport:
+    period = None
+    if tables := _present(connection, ("touchpoints", "orders")):
+        both = " UNION ALL ".join(f"SELECT min(time_us) AS low, max(time_us) AS high FROM {table}" for table in tables)
+        row = connection.execute(
+            f"SELECT {day_of('min(low)', settings.timezone)}, {day_of('max(high)', settings.timezone)} FROM ({both})"
+        ).fetchone()
+        if row is not None and row[0] is not None:
+            start = date(1970, 1, 1)
+            period = (start + timedelta(days=row[0]), start + timedelta(days=row[1]))
+    total = connection.execute("SELECT count(*) FROM quarantine").fetchone()
+    sample = connection.execute(
+        "SELECT source, file, row, reason, record FROM quarantine QUALIFY row_number() OVER "
+        f"(PARTITION BY source, reason ORDER BY file, row) <= {_SAMPLE_PER_REASON} ORDER BY source, reason, file, row"
+    ).df()
+    return LoadReport(
+        row_counts=connection.execute("SELECT * FROM row_counts").df(),
+        quarantine_rows=0 if total is None else int(total[0]),
+        quarantine_sample=sample,
+        warnings=tuple(warnings),
+        period=period,
+        currency=currency,
+    )

@@ -1,0 +1,25 @@
+"""The name that was probably meant."""
+
+import difflib
+from collections.abc import Iterable
+
+
+def nearest_names(wrong: str, known: Iterable[str], *, most: int = 1) -> list[str]:
+    """Return the known names nearest to a wrong one, best first, blind to case, blanks and underscores."""
+    plain: dict[str, str] = {}
+    for name in known:
+        plain.setdefault(_plain(name), name)
+    wanted = _plain(wrong)
+    close = difflib.get_close_matches(wanted, sorted(plain), n=most, cutoff=0.6)
+    if not close and len(wanted) > 3:
+        close = [name for name in sorted(plain) if wanted in name or (len(name) > 3 and name in wanted)][:most]
+    return [plain[name] for name in close]
+
+
+def did_you_mean(wrong: str, known: Iterable[str]) -> str:
+    """Return a sentence with the nearest known name, led by a blank, or nothing."""
+    return "".join(f" Did you mean {name!r}?" for name in nearest_names(wrong, known))
+
+
+def _plain(name: str) -> str:
+    return name.casefold().replace("_", "").replace(" ", "").replace("-", "")

@@ -1,0 +1,273 @@
+"""From order lines to orders: lines of one order summed, refunds netted.
+
+Refunds are taken by one rule. A refund that names its order comes off that order first. What is left of it, and every
+refund that names none, comes off the customer's latest order before it, then off the one before that, and so on. What
+finds no order is reported and changes nothing. An order that is refunded in full is no purchase; an order that was
+worth zero from the beginning is one.
+
+The second step has a closed form. Per customer let C be the running sum of orders less refunds, M = min(0, running
+minimum of C) and S = C - M, the height of the stack of value not yet refunded. Order i lies on the stack between
+S(i) - v(i) and S(i); of it remains what lies below the lowest later S. A refund finds nothing for as much as it
+lowers M.
+"""
+
+from typing import TYPE_CHECKING
+
+from customer_data.sources import LoadSettings
+from customer_data.sql_text import literal
+from customer_data.survey import REJECTED, OpenSource, judged_sql
+from customer_data.typed_columns import day_of
+
+if TYPE_CHECKING:
+    import duckdb
+
+MERGED = "another line of an order"
+CONFLICT = "its order_id belongs to several customers"
+REFUNDED = "order refunded in full"
+FROM_ITS_ORDER = "refund taken from its order"
+FROM_EARLIER = "refund taken from earlier orders"
+IN_PART = "refund larger than what was bought before"
+WITHOUT_ORDER = "refund without an order before it"
+
+Counts = dict[int, dict[str, tuple[int, int | None]]]
+
+
+def make_orders(
+    connection: "duckdb.DuckDBPyConnection", orders: list[OpenSource], refunds: list[OpenSource], settings: LoadSettings
+) -> Counts:
+    """Make the table ``orders`` from the good rows of its sources.
+
+    Lines of one order_id are summed; the order has the time of its first line and the product of its most valuable one.
+    Orders without an order_id are numbered in the order of customer, time, value and product, so that the order of
+    rows in the file does not matter.
+
+    Returns
+    -------
+    dict
+        For each source's number, rows and amount in units by what became of them; "kept" counts orders. The amount of
+        ``IN_PART`` and ``WITHOUT_ORDER`` is what could not be taken.
+    """
+    _make_lines(connection, orders)
+    _quarantine_orders(connection, orders, settings)
+    _sum_lines(connection)
+    _gather_refunds(connection, refunds)
+    _take_from_named_orders(connection)
+    _take_from_earlier_orders(connection)
+    has_product = any("product" in opened.mapped.columns for opened in orders)
+    connection.execute(
+        f"""
+        CREATE TABLE orders AS
+        SELECT order_id, customer_id, time_us, {day_of("time_us", settings.timezone)} AS day, value
+               {", product" if has_product else ""}
+        FROM __remaining WHERE NOT gone
+        """
+    )
+    counts = _counts(connection)
+    for table in ("lines", "doomed", "sums", "refunds", "named", "taken", "later", "earlier", "remaining"):
+        connection.execute(f"DROP TABLE IF EXISTS __{table}")
+    return counts
+
+
+def _make_lines(connection: "duckdb.DuckDBPyConnection", orders: list[OpenSource]) -> None:
+    parts = []
+    for opened in orders:
+        columns = opened.mapped.columns
+        order_id = "order_id"
+        if "order_id" not in columns:
+            tie = ", product" if "product" in columns else ""
+            prefix = f"'{opened.number}-' || " if len(orders) > 1 else ""
+            order_id = f"{prefix}CAST(row_number() OVER (ORDER BY customer_id, time, value{tie}) AS VARCHAR)"
+        refund_of = "CAST(refund_of AS VARCHAR)" if "refund_of" in columns else "CAST(NULL AS VARCHAR)"
+        product = "product" if "product" in columns else "CAST(NULL AS VARCHAR)"
+        parts.append(
+            f"SELECT {opened.number} AS source, {order_id} AS order_id, customer_id, time AS time_us, value, "
+            f"{product} AS product, {refund_of} AS refund_of FROM ({judged_sql(opened)}) WHERE __reason IS NULL"
+        )
+    connection.execute(f"CREATE TEMP TABLE __lines AS {' UNION ALL '.join(parts)}")
+
+
+def _quarantine_orders(
+    connection: "duckdb.DuckDBPyConnection", orders: list[OpenSource], settings: LoadSettings
+) -> None:
+    """Set aside whole orders: those of several customers, and negative ones where refunds are rejected."""
+    rejects = f"WHEN sum(value) < 0 THEN {literal(REJECTED)}" if settings.refunds == "reject" else ""
+    connection.execute(
+        f"""
+        CREATE TEMP TABLE __doomed AS
+        SELECT order_id, CASE WHEN min(customer_id) <> max(customer_id) THEN {literal(CONFLICT)} {rejects} END AS reason
+        FROM __lines WHERE refund_of IS NULL GROUP BY order_id
+        HAVING reason IS NOT NULL
+        """
+    )
+    found = connection.execute("SELECT count(*) FROM __doomed").fetchone()
+    if found is None or found[0] == 0:
+        return
+    connection.execute("SET preserve_insertion_order = true")
+    for opened in orders:
+        if "order_id" not in opened.mapped.columns:
+            continue
+        not_refund = "AND refund_of IS NULL" if "refund_of" in opened.mapped.columns else ""
+        located = judged_sql(opened, located=True)
+        once = "QUALIFY row_number() OVER (PARTITION BY __record ORDER BY __file, __row) = 1"
+        connection.execute(
+            f"""
+            INSERT INTO quarantine
+            SELECT {literal(opened.label)}, __file, __row, reason, __record
+            FROM ({located}) AS located JOIN __doomed USING (order_id)
+            WHERE __reason IS NULL {not_refund} {once if opened.drops_duplicates else ""}
+            """
+        )
+    connection.execute("SET preserve_insertion_order = false")
+
+
+def _sum_lines(connection: "duckdb.DuckDBPyConnection") -> None:
+    connection.execute(
+        """
+        CREATE TEMP TABLE __sums AS
+        SELECT order_id, min(source) AS source, min(customer_id) AS customer_id, min(time_us) AS time_us,
+               CAST(sum(value) AS BIGINT) AS value, max_by(product, (value, product)) AS product,
+               count(*) AS lines, bool_or(value < 0) AS has_negative
+        FROM __lines ANTI JOIN __doomed USING (order_id)
+        WHERE refund_of IS NULL
+        GROUP BY order_id
+        """
+    )
+
+
+def _gather_refunds(connection: "duckdb.DuckDBPyConnection", refunds: list[OpenSource]) -> None:
+    parts = [
+        "SELECT source, customer_id, time_us, -value AS amount, CAST(NULL AS VARCHAR) AS named "
+        "FROM __sums WHERE value < 0",
+        "SELECT source, customer_id, time_us, abs(value), refund_of FROM __lines WHERE refund_of IS NOT NULL",
+    ]
+    for opened in refunds:
+        customer = "customer_id" if "customer_id" in opened.mapped.columns else "NULL"
+        parts.append(
+            f"SELECT {opened.number}, {customer}, time, abs(value), order_id FROM ({judged_sql(opened)}) "
+            "WHERE __reason IS NULL"
+        )
+    connection.execute(
+        f"""
+        CREATE TEMP TABLE __refunds AS
+        SELECT *, row_number() OVER (ORDER BY time_us, customer_id, named, amount, source) AS number
+        FROM ({" UNION ALL ".join(parts)})
+        """
+    )
+
+
+def _take_from_named_orders(connection: "duckdb.DuckDBPyConnection") -> None:
+    """Take each refund from the order it names, the earliest refund first; ``left_over`` is what that order lacks."""
+    connection.execute(
+        """
+        CREATE TEMP TABLE __named AS
+        WITH met AS (
+            SELECT refund.number, sums.order_id, sums.customer_id, refund.amount, sums.value,
+                   sum(refund.amount) OVER (PARTITION BY sums.order_id ORDER BY refund.number) - refund.amount AS before
+            FROM __refunds AS refund JOIN __sums AS sums ON refund.named = sums.order_id
+            WHERE sums.value >= 0 AND (refund.customer_id IS NULL OR refund.customer_id = sums.customer_id)
+        )
+        SELECT number, order_id, customer_id,
+               amount - CAST(least(amount, greatest(0, value - before)) AS BIGINT) AS left_over
+        FROM met
+        """
+    )
+    connection.execute(
+        """
+        CREATE TEMP TABLE __taken AS
+        SELECT order_id, CAST(sum(amount - left_over) AS BIGINT) AS amount
+        FROM __named JOIN __refunds USING (number) GROUP BY order_id
+        """
+    )
+    connection.execute(
+        """
+        CREATE TEMP TABLE __later AS
+        SELECT number, time_us, coalesce(named.customer_id, refund.customer_id) AS customer_id,
+               coalesce(named.left_over, refund.amount) AS amount, named.number IS NOT NULL AS met_its_order
+        FROM __refunds AS refund LEFT JOIN __named AS named USING (number)
+        WHERE coalesce(named.left_over, refund.amount) > 0
+        """
+    )
+
+
+def _take_from_earlier_orders(connection: "duckdb.DuckDBPyConnection") -> None:
+    """The second step, in closed form (see the module); an order comes before a refund of the same instant."""
+    connection.execute(
+        """
+        CREATE TEMP TABLE __earlier AS
+        WITH events AS (
+            SELECT customer_id, time_us, 0 AS kind, order_id, 0 AS number, value - coalesce(taken.amount, 0) AS change
+            FROM __sums LEFT JOIN __taken AS taken USING (order_id)
+            SEMI JOIN __later AS later USING (customer_id)
+            WHERE value >= 0
+            UNION ALL
+            SELECT customer_id, time_us, 1, NULL, number, -amount FROM __later WHERE customer_id IS NOT NULL
+        ), summed AS (
+            SELECT *, sum(change) OVER past AS c FROM events
+            WINDOW past AS (PARTITION BY customer_id ORDER BY time_us, kind, order_id, number
+                            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+        ), floored AS (
+            SELECT *, least(0, min(c) OVER past) AS m FROM summed
+            WINDOW past AS (PARTITION BY customer_id ORDER BY time_us, kind, order_id, number
+                            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+        ), stacked AS (
+            SELECT *, c - m AS s, coalesce(lag(m) OVER ordered, 0) - m AS missed, min(c - m) OVER rest AS lowest
+            FROM floored
+            WINDOW ordered AS (PARTITION BY customer_id ORDER BY time_us, kind, order_id, number),
+                   rest AS (PARTITION BY customer_id ORDER BY time_us, kind, order_id, number
+                            ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING)
+        )
+        SELECT kind, order_id, number, CAST(missed AS BIGINT) AS missed,
+               CAST(least(change, greatest(0, lowest - (s - change))) AS BIGINT) AS remains
+        FROM stacked
+        """
+    )
+    connection.execute(
+        """
+        CREATE TEMP TABLE __remaining AS
+        SELECT sums.order_id, sums.source, sums.customer_id, sums.time_us, sums.product, sums.value AS before,
+               coalesce(earlier.remains, sums.value - coalesce(taken.amount, 0)) AS value,
+               coalesce(earlier.remains, sums.value - coalesce(taken.amount, 0)) = 0
+                   AND (sums.value > 0 OR sums.has_negative) AS gone
+        FROM __sums AS sums
+        LEFT JOIN __taken AS taken USING (order_id)
+        LEFT JOIN (FROM __earlier WHERE kind = 0) AS earlier USING (order_id)
+        WHERE sums.value >= 0
+        """
+    )
+
+
+def _counts(connection: "duckdb.DuckDBPyConnection") -> Counts:
+    found = connection.execute(
+        f"""
+        SELECT source, 'kept', count(*), CAST(sum(value) AS BIGINT) FROM __remaining WHERE NOT gone GROUP BY 1
+        UNION ALL
+        SELECT source, {literal(REFUNDED)}, count(*), CAST(sum(before) AS BIGINT)
+        FROM __remaining WHERE gone GROUP BY 1
+        UNION ALL
+        SELECT source, reason, count(*), CAST(sum(value) AS BIGINT)
+        FROM __lines JOIN __doomed USING (order_id) WHERE refund_of IS NULL GROUP BY 1, 2
+        UNION ALL
+        SELECT refund.source,
+               CASE WHEN later.number IS NULL THEN {literal(FROM_ITS_ORDER)}
+                    WHEN coalesce(earlier.missed, later.amount) = 0 THEN {literal(FROM_EARLIER)}
+                    WHEN coalesce(earlier.missed, later.amount) < refund.amount THEN {literal(IN_PART)}
+                    ELSE {literal(WITHOUT_ORDER)} END AS outcome,
+               count(*),
+               CAST(sum(CASE WHEN coalesce(earlier.missed, later.amount, 0) = 0 THEN refund.amount
+                             ELSE coalesce(earlier.missed, later.amount) END) AS BIGINT)
+        FROM __refunds AS refund
+        LEFT JOIN __later AS later USING (number)
+        LEFT JOIN (FROM __earlier WHERE kind = 1) AS earlier USING (number)
+        GROUP BY 1, 2
+        UNION ALL
+        SELECT lines.source, {literal(MERGED)},
+               count(*) - count(DISTINCT lines.order_id) FILTER (lines.source = sums.source), NULL
+        FROM __lines AS lines JOIN __sums AS sums USING (order_id)
+        WHERE lines.refund_of IS NULL GROUP BY 1
+        """
+    ).fetchall()
+    counts: Counts = {}
+    for source, reason, rows, amount in found:
+        if rows:
+            counts.setdefault(int(source), {})[str(reason)] = (int(rows), None if amount is None else int(amount))
+    return counts

@@ -1,0 +1,216 @@
+"""One face for every kind of source: a scan in SQL, its columns and types, and a scan that knows file and row."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from customer_data.errors import InputError
+from customer_data.line_reader import read_carefully
+from customer_data.nearest import did_you_mean
+from customer_data.sources import Source
+from customer_data.sql_text import identifier, literal
+from customer_data.text_files import (
+    TextFile,
+    has_blank_lines,
+    inspect_text_file,
+    located_scan_sql,
+    matching_files,
+    scan_sql,
+)
+
+if TYPE_CHECKING:
+    import duckdb
+
+PARQUET_ENDINGS = (".parquet", ".pq")
+DATABASE_ENDINGS = (".duckdb", ".db", ".ddb")
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A source that is open.
+
+    ``scan`` is a FROM item; ``located_scan`` is another with the columns ``__file`` and ``__row`` added, empty if only
+    a careful reading knows the rows. ``broken`` names the table of lines that are no records, if there is one.
+    """
+
+    label: str
+    place: str
+    columns: dict[str, str]
+    scan: str
+    located_scan: str
+    text_files: tuple[TextFile, ...] = ()
+    broken: str | None = None
+
+    @property
+    def is_text(self) -> bool:
+        """Whether every column came as text."""
+        return bool(self.text_files)
+
+
+def open_relation(connection: "duckdb.DuckDBPyConnection", source: Source, label: str, number: int) -> Relation:
+    """Open a source: look at its header or schema, read no rows.
+
+    Raises
+    ------
+    InputError
+        If it is not there, is empty, or is not what its name says.
+    """
+    if not isinstance(source.data, str | Path):
+        return _frame(connection, source, label, number)
+    paths = matching_files(source.data)
+    if not paths:
+        raise InputError(f"{label}: no file matches {str(source.data)!r}. Check the pattern and the working folder.")
+    missing = [path for path in paths if not Path(path).is_file()]
+    if missing:
+        path = Path(missing[0])
+        if path.is_dir():
+            raise InputError(f'{label}: {path} is a folder. Name its files, as in "{path}/*.csv".')
+        near = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise InputError(f"{label}: {path} does not exist.{did_you_mean(path.name, near)}")
+    endings = {Path(path).suffix.lower() for path in paths}
+    if endings <= set(PARQUET_ENDINGS):
+        return _parquet(connection, paths, label)
+    if source.relation is not None or endings <= set(DATABASE_ENDINGS):
+        return _database(connection, paths, source, label, number)
+    return _text(paths, source, label)
+
+
+def read_again_carefully(
+    connection: "duckdb.DuckDBPyConnection", relation: Relation, needed: set[str], number: int
+) -> Relation:
+    """Read a CSV relation by the careful reader and return the relation of what it found."""
+    rows, broken = f"__rows_{number}", f"__broken_{number}"
+    read_carefully(connection, list(relation.text_files), needed=needed, rows=rows, broken=broken)
+    columns = ", ".join(identifier(name) for name in relation.columns)
+    return Relation(
+        label=relation.label,
+        place=relation.place,
+        columns=relation.columns,
+        scan=f"(SELECT {columns} FROM {rows})",
+        located_scan=rows,
+        text_files=relation.text_files,
+        broken=broken,
+    )
+
+
+def _frame(connection: "duckdb.DuckDBPyConnection", source: Source, label: str, number: int) -> Relation:
+    import duckdb
+    import pandas as pd
+
+    frame = source.data
+    if not isinstance(frame, pd.DataFrame):
+        raise InputError(f"{label}: data is a {type(frame).__name__}. Give a file name or a pandas.DataFrame.")
+    if frame.columns.empty or frame.empty:
+        raise InputError(f"{label}: the frame has no rows. Fill it, or leave {label} out of the sources.")
+    names = [str(name) for name in frame.columns]
+    numbered = frame.set_axis(names, axis="columns").assign(__row=range(1, len(frame) + 1))
+    view = f"__frame_{number}"
+    try:
+        connection.register(view, numbered)
+        columns = _described(connection, view)
+    except (duckdb.Error, ValueError, TypeError) as error:
+        raise InputError(f"{label}: the frame cannot be read ({_first_line(error)}).") from error
+    columns.pop("__row")
+    listed = ", ".join(identifier(name) for name in columns)
+    return Relation(
+        label, "the frame", columns, f"(SELECT {listed} FROM {view})", f"(SELECT *, NULL AS __file FROM {view})"
+    )
+
+
+def _parquet(connection: "duckdb.DuckDBPyConnection", paths: list[str], label: str) -> Relation:
+    import duckdb
+
+    listed = "[" + ", ".join(literal(path) for path in paths) + "]"
+    scan = f"read_parquet({listed}, union_by_name={str(len(paths) > 1).lower()})"
+    try:
+        columns = _described(connection, scan)
+    except duckdb.Error as error:
+        raise InputError(f"{label}: {_place(paths)} cannot be read as Parquet ({_first_line(error)}).") from error
+    located = f"{scan[:-1]}, filename='__file', file_row_number=true)"
+    located = f"(SELECT * EXCLUDE (file_row_number), file_row_number + 1 AS __row FROM {located})"
+    return Relation(label, _place(paths), columns, scan, located)
+
+
+def _database(
+    connection: "duckdb.DuckDBPyConnection", paths: list[str], source: Source, label: str, number: int
+) -> Relation:
+    import duckdb
+
+    if len(paths) > 1:
+        raise InputError(f"{label}: {len(paths)} DuckDB files match. Name one source for each.")
+    alias = f"__database_{number}"
+    try:
+        connection.execute(f"ATTACH {literal(paths[0])} AS {alias} (READ_ONLY, TYPE duckdb)")
+    except duckdb.Error as error:
+        raise InputError(f"{label}: {paths[0]} cannot be opened as a DuckDB file ({_first_line(error)}).") from error
+    found = connection.execute(
+        "SELECT schema_name || '.' || table_name, table_name, true FROM duckdb_tables() WHERE database_name = ? "
+        "UNION ALL SELECT schema_name || '.' || view_name, view_name, false FROM duckdb_views() "
+        "WHERE database_name = ? AND NOT internal",
+        [alias, alias],
+    ).fetchall()
+    wanted = source.relation
+    if wanted is None:
+        if len(found) != 1:
+            listed = ", ".join(sorted(name for _, name, _ in found)) or "none"
+            raise InputError(
+                f"{label}: {paths[0]} holds {len(found)} tables ({listed}). Say relation = the one to read."
+            )
+        wanted = found[0][0]
+    matches = [(full, is_table) for full, name, is_table in found if wanted in (full, name)]
+    if not matches:
+        names = [name for _, name, _ in found]
+        hint = did_you_mean(wanted, names) or f" There are: {', '.join(sorted(names)) or 'none'}."
+        raise InputError(f"{label}: {paths[0]} has no table {wanted!r}.{hint}")
+    full, is_table = matches[0]
+    schema, _, table = full.partition(".")
+    scan = f"{alias}.{identifier(schema)}.{identifier(table)}"
+    row = "rowid + 1" if is_table else "row_number() OVER ()"
+    located = f"(SELECT *, {literal(paths[0])} AS __file, {row} AS __row FROM {scan})"
+    return Relation(label, f"{paths[0]}, table {table}", _described(connection, scan), scan, located)
+
+
+def _text(paths: list[str], source: Source, label: str) -> Relation:
+    problems: list[str] = []
+    files: list[TextFile] = []
+    for path in paths:
+        try:
+            files.append(inspect_text_file(path, source, label))
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(problems)
+    first = files[0]
+    for file in files[1:]:
+        if set(file.names) != set(first.names):
+            differing = ", ".join(sorted(set(file.names) ^ set(first.names)))
+            problems.append(
+                f"{label}: {file.path} has other columns than {first.path} (not in both: {differing}). "
+                "Name each kind of file as a source of its own."
+            )
+    if problems:
+        raise InputError(problems)
+    groups: dict[tuple[str, tuple[str, ...]], list[TextFile]] = {}
+    for file in files:
+        groups.setdefault((file.separator, file.names), []).append(file)
+    listed = ", ".join(identifier(name) for name in first.names)
+    scans = [scan_sql(group) for group in groups.values()]
+    scan = scans[0] if len(scans) == 1 else "(" + " UNION ALL ".join(f"SELECT {listed} FROM {s}" for s in scans) + ")"
+    located = ""
+    if not any(file.separator == "whitespace" or has_blank_lines(file) for file in files):
+        parts = [f"SELECT {listed}, __file, __row FROM {located_scan_sql(file)}" for file in files]
+        located = "(" + " UNION ALL ".join(parts) + ")"
+    columns = dict.fromkeys(first.names, "VARCHAR")
+    return Relation(label, _place(paths), columns, scan, located, tuple(files))
+
+
+def _described(connection: "duckdb.DuckDBPyConnection", scan: str) -> dict[str, str]:
+    return {str(row[0]): str(row[1]) for row in connection.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall()}
+
+
+def _place(paths: list[str]) -> str:
+    return paths[0] if len(paths) == 1 else f"{len(paths)} files ({paths[0]}, ...)"
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)

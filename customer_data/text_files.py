@@ -1,0 +1,186 @@
+"""CSV files: their dialect and header, and the engine's scan of them with every column as text."""
+
+import codecs
+import csv
+import glob
+import gzip
+import io
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+from customer_data.errors import InputError
+from customer_data.sources import WHITESPACE, Source
+from customer_data.sql_text import identifier, literal
+
+NO_VALUE = ("", "NULL", "\\N")
+"""What stands for no value in a CSV file."""
+_SAMPLE = 65_536
+_SEPARATORS = (",", ";", "\t", "|")
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """One CSV file: how it is written and the names of its columns, which are unique."""
+
+    path: str
+    encoding: str
+    separator: str
+    names: tuple[str, ...]
+    has_header: bool
+
+
+def matching_files(data: str | Path) -> list[str]:
+    """Return the file, or the files that a pattern matches, in order of their names."""
+    text = str(data)
+    if Path(text).exists() or not glob.has_magic(text):
+        return [text]
+    return sorted(path for path in glob.glob(text, recursive=True) if Path(path).is_file())
+
+
+def open_bytes(path: str) -> IO[bytes]:
+    """Open a file for reading, unpacking gzip."""
+    with open(path, "rb") as start:
+        packed = start.read(2) == b"\x1f\x8b"
+    return cast("IO[bytes]", gzip.open(path, "rb")) if packed else open(path, "rb")
+
+
+def inspect_text_file(path: str, source: Source, label: str) -> TextFile:
+    """Find the separator and the names of the columns of one CSV file.
+
+    Raises
+    ------
+    InputError
+        If the file is empty, is not a text in this encoding, or its header cannot be read.
+    """
+    where = f"{label}: {path}"
+    try:
+        with open_bytes(path) as file:
+            start = file.read(_SAMPLE)
+    except (OSError, EOFError) as error:
+        raise InputError(f"{where} cannot be read ({error}).") from error
+    if not start.strip():
+        raise InputError(f"{where} is empty. Export it anew, or leave {label} out of the sources.")
+    text = _decoded(start, source.encoding, where)
+    separator = source.separator or _sniffed_separator(text)
+    if source.names is not None:
+        return TextFile(path, source.encoding, separator, tuple(source.names), False)
+    header = next(iter(split_records(text.lstrip("\r\n"), separator)), [])
+    return TextFile(path, source.encoding, separator, _unique_names(header), True)
+
+
+def split_records(text: str, separator: str) -> Iterable[list[str]]:
+    """Split a text without broken quotes into its records' fields."""
+    if separator == WHITESPACE:
+        return (line.split() for line in text.splitlines() if line.strip())
+    return (record for record in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if record)
+
+
+def scan_sql(files: Iterable[TextFile], *, ordered: bool = False) -> str:
+    """Return a FROM item that reads CSV files of one dialect and one header, every column as text.
+
+    ``ordered`` reads in the order of the file, on one thread.
+    """
+    files = list(files)
+    first = files[0]
+    options = {
+        "auto_detect": "false",
+        "header": str(first.has_header).lower(),
+        "delim": literal(first.separator),
+        "quote": literal('"'),
+        "escape": literal('"'),
+        "encoding": literal(first.encoding),
+        "nullstr": "[" + ", ".join(literal(mark) for mark in NO_VALUE) + "]",
+        "columns": "{" + ", ".join(f"{literal(name)}: 'VARCHAR'" for name in first.names) + "}",
+    }
+    if any(file.path.endswith(".gz") for file in files):
+        options["compression"] = "'gzip'"
+    if ordered:
+        options["parallel"] = "false"
+    paths = "[" + ", ".join(literal(file.path) for file in files) + "]"
+    return f"read_csv({paths}, {', '.join(f'{name}={value}' for name, value in options.items())})"
+
+
+def located_scan_sql(file: TextFile) -> str:
+    """Return a FROM item that adds ``__file`` and ``__row``, the line on which each record of one CSV file begins.
+
+    Right only for files without blank lines, see `has_blank_lines`; line breaks inside quotes are counted.
+    """
+    breaks = " + ".join(
+        f"coalesce(length({identifier(name)}) - length(replace({identifier(name)}, chr(10), '')), 0)"
+        for name in file.names
+    )
+    first = 2 if file.has_header else 1
+    return (
+        f"(SELECT *, {literal(file.path)} AS __file, row_number() OVER () + {first - 1}"
+        " + CAST(coalesce(sum(__breaks) OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), 0) AS BIGINT)"
+        f" - __breaks AS __row FROM (SELECT *, {breaks} AS __breaks FROM {scan_sql([file], ordered=True)}))"
+    )
+
+
+def has_blank_lines(file: TextFile) -> bool:
+    """Whether a CSV file may hold blank lines, which the engine skips without counting them."""
+    last = b""
+    with open_bytes(file.path) as opened:
+        while chunk := opened.read(1 << 22):
+            piece = last + chunk.replace(b"\x00", b"").replace(b"\r", b"")
+            if piece.startswith(b"\n") and not last:
+                return True
+            if b"\n\n" in piece:
+                return True
+            last = piece[-1:]
+    return False
+
+
+def _decoded(start: bytes, encoding: str, where: str) -> str:
+    remedy = ""
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and encoding != "utf-16":
+        remedy = 'begins as UTF-16. Say encoding = "utf-16".'
+    elif start.startswith(b"PK\x03\x04"):
+        remedy = "is a spreadsheet or a zip archive, not a text file. Save it as CSV."
+    elif start.startswith(b"PAR1"):
+        remedy = "is a Parquet file. Name it with the ending .parquet."
+    elif encoding != "utf-16" and b"\x00" in start[:1000]:
+        remedy = 'holds zero bytes, as UTF-16 does. Say encoding = "utf-16".'
+    if remedy:
+        raise InputError(f"{where} {remedy}")
+    if encoding == "utf-16":
+        even = start[: len(start) // 2 * 2]
+        marked = even.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        return even.decode("utf-16" if marked else "utf-16-le", errors="replace")
+    return start.decode("utf-8-sig" if encoding == "utf-8" else encoding, errors="replace")
+
+
+def _sniffed_separator(text: str) -> str:
+    """The candidate that cuts most of the first lines into the same number of fields; the more fields the better."""
+    lines = "\n".join(text.splitlines()[:50])
+    best, best_score = ",", (0.0, 0)
+    for separator in _SEPARATORS:
+        try:
+            widths = [len(record) for record in split_records(lines, separator)]
+        except csv.Error:
+            continue
+        if not widths or widths[0] < 2:
+            continue
+        share = Counter(widths)[widths[0]] / len(widths)
+        score = (round(share, 1), widths[0])
+        if score > best_score:
+            best, best_score = separator, score
+    return best
+
+
+def _unique_names(header: list[str]) -> tuple[str, ...]:
+    """Give a name to nameless columns and number the repeated ones, blind to case as the engine is."""
+    names: list[str] = []
+    taken: set[str] = set()
+    for position, field in enumerate(header, start=1):
+        base = field.strip() or f"column_{position}"
+        name, copy = base, 1
+        while name.casefold() in taken:
+            copy += 1
+            name = f"{base}_{copy}"
+        taken.add(name.casefold())
+        names.append(name)
+    return tuple(names)
