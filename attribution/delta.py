@@ -12,7 +12,7 @@ the bootstrap are the better interval. Nothing here is clipped; tables of credit
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -130,6 +130,11 @@ def value_squares(paths: Paths) -> Floats:
     if paths.value_squares is not None:
         return paths.value_squares
     return np.divide(paths.value**2, paths.conversions, out=np.zeros(len(paths)), where=paths.conversions > 0)
+
+
+def without_sharing(paths: Paths) -> Paths:
+    """The same paths with every journey taken for a customer of its own."""
+    return replace(paths, shared=None)
 
 
 def _between_journeys(paths: Paths, gradients: Sequence[Gradient]) -> Floats:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 _CELLS = 65_536
 _LARGEST_TABULATED = 24
 _UNDECIDED = 255
+_CHUNK = 2_048
 
 
 @lru_cache(maxsize=_LARGEST_TABULATED)
@@ -30,12 +31,12 @@ def _inverse_table(mean: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.flo
 
 def _draw_tabulated(generator: np.random.Generator, mean: int, shape: tuple[int, int]) -> npt.NDArray[np.uint8]:
     table, cumulative = _inverse_table(mean)
-    bits = generator.integers(0, _CELLS, size=shape, dtype=np.uint16)
+    bits = generator.integers(0, _CELLS, size=shape[0] * shape[1], dtype=np.uint16)
     drawn = table[bits]
-    undecided = np.nonzero(drawn == _UNDECIDED)
-    uniform = (bits[undecided] + generator.random(undecided[0].size)) / _CELLS
+    undecided = np.flatnonzero(drawn == _UNDECIDED)
+    uniform = (bits[undecided] + generator.random(undecided.size)) / _CELLS
     drawn[undecided] = np.minimum(np.searchsorted(cumulative, uniform, side="right"), cumulative.size - 1)
-    return drawn
+    return drawn.reshape(shape)
 
 
 class PoissonDraws:
@@ -46,22 +47,38 @@ class PoissonDraws:
     means : array (n,)
         Not negative, whole or fractional.
 
-    Notes
-    -----
-    What `draw` returns depends on the generator's state and the arguments only.
+    Attributes
+    ----------
+    rows : array (n,)
+        Which of the means each row drawn belongs to; equal means are neighbours, which is what makes drawing fast.
     """
 
     def __init__(self, means: npt.ArrayLike) -> None:
-        self._means = np.asarray(means, dtype=float)
-        tabulated = (self._means == np.rint(self._means)) & (self._means >= 1) & (self._means <= _LARGEST_TABULATED)
-        self._groups = [(int(mean), np.nonzero(self._means == mean)[0]) for mean in np.unique(self._means[tabulated])]
-        self._others = np.nonzero(~tabulated & (self._means > 0))[0]
+        given = np.asarray(means, dtype=float)
+        self.rows: npt.NDArray[np.int64] = np.argsort(given, kind="stable")
+        self._means = given[self.rows]
+        begins = np.flatnonzero(np.diff(self._means, prepend=-1.0))
+        ends = np.append(begins[1:], given.size)
+        self._groups: list[tuple[int, slice]] = []
+        for begin, end in zip(begins, ends, strict=False):
+            mean = self._means[begin]
+            if mean == np.rint(mean) and 1 <= mean <= _LARGEST_TABULATED:
+                self._groups.extend(
+                    (int(mean), slice(first, min(first + _CHUNK, end))) for first in range(begin, end, _CHUNK)
+                )
+        tabulated = np.zeros(given.size, dtype=bool)
+        for _, rows in self._groups:
+            tabulated[rows] = True
+        self._others = np.flatnonzero(~tabulated & (self._means > 0))
 
     def draw(self, generator: np.random.Generator, replicates: int) -> npt.NDArray[np.float32]:
-        """Array (n, replicates) of counts; single precision holds every count below 16.7 million exactly."""
+        """Array (n, replicates), row i around ``means[rows[i]]``; single precision is exact below 16.7 million.
+
+        What it returns depends on the generator's state and the arguments only.
+        """
         drawn = np.zeros((self._means.size, replicates), dtype=np.float32)
-        for mean, where in self._groups:
-            drawn[where] = _draw_tabulated(generator, mean, (where.size, replicates))
+        for mean, rows in self._groups:
+            drawn[rows] = _draw_tabulated(generator, mean, (rows.stop - rows.start, replicates))
         if self._others.size:
             drawn[self._others] = generator.poisson(
                 self._means[self._others, None], size=(self._others.size, replicates)
