@@ -1,0 +1,339 @@
+"""Credit of data drawn again: the bootstrap over customers, each replicate an exact refit.
+
+A replicate gives every distinct path as many conversions and nulls as a Poisson draw around what it had, which is the
+bootstrap over journeys in its Poisson form. One sparse product turns the draws of many replicates into their counts of
+transitions, and chains of single channels are solved in one batch. The value of a path's conversions is drawn around
+their mean with their own spread where that is known (``Paths.value_squares``), else it moves with their number alone.
+
+Customers with several journeys are known as covariances only (``Paths.shared``). Replicates are then moved by the one
+linear map that carries the covariance without them to the covariance with them and displaces replicates least.
+
+Replicates come in fixed blocks, each with its own random stream, so the number of threads changes nothing.
+"""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attribution import delta
+from attribution.chain import chain_from_counts
+from attribution.credit import check_models, model_credit
+from attribution.gradient import ShareGradient
+from attribution.markov import removal_effects
+from attribution.paths import Paths
+from attribution.poisson import PoissonDraws
+from attribution.ragged import Floats
+from attribution.rules import RULES, RuleOptions, channel_shares
+from attribution.transitions import Transitions, transitions
+from customer_data.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import pandas
+    from scipy.sparse import csc_array, csr_array
+
+BLOCK = 32
+BATCHED_STATES = 64
+EXACT_SINGLE = 1 << 23
+
+Draws = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Replicates:
+    """Credit per replicate.
+
+    Attributes
+    ----------
+    models, channels
+        Names.
+    conversions, value
+        Arrays ``(replicates, models, channels)``.
+    """
+
+    models: tuple[str, ...]
+    channels: tuple[str, ...]
+    conversions: Floats
+    value: Floats
+
+
+def bootstrap_credit(
+    paths: Paths,
+    models: Sequence[str],
+    *,
+    order: int = 1,
+    replicates: int = 1_000,
+    seed: int | None = None,
+    options: RuleOptions | None = None,
+    threads: int | None = None,
+) -> Replicates:
+    """Credit of every channel under every model in data drawn again.
+
+    Parameters
+    ----------
+    paths
+        Distinct paths.
+    models
+        Rules, ``markov`` (walks followed to their end) and ``time_decay`` (each path's mean shares).
+    order
+        Order of the chain.
+    replicates
+        How many times to draw, from 1 on.
+    seed
+        The same seed gives the same replicates, whatever the number of threads; None takes a fresh one.
+    options
+        Options of the rules.
+    threads
+        Threads to use, all processors when None.
+
+    Raises
+    ------
+    ConfigurationError
+        When a model does not exist or replicates are not a whole number from 1 on.
+    """
+    check_models(paths, models)
+    if isinstance(replicates, bool) or not isinstance(replicates, int | np.integer) or replicates < 1:
+        raise ConfigurationError(f"replicates: {replicates!r} is not a whole number from 1 on. 1000 is usual.")
+    plan = _Plan.make(paths, models, order, options or RuleOptions())
+    sizes = [min(BLOCK, int(replicates) - first) for first in range(0, int(replicates), BLOCK)]
+    streams = np.random.SeedSequence(seed).spawn(len(sizes))
+    with ThreadPoolExecutor(max_workers=threads or os.cpu_count() or 1) as pool:
+        parts = list(pool.map(plan.draw_block, streams, sizes))
+    conversions, value = (np.concatenate([part[measure] for part in parts]) for measure in (0, 1))
+    drawn = Replicates(tuple(models), paths.channels, conversions, value)
+    if paths.shared is None or paths.shared.nnz == 0:
+        return drawn
+    return _with_shared_journeys(paths, drawn, order=order, options=options or RuleOptions())
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """What every block of replicates needs, made once; rows of paths stand in the order in which they are drawn."""
+
+    models: tuple[str, ...]
+    conversions: PoissonDraws
+    nulls: PoissonDraws
+    mean_value: Floats
+    value_spread: Floats
+    shares: "dict[str, tuple[csr_array, csr_array]]"
+    chain: "_ChainPlan | None"
+
+    @classmethod
+    def make(cls, paths: Paths, models: Sequence[str], order: int, options: RuleOptions) -> "_Plan":
+        converting = np.flatnonzero(paths.conversions > 0)
+        conversions = PoissonDraws(paths.conversions[converting])
+        converting = converting[conversions.rows]
+        number, value = paths.conversions[converting], paths.value[converting]
+        squares = delta.value_squares(paths)[converting]
+        nulls = PoissonDraws(paths.nulls)
+        return cls(
+            models=tuple(models),
+            conversions=conversions,
+            nulls=nulls,
+            mean_value=value / number,
+            value_spread=np.sqrt(np.maximum(squares / number - (value / number) ** 2, 0)),
+            shares={name: _shares(paths, name, options, converting) for name in models if name != "markov"},
+            chain=_ChainPlan.make(paths, order, converting, nulls.rows) if "markov" in models else None,
+        )
+
+    def draw_block(self, stream: np.random.SeedSequence, size: int) -> tuple[Floats, Floats]:
+        """Credit of conversions and of value of ``size`` replicates: arrays ``(size, models, channels)``."""
+        generator = np.random.Generator(np.random.Philox(stream))
+        conversions = self.conversions.draw(generator, size)
+        value = conversions * self.mean_value[:, None]
+        spread = np.flatnonzero(self.value_spread > 1e-6 * np.abs(self.mean_value))
+        noise = generator.standard_normal((len(spread), size))
+        value[spread] += noise * self.value_spread[spread, None] * np.sqrt(conversions[spread])
+        credit = []
+        for model in self.models:
+            if model == "markov":
+                assert self.chain is not None
+                credit.append(self.chain.refit(conversions, self.nulls.draw(generator, size), value))
+            else:
+                by_conversion, by_value = self.shares[model]
+                credit.append((by_conversion.T @ conversions.astype(float), by_value.T @ value))
+        return (
+            np.stack([part[0].T for part in credit], axis=1),
+            np.stack([part[1].T for part in credit], axis=1),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _ChainPlan:
+    """Sparse maps from draws to the counts of a chain."""
+
+    found: Transitions
+    steps: "csc_array"
+    converting: NDArray[np.int64]
+    ends: "csc_array"
+
+    @classmethod
+    def make(cls, paths: Paths, order: int, converting: NDArray[np.int64], drawn: NDArray[np.int64]) -> "_ChainPlan":
+        """``converting`` and ``drawn`` are the paths in the order of the draws of conversions and of nulls."""
+        from scipy.sparse import csc_array
+
+        found = transitions(paths, order=order)
+        few = 2 * found.visits @ (paths.conversions + paths.nulls) < EXACT_SINGLE
+        place = np.empty(len(paths), dtype=np.int64)
+        place[drawn] = np.arange(len(paths))
+        count = len(converting)
+        return cls(
+            found=found,
+            steps=found.per_path[drawn].astype(np.float32 if few else np.float64).T,
+            converting=place[converting],
+            ends=csc_array(
+                (np.ones(count), found.last[converting], np.arange(count + 1)), shape=(len(found.states), count)
+            ),
+        )
+
+    def refit(self, conversions: Draws, nulls: Draws, value: Floats) -> tuple[Floats, Floats]:
+        """Credit ``(channels, replicates)`` of conversions and of value by refitted chains."""
+        found = self.found
+        journeys = nulls
+        journeys[self.converting] += conversions
+        steps = (self.steps @ journeys.astype(self.steps.dtype, copy=False)).astype(float)
+        converted, paid = self.ends @ conversions.astype(float), self.ends @ value
+        solve = _refitted_batch if found.order == 1 and len(found.states) <= BATCHED_STATES else _refitted_singly
+        effects = solve(found, steps, converted, paid)
+        total = np.stack([conversions.sum(axis=0, dtype=float), value.sum(axis=0)])
+        summed = effects.sum(axis=1, keepdims=True)
+        credit = np.divide(effects, summed, out=np.zeros_like(effects), where=summed > 0) * total[:, None, :]
+        return credit[0], credit[1]
+
+
+def _shares(paths: Paths, model: str, options: RuleOptions, rows: NDArray[np.int64]) -> "tuple[csr_array, csr_array]":
+    """Shares of channels in a conversion, and in a unit of value, of the paths ``rows``."""
+    if model in RULES:
+        shares = channel_shares(paths, model, options)[rows]
+        return shares, shares
+    means = delta.model_gradient(paths, model, options=options)
+    assert isinstance(means, ShareGradient)
+    return means.conversions[rows], means.value[rows]
+
+
+def _refitted_batch(found: Transitions, steps: Floats, converted: Floats, paid: Floats) -> Floats:
+    """Removal effects ``(2, channels, replicates)`` of many chains whose states are single channels."""
+    states, size = converted.shape
+    counts = np.zeros((size, states + 1, states))
+    counts[:, found.source, found.target] = steps.T
+    # A state is left as often as it is entered, the start as often as there are journeys.
+    left = np.column_stack([counts.sum(axis=1), counts[:, states].sum(axis=1)])
+    rate = np.divide(1.0, left, out=np.zeros_like(left), where=left > 0)
+    probability = counts * rate[:, :, None]
+    inverse = np.linalg.inv(np.eye(states) - probability[:, :states])
+    visits = np.einsum("rs,rst->rt", probability[:, states], inverse)
+    first_entry = visits / np.einsum("rss->rs", inverse)
+    effects = np.zeros((2, len(found.channels), size))
+    channel = found.states[:, 0]
+    for measure, reward in enumerate((converted, paid)):
+        worth = np.einsum("rst,rt->rs", inverse, reward.T * rate[:, :states])
+        whole = np.einsum("rs,rs->r", probability[:, states], worth)[:, None]
+        lost = np.divide(first_entry * worth, whole, out=np.zeros_like(worth), where=whole > 0)
+        effects[measure, channel] = lost.T
+    return effects
+
+
+def _refitted_singly(found: Transitions, steps: Floats, converted: Floats, paid: Floats) -> Floats:
+    """The same for chains of any order and size, one replicate after the other."""
+    states = len(found.states)
+    effects = np.zeros((2, len(found.channels), converted.shape[1]))
+    for number in range(converted.shape[1]):
+        counts = steps[:, number]
+        entered = np.bincount(found.target, weights=counts, minlength=states)
+        left = np.bincount(found.source, weights=counts, minlength=states + 1)[:states]
+        chain = chain_from_counts(
+            found,
+            steps=counts,
+            conversions=converted[:, number],
+            value=paid[:, number],
+            nulls=entered - left - converted[:, number],
+        )
+        solved = removal_effects(chain)
+        effects[0, :, number], effects[1, :, number] = solved.conversions, solved.value
+    return effects
+
+
+def _with_shared_journeys(paths: Paths, drawn: Replicates, *, order: int, options: RuleOptions) -> Replicates:
+    """Spread replicates as the covariance with customers' several journeys says."""
+    gradients = [delta.model_gradient(paths, model, order=order, options=options) for model in drawn.models]
+    apart, together = delta.covariance(delta.without_sharing(paths), gradients), delta.covariance(paths, gradients)
+    moved = []
+    for replicated, before, after in (
+        (drawn.conversions, apart.conversions, together.conversions),
+        (drawn.value, apart.value, together.value),
+    ):
+        flat = replicated.reshape(len(replicated), -1)
+        centre = flat.mean(axis=0)
+        moved.append((centre + (flat - centre) @ least_displacing_map(before, after)).reshape(replicated.shape))
+    return Replicates(drawn.models, drawn.channels, moved[0], moved[1])
+
+
+def least_displacing_map(before: Floats, after: Floats) -> Floats:
+    """The symmetric map that carries covariance ``before`` to ``after`` with the least mean squared displacement.
+
+    It is optimal transport between the two normal distributions (Knott & Smith 1984); directions without variance
+    before stay without.
+    """
+    root, inverse_root = _root(before, 0.5), _root(before, -0.5)
+    return inverse_root @ _root(root @ after @ root, 0.5) @ inverse_root
+
+
+def _root(matrix: Floats, power: float) -> Floats:
+    sizes, directions = np.linalg.eigh((matrix + matrix.T) / 2)
+    some = sizes > 1e-12 * max(sizes.max(initial=0), 1e-300)
+    powered = np.power(sizes, power, out=np.zeros_like(sizes), where=some)
+    return np.asarray((directions * powered) @ directions.T)
+
+
+def percentile_interval(replicated: Floats, *, confidence: float) -> tuple[Floats, Floats]:
+    """Lower and upper percentiles over the first axis."""
+    delta.normal_reach(confidence)
+    low, high = np.quantile(replicated, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
+    return low, high
+
+
+def rank_stability(
+    paths: Paths,
+    *,
+    model: str = "markov",
+    order: int = 1,
+    replicates: int = 1_000,
+    seed: int | None = None,
+    confidence: float = 0.90,
+    options: RuleOptions | None = None,
+) -> "pandas.DataFrame":
+    """How sure the order of channels by credit of conversions is.
+
+    Returns
+    -------
+    Columns channel, conversions, rank (1 for the most credit), rank_low, rank_high (percentiles over replicates),
+    same_rank (share of replicates in which the channel has this rank), above_next (share in which it has at least the
+    credit of the channel ranked next; NaN for the last); sorted by rank.
+    """
+    import pandas
+
+    options = options or RuleOptions()
+    drawn = bootstrap_credit(paths, [model], order=order, replicates=replicates, seed=seed, options=options)
+    estimate = model_credit(paths, model, order=order, options=options).conversions
+    by_rank = np.argsort(-estimate, kind="stable")
+    replicated = drawn.conversions[:, 0, by_rank]
+    ranks = np.argsort(np.argsort(-replicated, axis=1, kind="stable"), axis=1) + 1
+    low, high = np.quantile(ranks, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0, method="inverted_cdf").astype(
+        int
+    )
+    own = np.arange(1, len(by_rank) + 1)
+    return pandas.DataFrame(
+        {
+            "channel": [paths.channels[channel] for channel in by_rank],
+            "conversions": estimate[by_rank],
+            "rank": own,
+            "rank_low": low,
+            "rank_high": high,
+            "same_rank": (ranks == own).mean(axis=0),
+            "above_next": np.append((replicated[:, :-1] >= replicated[:, 1:]).mean(axis=0), np.nan),
+        }
+    )
