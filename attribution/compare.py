@@ -1,0 +1,106 @@
+"""A model held against last click (or any other model): which channels earn more, which less, and how sure that is."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from attribution.bootstrap import bootstrap_credit, percentile_interval
+from attribution.credit import check_models, model_credit
+from attribution.delta import credit_covariance, interval
+from attribution.paths import Paths
+from attribution.ragged import Floats
+from attribution.rules import RuleOptions
+from customer_data.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import pandas
+
+NO_DIFFERENCE = "no clear difference"
+FEWEST_REPLICATES = 20
+
+
+def compare(
+    paths: Paths,
+    *,
+    baseline: str = "last_click",
+    model: str = "markov",
+    order: int = 1,
+    replicates: int = 0,
+    seed: int | None = None,
+    confidence: float = 0.90,
+    options: RuleOptions | None = None,
+) -> "pandas.DataFrame":
+    """What a model credits to each channel beside what a baseline does, with an interval of the difference.
+
+    Parameters
+    ----------
+    paths
+        From :func:`attribution.read_paths` or :func:`attribution.build_paths`.
+    baseline, model
+        Two different models, as in :func:`attribution.attribute`.
+    order
+        Order of the Markov chain.
+    replicates
+        0 for intervals by the delta method; else that many refits of data drawn again, and percentiles of them.
+    seed
+        Of the draws; the same seed gives the same table on any number of threads.
+    confidence
+        Of the intervals, which hold for each channel by itself.
+    options
+        Options of the rules.
+
+    Returns
+    -------
+    Columns channel, <baseline>, <model>, difference (model minus baseline), difference_low, difference_high, verdict.
+    Credit is of conversions, as a number of them. Differences sum to 0. Rows are sorted by the size of the difference,
+    largest first, then by name. The verdict is "under-credited by last click" (or the baseline's name) when the whole
+    interval is above 0, "over-credited by ..." when it is below, else "no clear difference".
+
+    Raises
+    ------
+    ConfigurationError
+        When a model does not exist, both are the same, or replicates or confidence are out of range.
+    """
+    import pandas
+
+    if baseline == model:
+        raise ConfigurationError(f"baseline, model: both are {model!r}, which leaves nothing to compare. Name two.")
+    check_models(paths, [baseline, model])
+    if replicates < 0 or 0 < replicates < FEWEST_REPLICATES:
+        raise ConfigurationError(
+            f"replicates: {replicates!r} give no percentiles. Give 0 (the delta method) or {FEWEST_REPLICATES} or more."
+        )
+    options = options or RuleOptions()
+    before, after = (model_credit(paths, name, order=order, options=options).conversions for name in (baseline, model))
+    difference = after - before
+    if replicates == 0:
+        opposite = np.hstack([-np.eye(len(difference)), np.eye(len(difference))])
+        spread = credit_covariance(paths, [baseline, model], order=order, options=options).combined(opposite)
+        low, high = interval(difference, spread.conversions, confidence=confidence)
+    else:
+        drawn = bootstrap_credit(
+            paths, [baseline, model], order=order, replicates=replicates, seed=seed, options=options
+        ).conversions
+        low, high = percentile_interval(drawn[:, 1] - drawn[:, 0], confidence=confidence)
+    table = pandas.DataFrame(
+        {
+            "channel": paths.channels,
+            baseline: before,
+            model: after,
+            "difference": difference,
+            "difference_low": low,
+            "difference_high": high,
+            "verdict": verdicts(low, high, baseline=baseline, rounding=1e-9 * float(paths.conversions.sum())),
+        }
+    )
+    largest_first = np.lexsort([np.asarray(paths.channels), -np.round(np.abs(difference), 9)])
+    return table.iloc[largest_first].reset_index(drop=True)
+
+
+def verdicts(low: Floats, high: Floats, *, baseline: str, rounding: float) -> list[str]:
+    """What intervals of differences say in words; an interval within ``rounding`` of 0 says nothing."""
+    name = baseline.replace("_", " ")
+    return [
+        f"under-credited by {name}" if above else f"over-credited by {name}" if below else NO_DIFFERENCE
+        for above, below in zip(low > rounding, high < -rounding, strict=True)
+    ]

@@ -1,0 +1,99 @@
+"""The comparison of a model with a baseline, its intervals and verdicts."""
+
+import numpy as np
+import pytest
+
+from attribution.compare import compare
+from attribution.paths import Paths
+from customer_data.errors import ConfigurationError
+
+COLUMNS = ["channel", "last_click", "markov", "difference", "difference_low", "difference_high", "verdict"]
+
+
+@pytest.fixture
+def paths():
+    # By hand: markov at order 1 is worked out in the first test below.
+    return Paths.from_strings(["a > b", "b"], [40, 40], [400, 400], [40, 120])
+
+
+def test_difference_by_hand(paths):
+    # start: a 80/240, b 160/240; a leads to b always; b converts 80/240 = 1/3. P = 1/3.
+    # Without a 2/3 of that is left (effect 1/3), without b nothing (effect 1): shares 1/4 and 3/4 of 80 conversions.
+    table = compare(paths)
+    assert list(table.columns) == COLUMNS
+    assert list(table.channel) == ["a", "b"]
+    assert table.last_click.to_numpy() == pytest.approx([0, 80])
+    assert table.markov.to_numpy() == pytest.approx([20, 60])
+    assert table.difference.to_numpy() == pytest.approx([20, -20])
+    assert list(table.verdict) == ["under-credited by last click", "over-credited by last click"]
+
+
+def test_interval_by_hand(paths):
+    # With s the share of journeys that start at a (80 of 240) and C = 80 conversions, the credit of a is C s / (1 + s).
+    # A journey more from a moves it by C / (1 + s)^2 * (1 - s) / 240 = 45 / 360 = 1/8, one from b by -45 / 720 = -1/16,
+    # and a conversion by s / (1 + s) = 1/4 more. Last click gives a nothing, so that is the difference too.
+    variance = 40 * (1 / 8) ** 2 + 120 * (1 / 16) ** 2 + 40 * (1 / 8 + 1 / 4) ** 2 + 40 * (1 / 4 - 1 / 16) ** 2
+    table = compare(paths, confidence=0.95)
+    reach = 1.959963984540054 * np.sqrt(variance)
+    assert table.difference_low.to_numpy() == pytest.approx([20 - reach, -20 - reach])
+    assert table.difference_high.to_numpy() == pytest.approx([20 + reach, -20 + reach])
+
+
+def test_bootstrap_and_delta_agree_on_the_verdicts_and_nearly_on_the_ends(paths):
+    by_delta, drawn = compare(paths), compare(paths, replicates=4000, seed=3)
+    assert list(by_delta.verdict) == list(drawn.verdict)
+    width = by_delta.difference_high - by_delta.difference_low
+    # The 5 % point of 4,000 replicates has a standard error of 1 % of the width.
+    assert drawn.difference_low.to_numpy() == pytest.approx(by_delta.difference_low.to_numpy(), abs=0.04 * width.max())
+    assert drawn.difference_high.to_numpy() == pytest.approx(
+        by_delta.difference_high.to_numpy(), abs=0.04 * width.max()
+    )
+
+
+def test_same_seed_same_table(paths):
+    first = compare(paths, replicates=100, seed=9)
+    assert first.equals(compare(paths, replicates=100, seed=9))
+    assert not first.equals(compare(paths, replicates=100, seed=10))
+
+
+def test_differences_sum_to_zero_and_come_largest_first():
+    paths = Paths.from_strings(["a > b > c", "c > a", "b", "c > b"], [9, 4, 6, 2], [9, 4, 6, 2], [30, 8, 11, 5])
+    for baseline, model in (("last_click", "markov"), ("first_click", "linear"), ("markov", "position_based")):
+        table = compare(paths, baseline=baseline, model=model)
+        assert list(table.columns[1:3]) == [baseline, model]
+        assert table.difference.sum() == pytest.approx(0, abs=1e-9)
+        assert table.difference.abs().is_monotonic_decreasing
+        assert (table.difference_low <= table.difference).all()
+        assert (table.difference <= table.difference_high).all()
+
+
+def test_few_conversions_give_no_verdict():
+    paths = Paths.from_strings(["a > b", "b"], [1, 1], [4, 4], [1, 3])
+    assert set(compare(paths).verdict) == {"no clear difference"}
+
+
+@pytest.mark.parametrize("replicates", [0, 40])
+def test_one_channel_and_no_conversions_differ_in_nothing(replicates):
+    for paths in (
+        Paths.from_strings(["a", "a > a"], [3, 2], [6, 5], [1, 8]),
+        Paths.from_strings(["a > b", "b"], [0, 0], [0, 0], [1, 8]),
+    ):
+        table = compare(paths, replicates=replicates, seed=1)
+        assert set(table.verdict) == {"no clear difference"}
+        assert table[["difference", "difference_low", "difference_high"]].to_numpy() == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"model": "last_click"}, "nothing to compare"),
+        ({"model": "markow"}, "Did you mean 'markov'"),
+        ({"replicates": 5}, "no percentiles"),
+        ({"replicates": -1}, "no percentiles"),
+        ({"confidence": 90}, "not between 0 and 1"),
+        ({"confidence": 90, "replicates": 30}, "not between 0 and 1"),
+    ],
+)
+def test_wrong_arguments_say_the_remedy(paths, arguments, message):
+    with pytest.raises(ConfigurationError, match=message):
+        compare(paths, **arguments)
