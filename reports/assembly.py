@@ -30,7 +30,6 @@ def build_report(results: RunResults) -> Report:
     facts = (
         f"Data from {period}" if period else "",
         f"amounts in {results.currency}" if results.currency else "",
-        f"calendar days in {results.timezone}" if period else "",
     )
     as_of = f"As of {day(results.as_of)}" if results.as_of else ""
     subtitle = " · ".join(part for part in (as_of, *facts) if part)

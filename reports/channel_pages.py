@@ -9,7 +9,7 @@ from reports.content import Block, Column, Figure, Prose, Section, Table
 from reports.figure_comparison import draw_dumbbell, largest_channels
 from reports.journey_pages import conversions_n, journey_blocks, window
 from reports.labels import clean, model_name
-from reports.number_format import credit_decimals, number_range
+from reports.number_format import number_range
 from reports.results import AttributionResults, RunResults
 
 if TYPE_CHECKING:
@@ -26,7 +26,9 @@ def channel_sections(run: RunResults) -> tuple[Section, ...]:
         return (Section("Channels", (*blocks, *journey_blocks(attribution, run))),)
     channels = Section("Channels: who earned the conversions", tuple(_credit_blocks(attribution, run)))
     journeys = journey_blocks(attribution, run)
-    return (channels, Section("Journeys behind the credit", tuple(journeys))) if journeys else (channels,)
+    return (
+        (channels, Section("Journeys behind the credit", tuple(journeys), new_page=False)) if journeys else (channels,)
+    )
 
 
 def _credit_blocks(attribution: AttributionResults, run: RunResults) -> list[Block]:
@@ -66,7 +68,7 @@ def _comparison_table(attribution: AttributionResults, run: RunResults) -> Table
 
     rows = _by_size(attribution)
     baseline, model = attribution.baseline, attribution.model
-    decimals = credit_decimals(rows["difference"])
+    decimals = prose.comparison_decimals(attribution)
     rows = rows.assign(
         channel=rows["channel"].map(clean),
         relative=rows["difference"] / rows[baseline].where(rows[baseline] > 0),
@@ -88,9 +90,9 @@ def _comparison_table(attribution: AttributionResults, run: RunResults) -> Table
         data=pd.concat([rows, pd.DataFrame([totals])], ignore_index=True),
         columns=(
             Column("channel", "Channel", width=1),
-            Column(baseline, model_name(baseline), "credit"),
-            Column(model, model_name(model), "credit"),
-            Column("difference", "Change", "signed"),
+            Column(baseline, model_name(baseline), "credit", decimals=decimals),
+            Column(model, model_name(model), "credit", decimals=decimals),
+            Column("difference", "Change", "signed", decimals=decimals),
             Column("relative", "Change in %", "signed_percent"),
             Column("interval", f"{prose.interval_name(run.confidence)} of the change", align="right"),
             Column("verdict", "Verdict"),
@@ -138,20 +140,20 @@ def _money_table(attribution: AttributionResults, run: RunResults) -> Table | No
     columns = [Column("channel", "Channel", width=1)]
     if has_value:
         columns += [
-            Column("before_value", f"Value{unit}, {baseline.lower()}", "money"),
-            Column("after_value", f"Value{unit}, {model}", "money"),
+            Column("before_value", f"Value{unit}\n{baseline.lower()}", "money"),
+            Column("after_value", f"Value{unit}\n{model}", "money"),
         ]
     if has_cost:
         columns.append(Column("cost", f"Cost{unit}", "money"))
     if has_cost and has_value:
         columns += [
-            Column("before_roas", f"ROAS, {baseline.lower()}", "ratio"),
-            Column("after_roas", f"ROAS, {model}", "ratio"),
+            Column("before_roas", f"ROAS\n{baseline.lower()}", "ratio"),
+            Column("after_roas", f"ROAS\n{model}", "ratio"),
         ]
     if has_cost:
         columns += [
-            Column("before_cpa", f"CPA, {baseline.lower()}", "money"),
-            Column("after_cpa", f"CPA, {model}", "money"),
+            Column("before_cpa", f"CPA\n{baseline.lower()}", "money"),
+            Column("after_cpa", f"CPA\n{model}", "money"),
         ]
     return Table(
         title="Credited value" + (" against cost" if has_cost else ""),

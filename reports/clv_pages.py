@@ -24,7 +24,7 @@ from reports.results import ClvResults, RunResults
 if TYPE_CHECKING:
     import pandas as pd
 
-PARAMETER_SEGMENTS = 8
+PARAMETER_SEGMENTS = 12
 
 
 def clv_sections(run: RunResults) -> tuple[Section, ...]:
@@ -39,7 +39,9 @@ def clv_sections(run: RunResults) -> tuple[Section, ...]:
     blocks += _time_figures(clv, run)
     if clv.monthly is not None and len(clv.monthly):
         blocks.append(_month_table(clv.monthly, run))
-    held = Section("Has the forecast held?", tuple(_holdout_blocks(clv, run) + _parameter_blocks(clv, run)))
+    held = Section(
+        "Has the forecast held?", tuple(_holdout_blocks(clv, run) + _parameter_blocks(clv, run)), new_page=False
+    )
     return Section("Customers: what they are worth", tuple(blocks)), held
 
 
@@ -220,7 +222,7 @@ def _tracking_figures(tracking: pd.DataFrame, clv: ClvResults, run: RunResults) 
     held = f"held back: {day_range(clv.holdout_start, clv.holdout_end)}" if clv.holdout_start else ""
     return [
         Figure(
-            title=f"Added up, the forecast {ends}",
+            title=f"From the first order on, the forecast {ends}",
             svg=figure_clv.draw_tracking(tracking, cumulative=True, period_name=clv.period_name),
             alt=f"Lines of repeat orders added up, actual and forecast; the forecast {ends}.",
             n=source["n"],
@@ -278,35 +280,13 @@ def _holdout_table(totals: pd.DataFrame, run: RunResults) -> Table:
 def _parameter_blocks(clv: ClvResults, run: RunResults) -> list[Block]:
     blocks: list[Block] = []
     if clv.parameters is not None and len(clv.parameters):
-        rows = clv.parameters
-        names = list(dict.fromkeys(rows["segment"]))
-        kept = ["all", *[name for name in _segments(clv)["segment"] if name in names][:PARAMETER_SEGMENTS]]
-        shown = rows[rows["segment"].isin(kept)].reset_index(drop=True)
-        left = len(names) - shown["segment"].nunique()
-        shown = shown.assign(
-            segment=[shorten(clean("All customers" if s == "all" else s), 40) for s in shown["segment"]],
-            interval=[
-                f"{significant(a)} to {significant(b)}" for a, b in zip(shown["low"], shown["high"], strict=True)
-            ],
-        )
-        blocks += [
-            Heading("Parameters"),
-            Table(
-                title="Estimates by maximum likelihood",
-                data=shown,
-                columns=(
-                    Column("model", "Model"),
-                    Column("segment", "Segment", width=1),
-                    Column("parameter", "Parameter"),
-                    Column("estimate", "Estimate", "significant"),
-                    Column("std_error", "Standard error", "significant"),
-                    Column("interval", prose.interval_name(run.confidence), align="right"),
-                ),
-                caption=f"{left} smaller {plural(left, 'segment')} left to the table beside this report."
-                if left > 0
-                else "",
-            ),
-        ]
+        blocks.append(Heading("Parameters"))
+        pooled = clv.parameters[clv.parameters["segment"] == "all"]
+        if len(pooled):
+            blocks.append(_parameter_table(pooled, run))
+        largest = [name for name in _segments(clv)["segment"] if name in set(clv.parameters["segment"])]
+        for model, rows in clv.parameters[clv.parameters["segment"] != "all"].groupby("model", sort=False):
+            blocks.append(_segment_parameters(str(model), rows, largest))
     if clv.convergence is not None and len(clv.convergence):
         blocks.append(_convergence_table(clv.convergence))
     if clv.spend_correlation is not None and clv.spend_correlation == clv.spend_correlation:
@@ -320,9 +300,46 @@ def _parameter_blocks(clv: ClvResults, run: RunResults) -> list[Block]:
     return blocks + [Prose(note, tone="callout") for note in clv.notes]
 
 
+def _parameter_table(rows: pd.DataFrame, run: RunResults) -> Table:
+    return Table(
+        title="Estimates by maximum likelihood, all customers",
+        data=rows.assign(
+            interval=[f"{significant(a)} to {significant(b)}" for a, b in zip(rows["low"], rows["high"], strict=True)]
+        ),
+        columns=(
+            Column("model", "Model", width=1),
+            Column("parameter", "Parameter"),
+            Column("estimate", "Estimate", "significant"),
+            Column("std_error", "Standard error", "significant"),
+            Column("interval", prose.interval_name(run.confidence), align="right"),
+        ),
+    )
+
+
+def _segment_parameters(model: str, rows: pd.DataFrame, largest: list[str]) -> Table:
+    """One row per segment, each parameter with its standard error in brackets."""
+    names = largest or list(dict.fromkeys(rows["segment"]))
+    shown, left = names[:PARAMETER_SEGMENTS], max(0, len(names) - PARAMETER_SEGMENTS)
+    written = rows.assign(
+        text=[
+            f"{significant(e)} ({significant(s, 2)})" for e, s in zip(rows["estimate"], rows["std_error"], strict=True)
+        ]
+    )
+    parameters = list(dict.fromkeys(rows["parameter"]))
+    wide = written.pivot_table(index="segment", columns="parameter", values="text", aggfunc="first")
+    table = wide.reindex(index=shown, columns=parameters).reset_index()
+    return Table(
+        title=f"{model} per segment: estimate (standard error)",
+        data=table.assign(segment=[shorten(clean(name), 40) for name in shown]),
+        columns=(Column("segment", "Segment", width=1), *(Column(p, p, align="right") for p in parameters)),
+        caption=f"{left} smaller {plural(left, 'segment')} left to the table beside this report." if left else "",
+    )
+
+
 def _convergence_table(convergence: pd.DataFrame) -> Table:
     failed = int((~convergence["converged"].astype(bool)).sum())
-    rows = convergence.sort_values("converged", kind="stable").head(24).reset_index(drop=True)
+    rows = convergence[~convergence["converged"].astype(bool) | (convergence["segment"] == "all")]
+    rows = (rows if len(rows) else convergence).head(24).reset_index(drop=True)
     rows = rows.assign(
         segment=[shorten(clean("All customers" if s == "all" else s), 40) for s in rows["segment"]],
         state=["converged" if bool(flag) else "did not converge" for flag in rows["converged"]],
@@ -337,5 +354,7 @@ def _convergence_table(convergence: pd.DataFrame) -> Table:
     ]
     if (rows["message"] != "").any():
         columns.append(Column("message", "Remark", width=1))
-    title = "Every fit converged" if failed == 0 else f"{failed} of {len(convergence)} fits did not converge"
+    title = f"{failed} of {len(convergence)} fits did not converge"
+    if failed == 0:
+        title = f"All {len(convergence)} fits converged" if len(convergence) > 1 else "The fit converged"
     return Table(title=title, data=rows, columns=tuple(columns), tones=(("did not converge", "down"),))

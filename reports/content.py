@@ -58,7 +58,8 @@ class Column:
     """A column of a table: its name in the data, its header, how its cells are written.
 
     ``width`` is its share of the room left over by the other columns, 0 for as narrow as its content. ``shade`` colours
-    the background by the number's size within the table; ``align`` is right for numbers unless said.
+    the background by the number's size within the table; ``align`` is right for numbers unless said; ``decimals``, if
+    given, replaces the number of decimals that the column's own numbers ask for.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Column:
     width: float = 0.0
     align: Literal["left", "right", "auto"] = "auto"
     shade: bool = False
+    decimals: int | None = None
 
     @property
     def is_right(self) -> bool:
@@ -91,7 +93,7 @@ class Table:
 
     def cells(self) -> list[list[str]]:
         """The body as text, row by row."""
-        formatted = [format_column(self.data[column.name].tolist(), column.format) for column in self.columns]
+        formatted = [format_column(self.data[c.name].tolist(), c.format, decimals=c.decimals) for c in self.columns]
         return [list(row) for row in zip(*formatted, strict=True)]
 
     def shades(self) -> list[list[float]]:
@@ -137,10 +139,11 @@ Block = Heading | Prose | Points | KeyFigures | Table | Figure
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the report that starts on a page of its own."""
+    """A part of the report; ``new_page`` says whether it starts on a page of its own."""
 
     title: str
     blocks: tuple[Block, ...]
+    new_page: bool = True
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def _mark_holdout(axes: Axes, place: float, periods: int) -> None:
 def draw_by_frequency(rows: pd.DataFrame) -> str:
     """Mean repeat orders in the holdout, actual and forecast, by how often customers had ordered before."""
     positions = range(len(rows))
-    with style.Chart(style.HALF_WIDTH, PAIR_HEIGHT) as chart:
+    with style.Chart(style.FULL_WIDTH, 1.9) as chart:
         axes = chart.axes
         axes.bar([p - 0.2 for p in positions], rows["actual_mean"], width=0.38, color=style.INK, label="Actual")
         axes.bar([p + 0.2 for p in positions], rows["forecast_mean"], width=0.38, color=style.VALUE, label="Forecast")

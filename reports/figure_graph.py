@@ -6,7 +6,7 @@ journeys than opens them. Nothing is random, so nothing needs a seed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attribution.graph import CONVERSION, NULL, START
 from reports import figure_style as style
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_CHANNELS = 12
-MOST_EDGES = 28
+MOST_EDGES_PER_CHANNEL = 2
 _BOX_HEIGHT = 0.5
 _CHARACTER = 0.0105
 
@@ -34,7 +34,8 @@ def most_visited(transitions: pd.DataFrame, most: int = MOST_CHANNELS) -> list[s
 def is_dense(graph: nx.DiGraph[str]) -> bool:
     """Whether a heatmap shows this better: more transitions between channels than an eye can follow."""
     between = [edge for edge in graph.edges if edge[0] != START and edge[1] not in (CONVERSION, NULL)]
-    return len(between) > MOST_EDGES
+    channels = sum(graph.nodes[name]["kind"] == "channel" for name in graph)
+    return len(between) > MOST_EDGES_PER_CHANNEL * max(channels, 6)
 
 
 def draw_graph(graph: nx.DiGraph[str], transitions: pd.DataFrame) -> str:
@@ -50,12 +51,15 @@ def draw_graph(graph: nx.DiGraph[str], transitions: pd.DataFrame) -> str:
         axes.set_axis_off()
         axes.set_xlim(-0.06, 1.06)
         axes.set_ylim(len(channels) - 0.35, -0.65)
-        boxes = [_box(places[name], labels[name]) for name in nodes]
-        curves = {edge: _draw_edge(axes, places, edge, graph.edges[edge]["probability"]) for edge in edges}
+        boxes = {name: _box(places[name], labels[name]) for name in nodes}
+        curves = {
+            edge: _draw_edge(axes, places, edge, graph.edges[edge]["probability"], boxes[edge[1]]) for edge in edges
+        }
         for name in nodes:
             _draw_node(axes, places[name], labels[name], is_end=name in (START, CONVERSION))
+        taken = list(boxes.values())
         for edge in sorted(edges, key=lambda edge: (-graph.edges[edge]["probability"], edge)):
-            _label_edge(axes, curves[edge], f"{100 * graph.edges[edge]['probability']:.0f}%", boxes)
+            _label_edge(axes, curves[edge], f"{100 * graph.edges[edge]['probability']:.0f}%", taken)
         return chart.svg()
 
 
@@ -108,7 +112,11 @@ def _draw_node(axes: Axes, place: tuple[float, float], label: str, *, is_end: bo
 
 
 def _draw_edge(
-    axes: Axes, places: dict[str, tuple[float, float]], edge: tuple[str, str], probability: float
+    axes: Axes,
+    places: dict[str, tuple[float, float]],
+    edge: tuple[str, str],
+    probability: float,
+    target_box: tuple[float, float, float, float],
 ) -> tuple[tuple[float, float], ...]:
     """Draw an edge as a quadratic curve and hand back its three points."""
     from matplotlib.patches import FancyArrowPatch
@@ -125,7 +133,7 @@ def _draw_edge(
     if bend:
         control = (control[0] + (0.05 if end[1] >= start[1] else -0.05), control[1])
     points = (start, control, end)
-    near = _clip(points, _box(end, "x" * 12))
+    near = _clip(points, target_box)
     axes.add_patch(
         FancyArrowPatch(
             path=Path([start, near[0], near[1]], [Path.MOVETO, Path.CURVE3, Path.CURVE3]),
@@ -159,16 +167,29 @@ def _along(points: tuple[tuple[float, float], ...], t: float) -> tuple[float, fl
     return x, y
 
 
-def _label_edge(axes: Axes, curve: tuple[tuple[float, float], ...], text: str, boxes: list[Any]) -> None:
+def _label_edge(
+    axes: Axes, curve: tuple[tuple[float, float], ...], text: str, taken: list[tuple[float, float, float, float]]
+) -> None:
     """Write a probability on its edge where it meets no other label; where there is no such place, leave it out."""
     wide, high = _CHARACTER * len(text) * 0.5 + 0.004, 0.2
     for t in (0.5, 0.42, 0.58, 0.34, 0.66, 0.26, 0.74):
         x, y = _along(curve, t)
         box = (x - wide, y - high, x + wide, y + high)
-        if all(box[2] < b[0] or b[2] < box[0] or box[3] < b[1] or b[3] < box[1] for b in boxes):
-            boxes.append(box)
+        if all(box[2] < b[0] or b[2] < box[0] or box[3] < b[1] or b[3] < box[1] for b in taken):
+            taken.append(box)
             patch = {"boxstyle": "square,pad=0.1", "facecolor": style.PAPER, "edgecolor": "none", "alpha": 0.85}
-            axes.text(x, y, text, ha="center", va="center", fontsize=6, color=style.MUTED, zorder=4, bbox=patch)
+            axes.text(
+                x,
+                y,
+                text,
+                ha="center",
+                va="center",
+                fontsize=6,
+                color=style.MUTED,
+                zorder=4,
+                bbox=patch,
+                in_layout=False,
+            )
             return
 
 
@@ -197,5 +218,7 @@ def draw_heatmap(transitions: pd.DataFrame) -> str:
             for j, share in enumerate(row):
                 if share >= 0.005:
                     colour = style.PAPER if share > strong else style.INK
-                    axes.text(j + 0.5, i + 0.5, f"{100 * share:.0f}", ha="center", va="center", color=colour)
+                    axes.text(
+                        j + 0.5, i + 0.5, f"{100 * share:.0f}", ha="center", va="center", color=colour, in_layout=False
+                    )
         return chart.svg()

@@ -55,10 +55,10 @@ def _channel_figures(run: RunResults) -> tuple[KeyFigure, ...]:
         return (first,)
     clear = len(prose.clear_moves(attribution))
     moved = KeyFigure(
-        "Credit that moves between channels",
+        "Credit that moves",
         percent(prose.moved_conversions(attribution) / total),
-        f"{model_name(attribution.model)} against {prose.in_sentence(attribution.baseline)}; "
-        f"{clear} of {channels} channels clearly",
+        f"between channels against {prose.in_sentence(attribution.baseline)}; "
+        f"{clear} of {channels} {plural(clear, 'differs', 'differ')} clearly",
     )
     return (first, moved)
 
@@ -80,9 +80,7 @@ def _customer_figures(run: RunResults) -> tuple[KeyFigure, ...]:
     known = not is_missing(low) and not is_missing(high)
     bounds = f"{prose.interval_name(run.confidence)} {amount_range(low, high, run.currency)}" if known else ""
     figures = [
-        KeyFigure(
-            f"Customers' value, next {horizon(run.clv.horizon_months)}", short_amount(value, run.currency), bounds
-        )
+        KeyFigure(f"Customers' value, {horizon(run.clv.horizon_months)}", short_amount(value, run.currency), bounds)
     ]
     if run.attribution is None:
         each = f"over {number(customers)} {plural(customers, 'customer')}"

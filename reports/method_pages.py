@@ -77,7 +77,7 @@ def method_section(run: RunResults) -> Section:
         blocks.append(_settings(run))
     if run.versions:
         blocks.append(_versions(run))
-    return Section("Method, terms and settings", tuple(blocks))
+    return Section("Method, terms and settings", tuple(blocks), new_page=False)
 
 
 def _channel_method(attribution: AttributionResults, run: RunResults) -> list[Block]:

@@ -145,15 +145,18 @@ def horizon(months: int) -> str:
     return "1 month" if months == 1 else f"{months:,} months"
 
 
-def format_column(values: Sequence[object], kind: Format) -> list[str]:
-    """Format a column of a table; its numbers share their decimals so that they align."""
+def format_column(values: Sequence[object], kind: Format, *, decimals: int | None = None) -> list[str]:
+    """Format a column of a table; its numbers share their decimals (their own, unless given) so that they align."""
+    shared = _decimals(values, kind) if decimals is None else decimals
+    return [_format_cell(value, kind, shared) for value in values]
+
+
+def _decimals(values: Sequence[object], kind: Format) -> int:
     if kind in ("credit", "signed"):
-        decimals = credit_decimals(values)
-    elif kind in ("money", "signed_money"):
-        decimals = money_decimals(values)
-    else:
-        decimals = {"percent": 1, "signed_percent": 1, "ratio": 2}.get(kind, 0)
-    return [_format_cell(value, kind, decimals) for value in values]
+        return credit_decimals(values)
+    if kind in ("money", "signed_money"):
+        return money_decimals(values)
+    return {"percent": 1, "signed_percent": 1, "ratio": 2}.get(kind, 0)
 
 
 def _format_cell(value: object, kind: Format, decimals: int) -> str:

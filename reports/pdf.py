@@ -92,7 +92,11 @@ def _payload(report: Report) -> dict[str, Any]:
         "subtitle": report.subtitle,
         "as_of": report.as_of,
         "sections": [
-            {"title": section.title, "blocks": _paired([_block(block) for block in section.blocks])}
+            {
+                "title": section.title,
+                "new_page": section.new_page,
+                "blocks": _paired([_block(block) for block in section.blocks]),
+            }
             for section in report.sections
         ],
     }

@@ -89,9 +89,9 @@ def what_changed(attribution: AttributionResults, confidence: float) -> str:
 
 def _moved(attribution: AttributionResults, total: float) -> str:
     moved = moved_conversions(attribution)
-    decimals = credit_decimals([moved])
+    decimals = comparison_decimals(attribution)
     return (
-        f"moves {number(moved, decimals)} of {number(total, credit_decimals([total]))} conversions "
+        f"moves {number(moved, decimals)} of {number(total, 0 if total == round(total) else decimals)} conversions "
         f"({percent(moved / total)}) from one channel to another"
     )
 
@@ -99,11 +99,10 @@ def _moved(attribution: AttributionResults, total: float) -> str:
 def top_moves(attribution: AttributionResults, confidence: float, most: int = 3) -> tuple[tuple[str, str], ...]:
     """The largest clear changes: channel, and what it gains or loses with its interval."""
     moves = clear_moves(attribution).head(most)
-    baseline = in_sentence(attribution.baseline)
+    baseline, decimals = in_sentence(attribution.baseline), comparison_decimals(attribution)
     points = []
     for row in moves.to_dict("records"):
         change, before, after = row["difference"], row[attribution.baseline], row[attribution.model]
-        decimals = credit_decimals([change])
         size = number(abs(change), decimals)
         relative = f"{percent(change / before, 0, signed=True)}; " if before > 0 else ""
         points.append(
@@ -245,6 +244,11 @@ def calibration_sentence(clv: ClvResults) -> str:
     )
 
 
+def comparison_decimals(attribution: AttributionResults) -> int:
+    """Decimals that every number of the comparison is written with, so that changes add up before the reader's eye."""
+    return credit_decimals(attribution.comparison[[attribution.baseline, attribution.model]].to_numpy().ravel())
+
+
 def kept_sentence(quality: DataQuality) -> str:
     """Rows read and kept, over all sources."""
     counts = quality.row_counts
@@ -257,7 +261,7 @@ def kept_sentence(quality: DataQuality) -> str:
     rest = read - kept
     return (
         f"Of {number(read)} rows read, {number(kept)} ({percent(kept / read)}) were kept; {number(rest)} "
-        f"{plural(rest, 'was', 'were')} dropped, merged or netted, counted by reason on the data quality page."
+        f"{plural(rest, 'was', 'were')} dropped, merged or netted."
     )
 
 
