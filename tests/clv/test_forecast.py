@@ -16,29 +16,6 @@ from customer_data.errors import ConfigurationError, ModelError
 AS_OF = day_number("1997-09-30")
 
 
-def fill(connection, rows, customers=None):
-    """Put orders (customer_id, day, value in 1/10,000) and customers into the engine's tables."""
-    connection.register("given_orders", pd.DataFrame(rows, columns=["customer_id", "day", "value"]))
-    connection.execute("CREATE TABLE orders AS SELECT * FROM given_orders")
-    if customers is not None:
-        connection.register("given_customers", customers)
-        connection.execute("CREATE TABLE customers AS SELECT * FROM given_customers")
-
-
-def shop(customers, seed, days=400):
-    """Orders of customers who come, come back at their own rate, and leave."""
-    rng = np.random.default_rng(seed)
-    rows = []
-    for customer in range(customers):
-        day, rate, leaves = rng.integers(0, days // 2), rng.gamma(1.0) / 20, rng.beta(1.0, 3.0)
-        while day <= days:
-            rows.append((customer, int(day), int(rng.gamma(4.0) * 10_000) + 1))
-            if rng.random() < leaves:
-                break
-            day += 1 + rng.exponential(1 / rate)
-    return rows
-
-
 def grouped(connection, share="hash(customer_id) % 3"):
     connection.execute(
         f"CREATE TABLE customers AS SELECT customer_id, 'g' || ({share}) AS grp FROM orders GROUP BY customer_id"
@@ -131,7 +108,7 @@ def test_equal_seeds_give_equal_tables_and_others_other_intervals(cdnow_engine):
     assert not first["calibrated"].any()
 
 
-def test_value_scales_with_money_and_margin_and_falls_with_the_rate(connection):
+def test_value_scales_with_money_and_margin_and_falls_with_the_rate(connection, fill, shop):
     rows = shop(300, seed=2)
     fill(connection, rows)
     plain = forecast(connection, annual_rate=0.0).segment_forecast.iloc[-1]
@@ -147,7 +124,7 @@ def test_value_scales_with_money_and_margin_and_falls_with_the_rate(connection):
     assert scaled["expected_orders"] == pytest.approx(plain["expected_orders"], rel=1e-12)
 
 
-def test_separate_fits_stand_beside_the_pooled_one_and_fall_back_where_they_must(connection):
+def test_separate_fits_stand_beside_the_pooled_one_and_fall_back_where_they_must(connection, fill, shop):
     fill(connection, shop(500, seed=4))
     grouped(connection, "CASE WHEN hash(customer_id) % 100 = 0 THEN 9 ELSE hash(customer_id) % 2 END")
     made = forecast(connection, segment_by=["grp"], segment_parameters="separate", draws=200)
@@ -160,7 +137,7 @@ def test_separate_fits_stand_beside_the_pooled_one_and_fall_back_where_they_must
     assert [row[1] for row in written] == pytest.approx(expected["clv"].tolist(), rel=1e-9)
 
 
-def test_segments_of_one_customer_and_ages_of_zero_stay_finite(connection):
+def test_segments_of_one_customer_and_ages_of_zero_stay_finite(connection, fill, shop):
     rows = [*shop(120, seed=6), (900, 400, 50_000), (901, 400, 0)]
     fill(connection, rows, pd.DataFrame({"customer_id": [900, 901, 3], "kind": ["new", "free", "old"]}))
     made = forecast(connection, segment_by=["kind"], draws=300)
@@ -173,7 +150,7 @@ def test_segments_of_one_customer_and_ages_of_zero_stay_finite(connection):
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3, 4, 8])
-def test_a_shop_of_twenty_customers_is_forecast_or_told_why_not(connection, seed):
+def test_a_shop_of_twenty_customers_is_forecast_or_told_why_not(connection, seed, fill, shop):
     fill(connection, shop(20, seed=seed))
     try:
         total = forecast(connection, draws=300).segment_forecast.iloc[-1]
@@ -188,13 +165,13 @@ def test_a_shop_of_twenty_customers_is_forecast_or_told_why_not(connection, seed
 
 
 @pytest.mark.parametrize("rows", [[(1, 0, 10)], [(1, 0, 10), (1, 9, 10)], [(c, c % 5, 10) for c in range(500)]])
-def test_too_few_customers_who_came_back_are_explained(connection, rows):
+def test_too_few_customers_who_came_back_are_explained(connection, rows, fill):
     fill(connection, rows)
     with pytest.raises(ModelError, match="ordered again on a later day; a forecast needs 10 at least"):
         forecast(connection)
 
 
-def test_free_orders_are_worth_nothing_but_count(connection):
+def test_free_orders_are_worth_nothing_but_count(connection, fill, shop):
     fill(connection, [(customer, day, 0) for customer, day, _ in shop(300, seed=2)])
     made = forecast(connection, draws=200)
     total = made.segment_forecast.iloc[-1]
@@ -214,7 +191,7 @@ def test_free_orders_are_worth_nothing_but_count(connection):
         ({"horizon_months": 0}, "horizon_months"),
     ],
 )
-def test_arguments_out_of_range_are_refused(connection, wrong, message):
+def test_arguments_out_of_range_are_refused(connection, wrong, message, fill, shop):
     fill(connection, shop(100, seed=1))
     with pytest.raises(ConfigurationError, match=message):
         module.forecast(connection, **wrong)

@@ -13,20 +13,11 @@ from customer_data.errors import ConfigurationError, InputError
 HISTORY = "customer_id, segment, frequency, recency_days, age_days, spend, first_value"
 
 
-def fill(connection, rows, customers=None):
-    """Put orders (customer_id, day, value) and customers into the engine's tables."""
-    connection.register("given_orders", pd.DataFrame(rows, columns=["customer_id", "day", "value"]))
-    connection.execute("CREATE TABLE orders AS SELECT * FROM given_orders")
-    if customers is not None:
-        connection.register("given_customers", customers)
-        connection.execute("CREATE TABLE customers AS SELECT * FROM given_customers")
-
-
 def histories(connection, table="histories"):
     return connection.execute(f"SELECT {HISTORY} FROM {table} ORDER BY customer_id").fetchall()
 
 
-def test_histories_by_hand(connection):
+def test_histories_by_hand(connection, fill):
     # Customer 1: two orders on day 0 merge (3 + 4), then days 5 (10) and 9 (0, a purchase all the same), until day 12.
     # Customer 2: one day only. Customer 3 comes on day 13, after the last observed day.
     fill(connection, [(1, 0, 3), (1, 9, 0), (1, 0, 4), (1, 5, 10), (1, 13, 99), (2, 7, 5), (3, 13, 1)])
@@ -37,13 +28,13 @@ def test_histories_by_hand(connection):
     assert summary.warnings == ("2 orders after 1970-01-13 are left out of the histories.",)
 
 
-def test_the_last_order_is_the_last_observed_day_unless_told(connection):
+def test_the_last_order_is_the_last_observed_day_unless_told(connection, fill):
     fill(connection, [(1, 3, 1), (2, 8, 1)])
     assert build_histories(connection).until_day == 8
     assert histories(connection) == [(1, "all", 0, 0, 5, 0, 1), (2, "all", 0, 0, 0, 0, 1)]
 
 
-def test_segments_combine_attributes_and_count_who_lacks_one(connection):
+def test_segments_combine_attributes_and_count_who_lacks_one(connection, fill):
     customers = pd.DataFrame({"customer_id": [1, 2, 3], "country": ["DE", " ", "FR"], "device": ["app", "web", None]})
     fill(connection, [(1, 0, 1), (2, 0, 1), (3, 0, 1), (4, 0, 1)], customers)
     summary = build_histories(connection, segment_by=("country", "device"))
@@ -57,12 +48,12 @@ def test_segments_combine_attributes_and_count_who_lacks_one(connection):
     assert "3 of 4 customers lack an attribute" in summary.warnings[0]
 
 
-def test_a_segment_called_all_is_not_taken_for_the_total(connection):
+def test_a_segment_called_all_is_not_taken_for_the_total(connection, fill):
     fill(connection, [(1, 0, 1)], pd.DataFrame({"customer_id": [1], "kind": ["all"]}))
     assert build_histories(connection, segment_by=["kind"]).segments == ("(all)",)
 
 
-def test_a_table_of_another_name_leaves_the_first_alone(connection):
+def test_a_table_of_another_name_leaves_the_first_alone(connection, fill):
     fill(connection, [(1, 0, 1), (1, 4, 1)])
     build_histories(connection)
     build_histories(connection, until_day=2, table="earlier")
@@ -70,7 +61,7 @@ def test_a_table_of_another_name_leaves_the_first_alone(connection):
     assert histories(connection, "earlier") == [(1, "all", 0, 0, 2, 0, 1)]
 
 
-def test_wrong_attributes_are_all_named_at_once_with_the_nearest(connection):
+def test_wrong_attributes_are_all_named_at_once_with_the_nearest(connection, fill):
     fill(connection, [(1, 0, 1)], pd.DataFrame({"customer_id": [1], "country": ["DE"]}))
     with pytest.raises(ConfigurationError, match=r"'contry'; did you mean 'country'\?\n.*'planet'; it has country"):
         build_histories(connection, segment_by=("contry", "planet"))
@@ -78,7 +69,7 @@ def test_wrong_attributes_are_all_named_at_once_with_the_nearest(connection):
         build_histories(connection, segment_by=("country", "country"))
 
 
-def test_segments_without_customers_and_no_orders_are_refused(connection):
+def test_segments_without_customers_and_no_orders_are_refused(connection, fill):
     fill(connection, [(1, 5, 1)])
     with pytest.raises(ConfigurationError, match="no table customers"):
         build_histories(connection, segment_by=("country",))
@@ -95,8 +86,8 @@ orders_of_some = st.lists(
 
 
 @settings(max_examples=40, deadline=None)
-@given(orders_of_some)
-def test_histories_equal_the_plain_computation(rows):
+@given(rows=orders_of_some)
+def test_histories_equal_the_plain_computation(fill, rows):
     expected = []
     last = max(day for _, day, _ in rows)
     for customer in sorted({c for c, _, _ in rows}):
