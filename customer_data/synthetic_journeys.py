@@ -276,16 +276,19 @@ def _created(market: Market, entry: Floats, generator: np.random.Generator) -> E
 def _visits(
     market: Market, entry: Floats, demand: Floats, created: Exposures, generator: np.random.Generator
 ) -> Exposures:
-    """Visits to the shop: from own demand, and from what creating channels showed."""
-    own = np.repeat(np.arange(len(entry)), generator.poisson(market.visits_per_demand * demand))
-    brought = np.repeat(np.arange(len(created.person)), generator.poisson(market.column("visits")[created.channel]))
+    """Visits to the shop: from own demand, and from what creating channels showed; none if no channel carries any."""
+    shares = np.cumsum(market.column("harvest"))
+    open_shop = float(shares[-1] > 0)
+    own = np.repeat(np.arange(len(entry)), generator.poisson(open_shop * market.visits_per_demand * demand))
+    brought = np.repeat(
+        np.arange(len(created.person)), generator.poisson(open_shop * market.column("visits")[created.channel])
+    )
     delay = np.concatenate(
         [np.full(len(own), market.demand_days), market.column("carry_over_days")[created.channel[brought]]]
     )
     since = np.concatenate([entry[own], created.day[brought]])
     ancestors = np.concatenate([np.zeros(len(own), dtype=np.int64), created.lineage[brought]])
-    shares = np.cumsum(market.column("harvest"))
-    channel = np.searchsorted(shares / shares[-1], generator.random(len(since)), side="right")
+    channel = np.searchsorted(shares / max(shares[-1], 1e-12), generator.random(len(since)), side="right")
     return Exposures(
         person=np.concatenate([own, created.person[brought]]),
         day=since + delay * generator.standard_exponential(len(since)),

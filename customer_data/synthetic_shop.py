@@ -141,9 +141,9 @@ def simulate_shop(*, customers: int, seed: int, market: Market = SHOP) -> Shop:
     country = np.searchsorted(np.cumsum(COUNTRY_SHARES), people_random.random(customers), side="right")
     country = np.minimum(country, len(COUNTRIES) - 1)
     person, day, channel = touches(journeys)
-    second = _seconds(day)
+    second = clock_seconds(day)
     buyers = np.flatnonzero(journeys.bought)
-    buy_second = _seconds(journeys.buy_day[buyers])
+    buy_second = clock_seconds(journeys.buy_day[buyers])
     tracked = journeys.closing[buyers] >= 0
     minutes_before = people_random.integers(60, 1800, len(buyers))
     person = np.concatenate([person, buyers[tracked]])
@@ -172,7 +172,7 @@ def simulate_shop(*, customers: int, seed: int, market: Market = SHOP) -> Shop:
     )
 
 
-def _seconds(day: Floats) -> Integers:
+def clock_seconds(day: Floats) -> Integers:
     """Whole seconds since the first day; within a day most things happen from late morning to evening."""
     share = np.concatenate([[0.0], np.cumsum(BUSY_HOURS) / sum(BUSY_HOURS)])
     whole = np.floor(day)
@@ -200,7 +200,7 @@ def _repeat_touches(
     before = generator.integers(120, DAY_SECONDS, len(repeat))
     touched = channel < len(names)
     order = repeat[touched]
-    second = np.maximum(_seconds(orders.day[order]) - before[touched], 0)
+    second = np.maximum(clock_seconds(orders.day[order]) - before[touched], 0)
     return buyers[orders.buyer[order]], second, channel[touched]
 
 
@@ -215,7 +215,7 @@ def _touchpoint_rows(shop: Shop) -> TouchpointRows:
 
 def _order_rows(shop: Shop) -> OrderRows:
     past = np.flatnonzero(shop.orders.day < shop.journeys.market.days)
-    second = _seconds(shop.orders.day[past])
+    second = clock_seconds(shop.orders.day[past])
     order = np.lexsort((past, second))
     past, second = past[order], second[order]
     number = np.arange(1, len(past) + 1)

@@ -12,6 +12,6 @@ clv.BetaGeo().fit(frame.head(1000))
 start = time.perf_counter()
 fit = clv.BetaGeo().fit(frame)
 seconds = time.perf_counter() - start
-estimates = fit.parameters
+estimates = fit.table
 print(", ".join(f"{row.parameter} {row.estimate:.4f} (SE {row.std_error:.4f})" for row in estimates.itertuples()))
 print(seconds)

@@ -5,7 +5,8 @@ import time
 
 import attribution
 from customer_data.engine import Engine
-from customer_data.loading import LoadSettings, Source, load
+from customer_data.loading import load
+from customer_data.sources import LoadSettings, Source
 
 folder, memory_limit = sys.argv[1], sys.argv[2]
 sources = [
