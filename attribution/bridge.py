@@ -1,0 +1,319 @@
+"""Why credit moved away from last click: an exact bridge, the flow between channels, and the roles they play.
+
+Markov credit differs from last click for three reasons that add up:
+
+- *sharing*: a conversion belongs to every channel of its path equally, and no longer to the last alone;
+- *weighting*: every channel of a path counts in full and the sum is scaled back, so a path counts by its number of
+  channels. What results is participation: the share of conversions whose path holds the channel;
+- *smoothing*: the chain credits the paths it deems possible, and not only those that happened to convert. A removal
+  effect is the share of converting walks that visit a channel, so this is participation along walks of the chain, and
+  vanishes as the order grows to the longest path.
+
+The first two are the effect of position, the last is that of the model. Each sums to zero over channels.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+
+from attribution import ragged
+from attribution.chain import chain
+from attribution.credit import check_models, model_credit
+from attribution.delta import covariance, interval, model_gradient
+from attribution.gradient import Gradient, survival
+from attribution.markov import removal_effects
+from attribution.paths import STEP, Paths
+from attribution.ragged import Floats, Integers
+from attribution.rules import RULES, RuleOptions, touch_shares
+from attribution.transitions import transitions
+from customer_data.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import pandas
+    from scipy.sparse import csr_array
+
+Measure = Literal["conversions", "value"]
+
+
+def bridge(
+    paths: Paths, *, order: int = 1, measure: Measure = "conversions", confidence: float = 0.90
+) -> "pandas.DataFrame":
+    """From last click to Markov credit, step by step.
+
+    Parameters
+    ----------
+    paths
+        Distinct paths.
+    order
+        Order of the chain.
+    measure
+        Credit of ``conversions`` (a number of them) or of ``value`` (in the currency of the paths).
+    confidence
+        Of the intervals, by the delta method.
+
+    Returns
+    -------
+    Columns channel, last_click, sharing, weighting, participation, smoothing, markov, position_effect, position_low,
+    position_high, model_effect, model_low, model_high. Exactly: participation = last_click + sharing + weighting,
+    position_effect = sharing + weighting, model_effect = smoothing, markov = participation + smoothing. The effects sum
+    to 0 over channels. Rows are in the order of ``paths.channels``.
+
+    Raises
+    ------
+    ConfigurationError
+        When the measure, the order or the confidence is out of range.
+    """
+    import pandas
+
+    chosen = _chosen(measure)
+    gradients: list[Gradient] = [
+        model_gradient(paths, "last_click"),
+        ParticipationGradient.make(paths),
+        model_gradient(paths, "markov", order=order),
+    ]
+    last, markov = (
+        getattr(model_credit(paths, model, order=order, options=RuleOptions()), measure)
+        for model in ("last_click", "markov")
+    )
+    shared = _distinct_linear(paths)[chosen]
+    took_part = participation(paths)[chosen]
+    spread = covariance(paths, gradients)
+    channels = len(paths.channels)
+    step = np.hstack([-np.eye(channels), np.eye(channels), np.zeros((channels, channels))])
+    position = getattr(spread.combined(step), measure)
+    model = getattr(spread.combined(np.roll(step, channels, axis=1)), measure)
+    position_low, position_high = interval(took_part - last, position, confidence=confidence)
+    model_low, model_high = interval(markov - took_part, model, confidence=confidence)
+    return pandas.DataFrame(
+        {
+            "channel": paths.channels,
+            "last_click": last,
+            "sharing": shared - last,
+            "weighting": took_part - shared,
+            "participation": took_part,
+            "smoothing": markov - took_part,
+            "markov": markov,
+            "position_effect": took_part - last,
+            "position_low": position_low,
+            "position_high": position_high,
+            "model_effect": markov - took_part,
+            "model_low": model_low,
+            "model_high": model_high,
+        }
+    )
+
+
+def _chosen(measure: str) -> int:
+    if measure not in get_args(Measure):
+        raise ConfigurationError(f"measure: {measure!r} is not one of {', '.join(get_args(Measure))}.")
+    return get_args(Measure).index(measure)
+
+
+def _presence(paths: Paths) -> "csr_array":
+    """Sparse ``(paths, channels)``: 1 where a path holds a channel."""
+    from scipy.sparse import csr_array
+
+    held = csr_array((np.ones(len(paths.codes)), paths.codes, paths.starts), shape=(len(paths), len(paths.channels)))
+    held = held.copy()
+    held.sum_duplicates()
+    held.data[:] = 1
+    return held
+
+
+def _distinct_linear(paths: Paths) -> tuple[Floats, Floats]:
+    """Credit shared equally among the distinct channels of each path, of conversions and of value."""
+    held = _presence(paths)
+    each = 1 / held.sum(axis=1)
+    return held.T @ (paths.conversions * each), held.T @ (paths.value * each)
+
+
+def participation(paths: Paths) -> tuple[Floats, Floats]:
+    """Credit in proportion to the conversions (and to the value) of the paths that hold each channel."""
+    held = _presence(paths)
+    credit = []
+    for amounts in (paths.conversions, paths.value):
+        taken_part = held.T @ amounts
+        summed = taken_part.sum()
+        credit.append(taken_part / summed * amounts.sum() if summed > 0 else taken_part)
+    return credit[0], credit[1]
+
+
+@dataclass(frozen=True, eq=False)
+class ParticipationGradient:
+    """How credit by participation answers to conversions; see :class:`attribution.gradient.Gradient`.
+
+    ``present`` is sparse ``(paths, channels)``, ``weights`` dense ``(channels, 2 channels)`` and ``shares`` has
+    ``2 channels``: a conversion brings ``present @ weights + shares``.
+    """
+
+    present: "csr_array"
+    weights: Floats
+    shares: Floats
+    answers_to_endings: bool = False
+    own: None = None
+
+    @classmethod
+    def make(cls, paths: Paths) -> "ParticipationGradient":
+        """Credit is total * A_j / sum A with A_j the conversions of paths that hold j, differentiated."""
+        held = _presence(paths)
+        weights, shares = [], []
+        for amounts in (paths.conversions, paths.value):
+            taken_part = held.T @ amounts
+            summed = taken_part.sum()
+            share = taken_part / summed if summed > 0 else np.zeros_like(taken_part)
+            scale = amounts.sum() / summed if summed > 0 else 0.0
+            weights.append(scale * (np.eye(len(share)) - share))
+            shares.append(share)
+        return cls(held, np.hstack(weights), np.concatenate(shares))
+
+    def endings(self, rows: slice | Integers) -> Floats:
+        """Array ``(rows, 2 channels)`` of zeros."""
+        return np.zeros_like(self.gains(rows))
+
+    def gains(self, rows: slice | Integers) -> Floats:
+        """Array ``(rows, 2 channels)``."""
+        return np.asarray(self.present[rows] @ self.weights + self.shares)
+
+
+def flows(paths: Paths, *, order: int = 1, measure: Measure = "conversions") -> "pandas.DataFrame":
+    """Where the conversions of each last click go under Markov credit.
+
+    Of the chain's converting walks that end in channel i, the part that visits channel j is what removing j would take
+    from i. Those parts, scaled as credit is, are the flow from i to j.
+
+    Returns
+    -------
+    Columns last_click, credited, conversions (or value), share; one row per pair of channels with a flow. The flows
+    into a channel sum to its Markov credit exactly. ``share`` is the flow's part of all that leaves ``last_click``.
+    What leaves a channel is its last-click credit times how many channels its converting walks visit, relative to all
+    converting walks, so channels that close long paths send more than they had.
+    """
+    import pandas
+
+    _chosen(measure)
+    found = transitions(paths, order=order)
+    keep = np.column_stack([np.ones(len(found.states), dtype=bool), ~found.holds])
+    per_ending = survival(found, paths, keep).reward
+    lost = found.at_last(getattr(paths, measure))[:, None] * (per_ending[:, :1] - per_ending[:, 1:])
+    between = np.zeros((len(paths.channels), len(paths.channels)))
+    closing = found.states[np.arange(len(found.states)), (found.states >= 0).sum(axis=1) - 1]
+    np.add.at(between, closing, lost)
+    summed = between.sum()
+    if summed > 0:
+        between *= getattr(paths, measure).sum() / summed
+    source, target = np.nonzero(between > 0)
+    leaving = between.sum(axis=1)
+    return pandas.DataFrame(
+        {
+            "last_click": np.asarray(paths.channels, dtype=object)[source],
+            "credited": np.asarray(paths.channels, dtype=object)[target],
+            measure: between[source, target],
+            "share": between[source, target] / leaving[source],
+        }
+    )
+
+
+def roles(paths: Paths) -> "pandas.DataFrame":
+    """When on their paths channels take part: alone, early, in the middle or late.
+
+    The first quarter of a path's touches is early and the last quarter late, each rounded to whole touches, half up,
+    and at least one; the rest is in the middle. A path of one touch is single. (Google Analytics 4 draws the same
+    lines, but counts single touches as late.)
+
+    Returns
+    -------
+    Columns channel, single, early, middle, late, conversions: the channel's linear credit of conversions, by role and
+    in all.
+    """
+    import pandas
+
+    quarter = np.maximum(np.floor(paths.lengths / 4 + 0.5), 1).astype(np.int64)[paths.rows]
+    position = ragged.positions(paths.lengths)
+    length = paths.lengths[paths.rows]
+    role = np.select([length == 1, position < quarter, position >= length - quarter], [0, 1, 3], default=2)
+    credited = (paths.conversions / paths.lengths)[paths.rows]
+    cells = np.bincount(paths.codes * 4 + role, weights=credited, minlength=4 * len(paths.channels)).reshape(-1, 4)
+    table = pandas.DataFrame(cells, columns=["single", "early", "middle", "late"])
+    table.insert(0, "channel", paths.channels)
+    return table.assign(conversions=cells.sum(axis=1))
+
+
+def touch_variety(paths: Paths) -> "pandas.DataFrame":
+    """How many conversions leave models anything to decide.
+
+    Where a path has one touch, or touches of one channel, every rule gives that channel everything. (Markov credit may
+    still differ in its sums: it weighs paths by what the chain learned from all of them.)
+
+    Returns
+    -------
+    Columns paths (``one touch``, ``one channel``: several touches of it, ``several channels``), conversions,
+    conversions_share, value, value_share.
+    """
+    import pandas
+
+    several = np.asarray(_presence(paths).sum(axis=1)) > 1
+    kind = np.where(paths.lengths == 1, 0, np.where(several, 2, 1))
+    conversions, value = (
+        np.bincount(kind, weights=amounts, minlength=3).astype(float) for amounts in (paths.conversions, paths.value)
+    )
+    return pandas.DataFrame(
+        {
+            "paths": ["one touch", "one channel", "several channels"],
+            "conversions": conversions,
+            "conversions_share": conversions / max(conversions.sum(), np.finfo(float).tiny),
+            "value": value,
+            "value_share": value / max(value.sum(), np.finfo(float).tiny),
+        }
+    )
+
+
+def credit_along_paths(
+    paths: Paths,
+    *,
+    models: "tuple[str, ...] | list[str]" = ("last_click", "linear", "markov"),
+    n: int = 10,
+    order: int = 1,
+    options: RuleOptions | None = None,
+) -> "pandas.DataFrame":
+    """The paths with most conversions, touch by touch, with the share of the conversion that each model gives.
+
+    A rule's shares are its own. The chain has no shares within a path: shown is what it would give if the path's
+    conversion were divided by the removal effects of its channels, equally among touches of one channel.
+
+    Returns
+    -------
+    Columns path, conversions, touch (1 for the first), channel, then one per model; shares of a path sum to 1.
+    """
+    import pandas
+
+    options = options or RuleOptions()
+    check_models(paths, models)
+    by_conversions = np.argsort(-paths.conversions, kind="stable")[: max(n, 0)]
+    rows = by_conversions[paths.conversions[by_conversions] > 0]
+    lengths = paths.lengths[rows]
+    shares = {model: _shares_of_touches(paths, model, order, options) for model in models}
+    return pandas.DataFrame(
+        {
+            "path": np.repeat(np.asarray(paths.names(rows, step=STEP), dtype=object), lengths),
+            "conversions": np.repeat(paths.conversions[rows], lengths),
+            "touch": ragged.positions(lengths) + 1,
+            "channel": np.asarray(paths.channels, dtype=object)[ragged.take(paths.codes, paths.lengths, rows)],
+            **{model: ragged.take(shares[model], paths.lengths, rows) for model in models},
+        }
+    )
+
+
+def _shares_of_touches(paths: Paths, model: str, order: int, options: RuleOptions) -> Floats:
+    if model in RULES:
+        return touch_shares(paths, model, options)
+    if model == "markov":
+        weights = removal_effects(chain(paths, transitions(paths, order=order))).conversions[paths.codes]
+        first, repeats = np.unique(paths.rows * len(paths.channels) + paths.codes, return_inverse=True)[:2]
+        weights = weights / np.bincount(repeats, minlength=len(first))[repeats]
+    else:
+        assert paths.time_decay is not None
+        weights = paths.time_decay.conversions
+    summed = np.bincount(paths.rows, weights=weights, minlength=len(paths))[paths.rows]
+    equal = np.repeat(1 / paths.lengths, paths.lengths)
+    return np.divide(weights, summed, out=equal, where=summed > 0)
