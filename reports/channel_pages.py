@@ -8,7 +8,7 @@ from reports import prose
 from reports.content import Block, Column, Figure, Prose, Section, Table
 from reports.figure_comparison import draw_dumbbell, largest_channels
 from reports.journey_pages import conversions_n, journey_blocks, window
-from reports.labels import clean, model_name
+from reports.labels import model_name, table_name
 from reports.number_format import number_range
 from reports.results import AttributionResults, RunResults
 
@@ -37,6 +37,8 @@ def _credit_blocks(attribution: AttributionResults, run: RunResults) -> list[Blo
     drawn = largest_channels(rows, attribution.baseline, attribution.model)
     shown = "" if len(drawn) == len(rows) else f" The {len(drawn)} largest of {len(rows)} channels are drawn."
     interval = prose.interval_name(run.confidence)
+    if len(rows) < 2:
+        return _credit_tables([Prose(prose.what_changed(attribution, run.confidence))], attribution, run)
     blocks: list[Block] = [
         Figure(
             title=prose.comparison_title(attribution),
@@ -51,8 +53,12 @@ def _credit_blocks(attribution: AttributionResults, run: RunResults) -> list[Blo
             f"change.{shown}",
             data=drawn,
         ),
-        _comparison_table(attribution, run),
     ]
+    return _credit_tables(blocks, attribution, run)
+
+
+def _credit_tables(blocks: list[Block], attribution: AttributionResults, run: RunResults) -> list[Block]:
+    blocks = [*blocks, _comparison_table(attribution, run)]
     money = _money_table(attribution, run)
     models = _models_table(attribution)
     return [*blocks, *(block for block in (money, models) if block is not None)]
@@ -70,21 +76,17 @@ def _comparison_table(attribution: AttributionResults, run: RunResults) -> Table
     baseline, model = attribution.baseline, attribution.model
     decimals = prose.comparison_decimals(attribution)
     rows = rows.assign(
-        channel=rows["channel"].map(clean),
+        channel=rows["channel"].map(table_name),
         relative=rows["difference"] / rows[baseline].where(rows[baseline] > 0),
         interval=[
             number_range(low, high, decimals, signed=True)
             for low, high in zip(rows["difference_low"], rows["difference_high"], strict=True)
         ],
     )
+    suffix = f" by {prose.in_sentence(baseline)}"
+    rows = rows.assign(verdict=[str(verdict).removesuffix(suffix) for verdict in rows["verdict"]])
     totals = {"channel": "All channels", baseline: rows[baseline].sum(), model: rows[model].sum()}
     totals |= {"difference": 0.0, "interval": "", "verdict": ""}
-    verdicts = rows["verdict"].unique()
-    tones = tuple(
-        (str(v), "up" if str(v).startswith("under") else "down")
-        for v in verdicts
-        if str(v).split("-")[0] in ("under", "over")
-    )
     return Table(
         title=f"Conversions credited by {prose.in_sentence(baseline)} and by {prose.in_sentence(model)}",
         data=pd.concat([rows, pd.DataFrame([totals])], ignore_index=True),
@@ -94,12 +96,12 @@ def _comparison_table(attribution: AttributionResults, run: RunResults) -> Table
             Column(model, model_name(model), "credit", decimals=decimals),
             Column("difference", "Change", "signed", decimals=decimals),
             Column("relative", "Change in %", "signed_percent"),
-            Column("interval", f"{prose.interval_name(run.confidence)} of the change", align="right"),
-            Column("verdict", "Verdict"),
+            Column("interval", f"{prose.interval_name(run.confidence)}\nof the change", align="right"),
+            Column("verdict", f"By {prose.in_sentence(baseline)}"),
         ),
         caption="A verdict is given only where the interval of the change does not hold zero.",
         bold_rows=(len(rows),),
-        tones=(*tones, (prose.NO_DIFFERENCE, "muted")),
+        tones=(("under-credited", "up"), ("over-credited", "down"), (prose.NO_DIFFERENCE, "muted")),
     )
 
 
@@ -157,7 +159,7 @@ def _money_table(attribution: AttributionResults, run: RunResults) -> Table | No
         ]
     return Table(
         title="Credited value" + (" against cost" if has_cost else ""),
-        data=table.assign(channel=table["channel"].map(clean)),
+        data=table.assign(channel=table["channel"].map(table_name)),
         columns=tuple(columns),
         caption="ROAS: credited value for each unit of cost. CPA: cost for each credited conversion. Channels "
         "without cost "
@@ -183,7 +185,7 @@ def _models_table(attribution: AttributionResults) -> Table | None:
         columns.append(Column("removal_effect", "Removal effect", "percent"))
     return Table(
         title="Conversions credited by every model, the darker the more",
-        data=table.assign(channel=table["channel"].map(clean)),
+        data=table.assign(channel=table["channel"].map(table_name)),
         columns=tuple(columns),
         caption="Removal effect: the share of conversions the Markov model loses when the channel is taken away. "
         if attribution.removal_effects is not None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from reports import figure_clv, prose
 from reports.content import Block, Column, Figure, Heading, Prose, Section, Table
-from reports.labels import clean, plural, shorten
+from reports.labels import clean, plural, shorten, table_name
 from reports.number_format import (
     amount,
     credit_decimals,
@@ -107,25 +107,27 @@ def _segment_table(clv: ClvResults, run: RunResults) -> Table:
     segments = _segments(clv)
     rows = pd.concat([segments, total], ignore_index=True)
     customers = rows["customers"].where(rows["customers"] > 0)
-    whole, fine = money_decimals(rows["clv"]), money_decimals(rows["clv"] / customers)
+    scale, thousand = (1000, " thousand") if float(rows["clv"].abs().max() or 0) >= 1e7 else (1, "")
     rows = rows.assign(
-        segment=rows["segment"].map(clean),
+        each=rows["clv"] / customers, low_each=rows["low"] / customers, high_each=rows["high"] / customers
+    )
+    rows = rows.assign(clv=rows["clv"] / scale, low=rows["low"] / scale, high=rows["high"] / scale)
+    whole, fine = money_decimals(rows["clv"]), money_decimals(rows["each"])
+    rows = rows.assign(
+        segment=rows["segment"].map(table_name),
         interval=[number_range(a, b, whole) for a, b in zip(rows["low"], rows["high"], strict=True)],
-        each=rows["clv"] / customers,
-        each_interval=[
-            number_range(a, b, fine) for a, b in zip(rows["low"] / customers, rows["high"] / customers, strict=True)
-        ],
+        each_interval=[number_range(a, b, fine) for a, b in zip(rows["low_each"], rows["high_each"], strict=True)],
         held=["yes" if flag is True or flag == 1 else "not shown" for flag in rows["calibrated"].tolist()],
     )
-    unit = f" ({run.currency})" if run.currency else ""
+    unit = f" ({run.currency}{thousand})" if run.currency else f" ({thousand.strip()}s)" if thousand else ""
     interval = prose.interval_name(run.confidence)
     columns = [
         Column("segment", clean(clv.segment_by).capitalize() if clv.segment_by else "Segment", width=1),
         Column("customers", "Customers", "count"),
-        Column("expected_orders", "Expected orders", "credit"),
-        Column("clv", f"Value{unit}", "money"),
+        Column("expected_orders", "Expected\norders", "credit"),
+        Column("clv", f"Value\n{unit.strip()}", "money"),
         Column("interval", interval, align="right"),
-        Column("each", "Per customer", "money"),
+        Column("each", "Per\ncustomer", "money"),
         Column("each_interval", interval, align="right"),
     ]
     if (rows["held"] == "yes").any():
@@ -249,7 +251,7 @@ def _holdout_table(totals: pd.DataFrame, run: RunResults) -> Table:
     rows = pd.concat([segments, totals[totals["segment"] == "all"].assign(segment="All customers")], ignore_index=True)
     decimals = credit_decimals(rows["forecast_orders"])
     rows = rows.assign(
-        segment=rows["segment"].map(clean),
+        segment=rows["segment"].map(table_name),
         interval=[number_range(a, b, decimals) for a, b in zip(rows["low"], rows["high"], strict=True)],
         inside=[
             "–" if low != low else "inside" if low <= actual <= high else "outside"

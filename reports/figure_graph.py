@@ -34,7 +34,7 @@ def most_visited(transitions: pd.DataFrame, most: int = MOST_CHANNELS) -> list[s
 def is_dense(graph: nx.DiGraph[str]) -> bool:
     """Whether a heatmap shows this better: more transitions between channels than an eye can follow."""
     between = [edge for edge in graph.edges if edge[0] != START and edge[1] not in (CONVERSION, NULL)]
-    channels = sum(graph.nodes[name]["kind"] == "channel" for name in graph)
+    channels = len([name for name in graph if graph.nodes[name]["kind"] == "channel"])
     return len(between) > MOST_EDGES_PER_CHANNEL * max(channels, 6)
 
 

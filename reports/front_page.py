@@ -17,6 +17,7 @@ from reports.number_format import (
     number,
     percent,
     short_amount,
+    whole_or,
 )
 from reports.results import AttributionResults, ClvResults, RunResults
 
@@ -36,6 +37,8 @@ def front_page(run: RunResults) -> Section:
             blocks.append(Prose(segments))
         if run.attribution is None:
             blocks += segment_figures(run.clv, run, most=8)
+    if run.attribution is None and run.clv is None:
+        blocks.append(Prose("This run holds neither channels nor customers' value.", tone="callout"))
     blocks += [Heading("How sure we are"), Points(_certainty(run))]
     return Section("Summary", tuple(blocks))
 
@@ -45,7 +48,7 @@ def _channel_figures(run: RunResults) -> tuple[KeyFigure, ...]:
     if attribution is None:
         return ()
     total, channels = prose.total_conversions(attribution), len(attribution.comparison)
-    credited = number(total, 0 if total == round(total) else credit_decimals([total]))
+    credited = whole_or(total, credit_decimals([total]))
     value = model_value(attribution)
     note = f"over {number(channels)} {plural(channels, 'channel')}"
     if not is_missing(value) and value:
@@ -129,7 +132,7 @@ def _changes(attribution: AttributionResults, run: RunResults) -> list[Block]:
 
 def _certainty(run: RunResults) -> tuple[tuple[str, str], ...]:
     points = [("Intervals.", prose.interval_meaning(run.confidence))]
-    if run.clv is not None:
+    if run.clv is not None and prose.total_row(run.clv.segment_forecast) is not None:
         points.append(("Forecast.", f"{prose.holdout_sentence(run.clv, run)} {prose.calibration_sentence(run.clv)}"))
     if run.quality is not None:
         points.append(("Data.", prose.kept_sentence(run.quality)))

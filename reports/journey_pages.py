@@ -10,7 +10,7 @@ from reports.content import Block, Column, Figure, Table
 from reports.figure_graph import MOST_CHANNELS, draw_graph, draw_heatmap, is_dense, most_visited
 from reports.figure_journeys import draw_histogram, weighted_median
 from reports.labels import clean, plural, shorten
-from reports.number_format import day_range, days, number, percent
+from reports.number_format import day_range, days, number, percent, whole_or
 from reports.results import AttributionResults, RunResults
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def window(attribution: AttributionResults, run: RunResults) -> str:
 def conversions_n(attribution: AttributionResults) -> str:
     """How many conversions a figure rests on."""
     total = prose.total_conversions(attribution)
-    return f"n = {number(total, 0 if total == round(total) else 1)} {plural(total, 'conversion')}"
+    return f"n = {whole_or(total, 1)} {plural(total, 'conversion')}"
 
 
 def journey_blocks(attribution: AttributionResults, run: RunResults) -> list[Block]:

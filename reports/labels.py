@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 
 ELLIPSIS = "…"
+TABLE_WIDTH = 60
 _MODELS = {
     "first_click": "First click",
     "last_click": "Last click",
@@ -33,6 +34,11 @@ def shorten(name: str, width: int) -> str:
         return name
     tail = max(1, width // 4)
     return f"{name[: width - tail - 1].rstrip()}{ELLIPSIS}{name[-tail:].lstrip()}"
+
+
+def table_name(name: object) -> str:
+    """The name as tables write it: whole unless it is very long."""
+    return shorten(clean(name), TABLE_WIDTH)
 
 
 def short_names(names: Iterable[object], width: int = 28) -> dict[str, str]:

@@ -62,6 +62,12 @@ def money_decimals(values: Iterable[object]) -> int:
     return 0 if largest >= 1000 else 2
 
 
+def whole_or(value: float, decimals: int) -> str:
+    """A sum of fractional credits: without decimals where it is a whole number but for rounding."""
+    is_whole = not is_missing(value) and abs(value - round(value)) <= 1e-6 * max(1.0, abs(value))
+    return number(value, 0 if is_whole else decimals)
+
+
 def percent(fraction: float, decimals: int = 1, *, signed: bool = False) -> str:
     """A fraction as per cent."""
     return MISSING if is_missing(fraction) else number(100 * fraction, decimals, signed=signed) + "%"

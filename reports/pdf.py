@@ -16,12 +16,14 @@ from typing import Any
 
 from customer_data.errors import ConfigurationError
 from reports.content import Block, Figure, Heading, KeyFigures, Points, Prose, Report, Table
+from reports.labels import shorten
 
 _HERE = Path(__file__).parent
 _OWN_FONTS = (_HERE / "fonts" / "DejaVuSans.ttf", _HERE / "fonts" / "DejaVuSans-Bold.ttf")
 _FONT_SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
 _REPLACEMENT = "\ufffd"
 _BREAK = "\u200b"
+_LONGEST_WHOLE_TABLE = 26
 _LONG_RUN = re.compile(r"\S{25,}")
 
 
@@ -87,8 +89,8 @@ def _compile(compiler: Any, template: bytes, standards: list[str]) -> bytes:
 
 def _payload(report: Report) -> dict[str, Any]:
     return {
-        "title": report.title,
-        "short_title": report.title if len(report.title) <= 90 else report.title[:89] + "…",
+        "title": shorten(report.title, 120),
+        "short_title": shorten(report.title, 60),
         "subtitle": report.subtitle,
         "as_of": report.as_of,
         "sections": [
@@ -114,12 +116,14 @@ def _block(block: Block) -> dict[str, Any]:
             figures = [{"label": f.label, "value": f.value, "note": f.note} for f in block.figures]
             return {"kind": "key-figures", "figures": figures}
         case Table():
+            rows = block.cells()
             return {
                 "kind": "table",
                 "title": block.title,
                 "caption": block.caption,
                 "columns": [{"header": c.header, "width": c.width, "right": c.is_right} for c in block.columns],
-                "rows": block.cells(),
+                "rows": rows,
+                "whole": len(rows) <= _LONGEST_WHOLE_TABLE and max((len(c) for r in rows for c in r), default=0) <= 200,
                 "shades": block.shades(),
                 "bold_rows": list(block.bold_rows),
                 "tones": dict(block.tones),

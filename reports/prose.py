@@ -21,6 +21,7 @@ from reports.number_format import (
     number_range,
     percent,
     short_amount,
+    whole_or,
 )
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def _moved(attribution: AttributionResults, total: float) -> str:
     moved = moved_conversions(attribution)
     decimals = comparison_decimals(attribution)
     return (
-        f"moves {number(moved, decimals)} of {number(total, 0 if total == round(total) else decimals)} conversions "
+        f"moves {number(moved, decimals)} of {whole_or(total, decimals)} conversions "
         f"({percent(moved / total)}) from one channel to another"
     )
 
@@ -156,7 +157,11 @@ def what_customers_are_worth(clv: ClvResults, run: RunResults) -> str:
     low, high = float(str(total["low"])), float(str(total["high"]))
     who = "The one customer is" if customers == 1 else f"The {number(customers)} customers are together"
     if is_missing(value):
-        return f"{who} not given a value, because the models could not be fitted (see the notes on the customer pages)."
+        return (
+            f"No value is given for the {number(customers)} {plural(customers, 'customer')}, because the models "
+            "could not "
+            "be fitted (see the notes on the customer pages)."
+        )
     bounds = f" ({interval_name(run.confidence)} {amount_range(low, high, run.currency)})"
     per = f" That is {amount(value / customers, run.currency)} per customer"
     per_bounds = f" ({amount_range(low / customers, high / customers, run.currency)})"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from reports import prose
 from reports.content import Block, Column, Heading, Points, Prose, Section, Table
-from reports.labels import clean, shorten
+from reports.labels import TABLE_WIDTH, clean, shorten, table_name
 from reports.number_format import days, number
 from reports.results import AttributionResults, DataQuality, RunResults
 
@@ -37,7 +37,26 @@ def quality_section(run: RunResults) -> Section | None:
         blocks += [Heading("Warnings"), Points(tuple(("", clean(warning)) for warning in warnings))]
     if run.quality is not None and run.quality.quarantine_sample is not None and len(run.quality.quarantine_sample):
         blocks.append(_quarantine_table(run.quality, run.quality.quarantine_sample))
+    if long_names := _long_names(run):
+        blocks.append(_names_table(long_names))
     return Section("Data quality", tuple(blocks)) if blocks else None
+
+
+def _long_names(run: RunResults) -> list[str]:
+    """Names of channels and segments that tables shorten."""
+    names = [] if run.attribution is None else list(run.attribution.comparison["channel"])
+    names += [] if run.clv is None else list(run.clv.segment_forecast["segment"])
+    return [name for name in dict.fromkeys(map(clean, names)) if len(name) > TABLE_WIDTH]
+
+
+def _names_table(names: list[str]) -> Table:
+    import pandas as pd
+
+    return Table(
+        title="Long names in full",
+        data=pd.DataFrame({"short": [table_name(name) for name in names], "full": names}),
+        columns=(Column("short", "As written in this report", width=0.5), Column("full", "In full", width=1)),
+    )
 
 
 def _reason(reason: object) -> str:
