@@ -6,12 +6,12 @@ fit reports their correlation.
 """
 
 import warnings
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clv.maximum_likelihood import Estimate, Evaluation, FittedModel, ModelWarning, Parameters, maximise
+from clv.maximum_likelihood import Estimate, Evaluation, FittedModel, LogNormalPrior, ModelWarning, maximise
 from clv.patterns import FloatArray, Numbers, first_bad_rows, numeric_columns
 from customer_data.errors import InputError, ModelError
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lifetimes import GammaGammaFitter
 
 _FEWEST = 3  # customers: as many as there are parameters
+_STARTS = ((5.0, 4.0), (1.0, 2.0), (50.0, 10.0), (0.5, 1.0))  # of p and q
 _RUNAWAYS = {
     "p": (
         "falls to 0: orders of one customer differ beyond measure",
@@ -38,7 +39,15 @@ def expected_spend(x: Numbers, monetary_value: Numbers, *, p: float, q: float, v
 
 @dataclass(frozen=True)
 class GammaGamma:
-    """The Gamma-Gamma model of spend per order, to be fitted: ``GammaGamma().fit(histories)``."""
+    """The Gamma-Gamma model of spend per order, to be fitted: ``GammaGamma().fit(histories)``.
+
+    Attributes
+    ----------
+    prior : LogNormalPrior, optional
+        On p, q and v (v in the unit of spend), for small samples: fit by maximum a posteriori instead.
+    """
+
+    prior: LogNormalPrior | None = None
 
     def fit(self, histories: "pd.DataFrame") -> "GammaGammaFit":
         """Fit by maximum likelihood to the customers with repeat orders of a positive mean value.
@@ -64,14 +73,14 @@ class GammaGamma:
         """
         columns = numeric_columns(histories, required=("frequency", "monetary_value"), optional=("weight",))
         x, value = columns["frequency"], columns["monetary_value"]
-        weight = columns.get("weight", np.ones(len(x)))
+        weight_of_row = columns.get("weight", np.ones(len(x)))
         repeats = x > 0
         problems = first_bad_rows(
             histories,
             [
                 ("frequency", ~(x >= 0), "are missing or negative", "Count the repeat orders of each customer."),
                 ("monetary_value", repeats & ~np.isfinite(value), "are missing", "Give the mean value of an order."),
-                ("weight", ~(weight > 0), "are not positive", "Give the number of customers per row."),
+                ("weight", ~(weight_of_row > 0), "are not positive", "Give the number of customers per row."),
             ],
         )
         if problems:
@@ -82,39 +91,30 @@ class GammaGamma:
                 f"Gamma-Gamma: {int(used.sum())} of {len(x):,} rows are customers with repeat orders of a positive "
                 f"mean value; {_FEWEST} at least are needed, and some dozens for a sound fit. Take a longer period."
             )
-        return _fit(
-            x[used], value[used], weight[used], float(weight[~repeats].sum()), float(weight[repeats & ~used].sum())
+        x, value, weight = x[used], value[used], weight_of_row[used]
+        mean = float(weight @ value) / float(weight.sum())
+        estimate = maximise(
+            _Likelihood(x, value, weight),
+            model="Gamma-Gamma",
+            limits={"p": (1e-3, 1e5), "q": (1e-3, 1e5), "v": (1e-6 * mean, 1e6 * mean)},
+            runaways=_RUNAWAYS,
+            starts=[{"p": p, "q": q, "v": mean * max(q - 1, 0.5) / p} for p, q in _STARTS],
+            customers=float(weight.sum()),
+            prior=self.prior,
         )
-
-
-def _fit(
-    x: FloatArray, value: FloatArray, weight: FloatArray, without_repeats: float, without_value: float
-) -> "GammaGammaFit":
-    customers = float(weight.sum())
-    mean = float(weight @ value) / customers
-    estimate = maximise(
-        _Likelihood(x, value / mean, weight),
-        model="Gamma-Gamma",
-        limits={"p": (1e-3, 1e5), "q": (1e-3, 1e5), "v": (1e-6, 1e6)},
-        runaways=_RUNAWAYS,
-        starts=[
-            {"p": p, "q": q, "v": max(q - 1, 0.5) / p} for p, q in ((5.0, 4.0), (1.0, 2.0), (50.0, 10.0), (0.5, 1.0))
-        ],
-        customers=customers,
-    )
-    fit = GammaGammaFit(
-        estimate=_rescaled(estimate, mean),
-        observed_mean=mean,
-        correlation=_correlation(x, value, weight),
-        without_repeats=without_repeats,
-        without_value=without_value,
-        frequency=x,
-        monetary_value=value,
-        weight=weight,
-    )
-    for message in fit.warnings:
-        warnings.warn(message, ModelWarning, stacklevel=3)
-    return fit
+        fit = GammaGammaFit(
+            estimate=estimate,
+            observed_mean=mean,
+            correlation=_correlation(x, value, weight),
+            without_repeats=float(weight_of_row[~repeats].sum()),
+            without_value=float(weight_of_row[repeats & ~used].sum()),
+            frequency=x,
+            monetary_value=value,
+            weight=weight,
+        )
+        for message in fit.warnings:
+            warnings.warn(message, ModelWarning, stacklevel=2)
+        return fit
 
 
 @dataclass(frozen=True)
@@ -234,18 +234,10 @@ class _Likelihood:
         return np.stack([self._weights @ np.log(shifted), self._weights @ inverse, self._weights @ inverse**2])
 
 
-def _rescaled(estimate: Estimate, mean: float) -> Estimate:
-    """The estimate for spend in its own unit, from the one for spend over its mean."""
-    p, q, v = estimate.parameters.values()
-    return replace(
-        estimate,
-        parameters=Parameters({"p": p, "q": q, "v": v * mean}),
-        log_likelihood=estimate.log_likelihood - estimate.customers * float(np.log(mean)),
-    )
-
-
 def _correlation(x: FloatArray, value: FloatArray, weight: FloatArray) -> float:
+    if np.ptp(x) == 0 or np.ptp(value) == 0:
+        return float("nan")
     share = weight / weight.sum()
     dx, dv = x - share @ x, value - share @ value
     spread = float((share @ dx**2) * (share @ dv**2))
-    return float(share @ (dx * dv)) / float(np.sqrt(spread)) if spread > 0 else float("nan")
+    return float(share @ (dx * dv)) / float(np.sqrt(spread))

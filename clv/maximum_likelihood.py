@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from clv.patterns import FloatArray
-from customer_data.errors import ModelError
+from customer_data.errors import ConfigurationError, ModelError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,6 +53,36 @@ class Convergence:
     iterations: int
     starts: int
     message: str
+
+
+@dataclass(frozen=True)
+class LogNormalPrior:
+    """A stated prior on positive parameters: jointly normal in their logarithms.
+
+    Attributes
+    ----------
+    median : mapping
+        Parameter name to its median, on the natural scale.
+    log_covariance : ndarray (k, k)
+        Covariance of the log parameters, in the order of ``median``.
+    """
+
+    median: Mapping[str, float]
+    log_covariance: FloatArray = field(repr=False)
+
+    @classmethod
+    def independent(cls, median: Mapping[str, float], *, log_sd: float) -> "LogNormalPrior":
+        """Independent log-normals of one spread: about two thirds of the prior lies within a factor exp(log_sd)."""
+        return cls(dict(median), np.eye(len(median)) * log_sd**2)
+
+    def evaluate(self, names: Sequence[str], point: FloatArray) -> Evaluation:
+        """Log density at log parameters, without its constant, with gradient and Hessian."""
+        if list(self.median) != list(names):
+            given, needed = ", ".join(self.median), ", ".join(names)
+            raise ConfigurationError(f"prior: its parameters are {given}; the model's are {needed}, in this order.")
+        precision: FloatArray = np.linalg.inv(self.log_covariance).astype(np.float64)
+        away = point - np.log(list(self.median.values()))
+        return -float(away @ precision @ away) / 2, -precision @ away, -precision
 
 
 class Parameters(Mapping[str, float]):
@@ -201,8 +231,9 @@ def maximise(
     runaways: Mapping[str, tuple[str, str]],
     starts: Sequence[Mapping[str, float]],
     customers: float,
+    prior: LogNormalPrior | None = None,
 ) -> Estimate:
-    """The maximum of a log-likelihood over positive parameters, checked.
+    """The maximum of a log-likelihood over positive parameters, checked; with a prior that of the posterior (MAP).
 
     Parameters
     ----------
@@ -215,6 +246,11 @@ def maximise(
         Parameter name to what it means when the parameter falls below, or rises above, its range.
     starts : sequence of mappings
         Start values, tried in turn until one converges.
+    customers : float
+        Sum of weights, for messages and criteria.
+    prior : LogNormalPrior, optional
+        Added to the log-likelihood, in the logarithms; the covariance is then Laplace's. ``log_likelihood`` of the
+        estimate stays that of the data alone.
 
     Raises
     ------
@@ -222,11 +258,19 @@ def maximise(
         When no start converges; says which parameter ran out of its range, what that means, and what to do.
     """
     names = list(limits)
+
+    def objective(point: FloatArray) -> Evaluation:
+        evaluation = _in_logs(log_likelihood(np.exp(point)), np.exp(point))
+        if prior is None:
+            return evaluation
+        of_prior = prior.evaluate(names, point)
+        return evaluation[0] + of_prior[0], evaluation[1] + of_prior[1], evaluation[2] + of_prior[2]
+
     iterations = 0
     failures = []
     for tried, start in enumerate(starts, start=1):
         point = np.log([start[name] for name in names])
-        point, evaluation, used, failure = _newton(log_likelihood, point, names, limits, runaways)
+        point, evaluation, used, failure = _newton(objective, point, names, limits, runaways)
         iterations += used
         if failure:
             failures.append(failure)
@@ -237,7 +281,7 @@ def maximise(
         return Estimate(
             model=model,
             parameters=Parameters(dict(zip(names, np.exp(point).tolist(), strict=True))),
-            log_likelihood=float(value),
+            log_likelihood=float(value if prior is None else value - prior.evaluate(names, point)[0]),
             log_covariance=(covariance + covariance.T) / 2,
             customers=customers,
             convergence=Convergence(
@@ -262,7 +306,7 @@ def _in_logs(evaluation: Evaluation, values: FloatArray) -> Evaluation:
 
 
 def _newton(
-    log_likelihood: Callable[[FloatArray], Evaluation],
+    objective: Callable[[FloatArray], Evaluation],
     point: FloatArray,
     names: Sequence[str],
     limits: Mapping[str, tuple[float, float]],
@@ -273,7 +317,7 @@ def _newton(
     """
     lower, upper = np.log([limits[name] for name in names]).T
     radius = _RADIUS
-    here = _in_logs(log_likelihood(np.exp(point)), np.exp(point))
+    here = objective(point)
     for iteration in range(1, _ITERATIONS + 1):
         value, gradient, hessian = here
         if not (np.isfinite(value) and np.isfinite(gradient).all() and np.isfinite(hessian).all()):
@@ -284,7 +328,11 @@ def _newton(
         if float(slopes @ steps) / 2 < _DECREMENT and curvature[0] > 0:
             if curvature[0] < _FLAT:
                 return point, here, iteration, _flat_direction(names, directions[:, 0])
-            return point, here, iteration, ""
+            last = point + directions @ steps
+            polished = objective(last)
+            if polished[0] >= value - 1e-13 * abs(value):
+                point, here = last, polished
+            return point, here, iteration + 1, ""
         length = float(np.linalg.norm(steps))
         if length > radius:
             steps *= radius / length
@@ -297,7 +345,7 @@ def _newton(
                 side = int(candidate[worst] > upper[worst])
                 return point, here, iteration, f"{names[worst]} {runaways[names[worst]][side]}"
             candidate = np.clip(candidate, lower, upper)
-        there = _in_logs(log_likelihood(np.exp(candidate)), np.exp(candidate))
+        there = objective(candidate)
         gain = there[0] - value
         noise = 1e-13 * abs(value)
         within_noise = gain >= -noise and expected < 1e3 * noise + _DECREMENT

@@ -103,7 +103,7 @@ def distinct(*columns: FloatArray) -> tuple[tuple[FloatArray, ...], IntArray]:
 
 
 def _ranks(column: FloatArray) -> tuple[IntArray, int]:
-    """Integers below a bound in the order of the values; without hashing where times are whole days, in days or weeks."""
+    """Integers below a bound, in the order of the values; without hashing where times are whole days."""
     for per_unit in _DAYS_PER_UNIT:
         whole = np.rint(column * per_unit)
         if len(whole) and whole.min() >= 0 and whole.max() < 2**20 and np.array_equal(whole / per_unit, column):
