@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from attribution.credit import attribute, removal_effects
     from attribution.descriptions import path_lengths, top_paths
     from attribution.graph import transition_graph, transition_matrix
+    from attribution.journeys import build_paths
     from attribution.path_files import read_paths
     from attribution.paths import Paths
 
 _HOMES = {
     "Paths": "paths",
     "attribute": "credit",
+    "build_paths": "journeys",
     "path_lengths": "descriptions",
     "read_paths": "path_files",
     "removal_effects": "credit",
@@ -32,6 +34,7 @@ _HOMES = {
 __all__ = [
     "Paths",
     "attribute",
+    "build_paths",
     "path_lengths",
     "read_paths",
     "removal_effects",

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +15,7 @@ from attribution.ragged import Floats
 from attribution.rules import RULES, RuleOptions, touch_shares
 from attribution.transitions import transitions
 from customer_data.errors import ConfigurationError, ModelError
+from customer_data.nearest import did_you_mean
 
 if TYPE_CHECKING:
     import pandas
@@ -111,11 +111,14 @@ def attribute(
 def _interval_columns(
     paths: Paths, model: str, credit: Credit, *, order: int, options: RuleOptions, confidence: float | None
 ) -> dict[str, Floats]:
-    """The ends of intervals of conversions and value, none below 0; missing when no confidence is asked for."""
+    """The ends of intervals of conversions and value, none below 0, all 0 where nothing converts.
+
+    They are missing when no confidence is asked for.
+    """
     measures = ("conversions", "value")
-    if confidence is None:
-        unknown = np.full(len(paths.channels), np.nan)
-        return {f"{measure}_{end}": unknown for measure in measures for end in ("low", "high")}
+    if confidence is None or not paths.conversions.any():
+        certain = np.full(len(paths.channels), np.nan if confidence is None else 0.0)
+        return {f"{measure}_{end}": certain for measure in measures for end in ("low", "high")}
     covariance = credit_covariance(paths, model, order=order, options=options)
     columns = {}
     for measure in measures:
@@ -131,9 +134,8 @@ def check_models(paths: Paths, models: Sequence[str]) -> None:
         raise ConfigurationError(f'models: give a list of names such as ["last_click", "markov"], not {models!r}.')
     for model in models:
         if model not in MODELS:
-            close = get_close_matches(str(model), MODELS, n=1)
-            hint = f"Did you mean {close[0]!r}?" if close else f"There are {', '.join(MODELS)}."
-            problems.append(f"models: there is no {model!r}. {hint}")
+            hint = did_you_mean(str(model), MODELS) or f" There are {', '.join(MODELS)}."
+            problems.append(f"models: there is no {model!r}.{hint}")
     if repeated := sorted({str(model) for model in models if list(models).count(model) > 1}):
         problems.append(f"models: {', '.join(repeated)} named more than once. Name each once.")
     if "time_decay" in models and paths.time_decay is None:

@@ -1,7 +1,6 @@
 """Reading aggregated paths: per row a path, its conversions, their value and the journeys that did not convert."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from attribution.paths import FileCounts, Paths
 from attribution.ragged import Codes, Floats, Integers
 from customer_data.errors import ConfigurationError, InputError
+from customer_data.nearest import did_you_mean
 
 if TYPE_CHECKING:
     import pandas
@@ -75,9 +75,8 @@ def _require_columns(source: str, present: list[str], columns: Mapping[str, str]
     problems = []
     for ours, theirs in columns.items():
         if theirs not in present:
-            close = get_close_matches(theirs, present, n=1, cutoff=0.5)
-            hint = f"Did you mean {close[0]!r}?" if close else f"It has {', '.join(map(repr, present)) or 'none'}."
-            problems.append(f"{source}: no column {theirs!r} for {ours}. {hint}")
+            hint = did_you_mean(theirs, present) or f" It has {', '.join(map(repr, present)) or 'none'}."
+            problems.append(f"{source}: no column {theirs!r} for {ours}.{hint}")
     if problems:
         raise InputError(problems)
 

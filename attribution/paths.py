@@ -95,7 +95,7 @@ class Paths:
     conversions, value, nulls
         Per distinct path: conversions, their value in the report currency, journeys that ended without conversion.
     value_squares
-        Per distinct path the sum of the squared values of its single conversions, or None when only sums are known.
+        Per distinct path the sum of the squared values of its journeys, or None when only sums are known.
     nulls_known
         False when the source knew nothing of journeys that did not convert.
     counts
