@@ -1,7 +1,8 @@
 """The careful reader of CSV files: slower than the engine's, but it sets broken lines aside one by one and goes on.
 
-A line is broken when it has another number of fields than the header, when a quote is opened and never closed, or when
-a field that is needed holds bytes that the encoding does not allow. A broken quote costs its own line only.
+A line is broken when it has more fields than the header, when a quote is opened and never closed, or when a field that
+is needed holds bytes that the encoding does not allow. A broken quote costs its own line only. A line with fewer fields
+is filled up, as spreadsheets and many exports leave out empty fields at the end; such lines are counted.
 """
 
 import csv
@@ -32,9 +33,65 @@ class BrokenLine:
     text: str
 
 
+@dataclass(frozen=True)
+class ShortLines:
+    """How many lines lacked fields at their end, and where the first one is; those fields were taken to be empty."""
+
+    lines: int = 0
+    first: str = ""
+
+
+NO_SHORT_LINES = ShortLines()
+
+
+class _Batch:
+    """Rows and broken lines of one file on their way into the engine's tables."""
+
+    def __init__(self, connection: "duckdb.DuckDBPyConnection", file: TextFile, names: tuple[str, ...]) -> None:
+        self.connection = connection
+        self.path = file.path
+        self.order = [file.names.index(name) for name in names]
+        self.records: list[list[str]] = []
+        self.lines: list[int] = []
+        self.broken: list[BrokenLine] = []
+
+    def is_full(self) -> bool:
+        return len(self.records) + len(self.broken) >= _BATCH
+
+    def store(self, rows: str, broken: str) -> None:
+        import pyarrow as pa
+
+        if self.records:
+            fields = list(zip(*self.records, strict=True))
+            arrays = [
+                pa.array([None if value in NO_VALUE else value for value in fields[position]], pa.string())
+                for position in self.order
+            ]
+            arrays += [pa.array([self.path] * len(self.lines), pa.string()), pa.array(self.lines, pa.int64())]
+            self._insert(rows, arrays)
+        if self.broken:
+            records = [json.dumps({"line": line.text}, ensure_ascii=False) for line in self.broken]
+            arrays = [
+                pa.array([self.path] * len(records), pa.string()),
+                pa.array([line.row for line in self.broken], pa.int64()),
+                pa.array([line.reason for line in self.broken], pa.string()),
+                pa.array(records, pa.string()),
+            ]
+            self._insert(broken, arrays)
+        self.records, self.lines, self.broken = [], [], []
+
+    def _insert(self, table: str, arrays: list[object]) -> None:
+        import pyarrow as pa
+
+        batch = pa.table(arrays, names=[f"column_{position}" for position in range(len(arrays))])
+        self.connection.register("__batch", batch)
+        self.connection.execute(f"INSERT INTO {table} SELECT * FROM __batch")
+        self.connection.unregister("__batch")
+
+
 def read_carefully(
     connection: "duckdb.DuckDBPyConnection", files: list[TextFile], *, needed: set[str], rows: str, broken: str
-) -> None:
+) -> ShortLines:
     """Read CSV files into two tables of the engine.
 
     Parameters
@@ -49,56 +106,37 @@ def read_carefully(
         Table to make: the columns as text, ``__file`` and ``__row`` (the line on which the record begins).
     broken : str
         Table to make: file, row, reason, record (JSON).
-    """
-    import pyarrow as pa
 
+    Returns
+    -------
+    ShortLines
+        The lines that were filled up with empty fields.
+    """
     names = files[0].names
     columns = ", ".join(f"{identifier(name)} VARCHAR" for name in names)
-    connection.execute(f"CREATE TEMP TABLE {rows} ({columns}, __file VARCHAR, __row BIGINT)")
-    connection.execute(f"CREATE TEMP TABLE {broken} (file VARCHAR, row BIGINT, reason VARCHAR, record VARCHAR)")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {rows} ({columns}, __file VARCHAR, __row BIGINT)")
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {broken} (file VARCHAR, row BIGINT, reason VARCHAR, record VARCHAR)"
+    )
+    short, first_short = 0, ""
     for file in files:
-        order = [file.names.index(name) for name in names]
         needed_positions = [position for position, name in enumerate(file.names) if name in needed]
-        kept: list[list[str]] = []
-        lines: list[int] = []
-        bad: list[BrokenLine] = []
-
-        def flush(
-            path: str = file.path,
-            order: list[int] = order,
-            kept: list[list[str]] = kept,
-            lines: list[int] = lines,
-            bad: list[BrokenLine] = bad,
-        ) -> None:
-            if kept:
-                transposed = list(zip(*kept, strict=True))
-                arrays = [
-                    pa.array([None if value in NO_VALUE else value for value in transposed[i]], pa.string())
-                    for i in order
-                ]
-                arrays += [pa.array([path] * len(lines), pa.string()), pa.array(lines, pa.int64())]
-                batch = pa.table(arrays, names=[f"c{i}" for i in range(len(arrays))])
-                connection.register("__batch", batch)
-                connection.execute(f"INSERT INTO {rows} SELECT * FROM __batch")
-                connection.unregister("__batch")
-            if bad:
-                records = [json.dumps({"line": line.text}, ensure_ascii=False) for line in bad]
-                connection.executemany(
-                    f"INSERT INTO {broken} VALUES (?, ?, ?, ?)",
-                    [(path, line.row, line.reason, record) for line, record in zip(bad, records, strict=True)],
-                )
-            for pending in (kept, lines, bad):
-                pending.clear()
-
+        width = len(file.names)
+        batch = _Batch(connection, file, names)
         for row, record in _records(file, needed_positions):
             if isinstance(record, BrokenLine):
-                bad.append(record)
+                batch.broken.append(record)
             else:
-                kept.append(record)
-                lines.append(row)
-            if len(lines) + len(bad) >= _BATCH:
-                flush()
-        flush()
+                if len(record) < width:
+                    record += [""] * (width - len(record))
+                    short += 1
+                    first_short = first_short or f"{file.path}, line {row}"
+                batch.records.append(record)
+                batch.lines.append(row)
+            if batch.is_full():
+                batch.store(rows, broken)
+        batch.store(rows, broken)
+    return ShortLines(short, first_short)
 
 
 def _records(file: TextFile, needed_positions: list[int]) -> Iterator[tuple[int, list[str] | BrokenLine]]:
@@ -110,11 +148,11 @@ def _records(file: TextFile, needed_positions: list[int]) -> Iterator[tuple[int,
             header_seen = True
         elif fields is None:
             yield row, BrokenLine(row, "a quote is not closed or stands inside a field", _printable(text))
-        elif len(fields) != len(file.names):
+        elif len(fields) > len(file.names):
             reason = f"the line has {len(fields)} fields, the header {len(file.names)}"
             yield row, BrokenLine(row, reason, _printable(text))
         elif _is_undecoded(text):
-            if any(_is_undecoded(fields[position]) for position in needed_positions):
+            if any(_is_undecoded(fields[position]) for position in needed_positions if position < len(fields)):
                 yield row, BrokenLine(row, f"the line holds bytes that are not {file.encoding}", _printable(text))
             else:
                 yield row, [_printable(field) for field in fields]

@@ -1,6 +1,5 @@
 """From sources to the tables that the models read, in the order in which it happens."""
 
-import time
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
@@ -8,22 +7,16 @@ from typing import TYPE_CHECKING
 from customer_data.engine import timezone_problems
 from customer_data.errors import ConfigurationError, InputError, PathworthError
 from customer_data.expressions import SCALAR_FUNCTIONS_QUERY, scalar_functions
+from customer_data.judging import OpenSource
 from customer_data.load_report import LoadReport
+from customer_data.load_warnings import future_warnings, order_warnings, survey_warnings
 from customer_data.mapping import Mapped, map_source
-from customer_data.orders import CONFLICT, make_orders
+from customer_data.orders import make_orders
+from customer_data.quarantine import all_bad_problem, make_quarantine, quarantine_bad_rows
 from customer_data.relations import Relation, open_relation
 from customer_data.sources import LoadSettings, Source, raise_setting_problems, source_labels
 from customer_data.sql_text import literal
-from customer_data.survey import (
-    DUPLICATE,
-    OpenSource,
-    Survey,
-    all_bad_problem,
-    amount_of,
-    examine,
-    remedies,
-    write_quarantine,
-)
+from customer_data.survey import Survey, examine
 from customer_data.table_specs import Kind
 from customer_data.tables import make_channels, make_customers, make_spend, make_touchpoints
 from customer_data.typed_columns import day_of, is_small_integer, time_format_problem
@@ -78,7 +71,7 @@ def load(
     opened = _open_all(connection, sources, labels, settings)
     opened, surveys = _examine_all(connection, opened)
     currency = _currency(opened, surveys, settings)
-    warnings = _warnings(opened, surveys, currency)
+    warnings = survey_warnings(opened, surveys, currency)
 
     by_table = {
         table: [one for one in opened if one.source.table == table]
@@ -107,9 +100,12 @@ def load(
         for number, rows in further.items():
             kept = outcomes[number]["kept"][0] - rows
             outcomes[number] |= {"kept": (kept, None), "another row of a customer": (rows, None)}
+    for one in opened:
+        if one.judged_table is not None:
+            connection.execute(f"DROP TABLE {one.judged_table}")
     _write_counts(connection, opened, surveys, outcomes)
-    warnings += _order_warnings(opened, outcomes)
-    warnings += _future_warnings(connection)
+    warnings += order_warnings(opened, outcomes, currency)
+    warnings += future_warnings(connection, _present(connection, ("touchpoints", "orders")))
     return _report(connection, warnings, settings, currency)
 
 
@@ -126,9 +122,7 @@ def _clear(connection: "duckdb.DuckDBPyConnection") -> None:
     for (name,) in attached:
         if str(name).startswith("__database_"):
             connection.execute(f"DETACH {name}")
-    connection.execute(
-        "CREATE TABLE quarantine (source VARCHAR, file VARCHAR, row BIGINT, reason VARCHAR, record VARCHAR)"
-    )
+    make_quarantine(connection)
     connection.execute("CREATE TABLE row_counts (source VARCHAR, reason VARCHAR, rows BIGINT, amount BIGINT)")
 
 
@@ -182,7 +176,7 @@ def _examine_all(
             problems += error.problems
             continue
         if found.bad:
-            looked, found = write_quarantine(connection, looked, found)
+            looked, found = quarantine_bad_rows(connection, looked, found)
         rejects = one.source.table == "refunds" and one.settings.refunds == "reject"
         if found.good == 0 and not rejects:
             problems.append(all_bad_problem(connection, looked, found))
@@ -223,51 +217,6 @@ def _good_count(found: Survey) -> tuple[int, int | None]:
 
 def _other_counts(found: Survey) -> dict[str, tuple[int, int | None]]:
     return {reason: count for reason, count in found.counts.items() if reason is not None}
-
-
-def _warnings(opened: list[OpenSource], surveys: list[Survey], currency: str | None) -> list[str]:
-    warnings = []
-    for one, found in zip(opened, surveys, strict=True):
-        warnings += [
-            f"{one.label}.{name}: every value is a whole number with a tail, as 17850.0; the tail was taken off."
-            for name in sorted(one.float_tails)
-        ]
-        for reason, (rows, amount) in sorted(found.bad.items(), key=lambda item: (-item[1][0], item[0])):
-            warnings.append(
-                f"{one.label}: {rows:,} of {found.rows:,} rows are set aside, because {reason}"
-                f"{amount_of(amount, currency)}."
-            )
-        if advice := remedies(one, found):
-            warnings[-1] += advice
-        if DUPLICATE in found.counts:
-            warnings.append(
-                f"{one.label}: {found.counts[DUPLICATE][0]:,} rows were dropped that repeat another exactly."
-            )
-    return warnings
-
-
-def _order_warnings(opened: list[OpenSource], outcomes: dict[int, dict[str, tuple[int, int | None]]]) -> list[str]:
-    warnings = []
-    for one in opened:
-        counts = outcomes[one.number]
-        if CONFLICT in counts:
-            warnings.append(
-                f"{one.label}: {counts[CONFLICT][0]:,} rows are set aside, because {CONFLICT}. If order numbers begin "
-                "anew for each customer, map order_id to an SQL expression of both."
-            )
-    return warnings
-
-
-def _future_warnings(connection: "duckdb.DuckDBPyConnection") -> list[str]:
-    now_us = time.time_ns() // 1000
-    warnings = []
-    for table in _present(connection, ("touchpoints", "orders")):
-        row = connection.execute(f"SELECT count(*) FROM {table} WHERE time_us > {now_us}").fetchone()
-        if row is not None and row[0]:
-            warnings.append(
-                f"{table}: {row[0]:,} rows are dated in the future and kept. Check the zone and the format of times."
-            )
-    return warnings
 
 
 def _write_counts(
@@ -320,8 +269,9 @@ def _report(
             period = (start + timedelta(days=row[0]), start + timedelta(days=row[1]))
     total = connection.execute("SELECT count(*) FROM quarantine").fetchone()
     sample = connection.execute(
-        "SELECT source, file, row, reason, record FROM quarantine QUALIFY row_number() OVER "
-        f"(PARTITION BY source, reason ORDER BY file, row) <= {_SAMPLE_PER_REASON} ORDER BY source, reason, file, row"
+        "SELECT source, file, row, reason, record FROM quarantine WHERE rowid IN (SELECT rowid FROM quarantine QUALIFY "
+        f"row_number() OVER (PARTITION BY source, reason ORDER BY file, row) <= {_SAMPLE_PER_REASON}) "
+        "ORDER BY source, reason, file, row"
     ).df()
     return LoadReport(
         row_counts=connection.execute("SELECT * FROM row_counts").df(),

@@ -16,12 +16,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MappedColumn:
-    """One of our columns: the SQL that gives it from the source, its type there, and how it is shown in messages."""
+    """One of our columns: the SQL that gives it from the source, its type there, and how it is shown in messages.
+
+    ``computed`` tells an expression of the user's from a column taken as it is.
+    """
 
     column: Column
     expression: str
     type: str
     theirs: str
+    computed: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,9 @@ def map_source(
     for name, (column, expression, theirs) in found.items():
         type_, problem = _type(connection, expression, relation, f"{relation.label}.{name}")
         problems += problem
-        mapped[name] = MappedColumn(column, expression, type_, theirs)
+        mapped[name] = MappedColumn(
+            column, expression, type_, theirs, computed=isinstance(source.columns.get(name), Sql)
+        )
     if condition is not None:
         type_, problem = _type(connection, condition, relation, f"{relation.label}.filter")
         problems += problem

@@ -13,9 +13,10 @@ lowers M.
 
 from typing import TYPE_CHECKING
 
+from customer_data.judging import REJECTED, OpenSource, judged_sql
+from customer_data.quarantine import quarantine_orders
 from customer_data.sources import LoadSettings
 from customer_data.sql_text import literal
-from customer_data.survey import REJECTED, OpenSource, judged_sql
 from customer_data.typed_columns import day_of
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def make_orders(
     _gather_refunds(connection, refunds)
     _take_from_named_orders(connection)
     _take_from_earlier_orders(connection)
-    has_product = any("product" in opened.mapped.columns for opened in orders)
+    has_product = any(opened.has("product") for opened in orders)
     connection.execute(
         f"""
         CREATE TABLE orders AS
@@ -71,14 +72,13 @@ def make_orders(
 def _make_lines(connection: "duckdb.DuckDBPyConnection", orders: list[OpenSource]) -> None:
     parts = []
     for opened in orders:
-        columns = opened.mapped.columns
         order_id = "order_id"
-        if "order_id" not in columns:
-            tie = ", product" if "product" in columns else ""
+        if not opened.has("order_id"):
+            tie = ", product" if opened.has("product") else ""
             prefix = f"'{opened.number}-' || " if len(orders) > 1 else ""
             order_id = f"{prefix}CAST(row_number() OVER (ORDER BY customer_id, time, value{tie}) AS VARCHAR)"
-        refund_of = "CAST(refund_of AS VARCHAR)" if "refund_of" in columns else "CAST(NULL AS VARCHAR)"
-        product = "product" if "product" in columns else "CAST(NULL AS VARCHAR)"
+        refund_of = "CAST(refund_of AS VARCHAR)" if opened.has("refund_of") else "CAST(NULL AS VARCHAR)"
+        product = "product" if opened.has("product") else "CAST(NULL AS VARCHAR)"
         parts.append(
             f"SELECT {opened.number} AS source, {order_id} AS order_id, customer_id, time AS time_us, value, "
             f"{product} AS product, {refund_of} AS refund_of FROM ({judged_sql(opened)}) WHERE __reason IS NULL"
@@ -102,22 +102,9 @@ def _quarantine_orders(
     found = connection.execute("SELECT count(*) FROM __doomed").fetchone()
     if found is None or found[0] == 0:
         return
-    connection.execute("SET preserve_insertion_order = true")
     for opened in orders:
-        if "order_id" not in opened.mapped.columns:
-            continue
-        not_refund = "AND refund_of IS NULL" if "refund_of" in opened.mapped.columns else ""
-        located = judged_sql(opened, located=True)
-        once = "QUALIFY row_number() OVER (PARTITION BY __record ORDER BY __file, __row) = 1"
-        connection.execute(
-            f"""
-            INSERT INTO quarantine
-            SELECT {literal(opened.label)}, __file, __row, reason, __record
-            FROM ({located}) AS located JOIN __doomed USING (order_id)
-            WHERE __reason IS NULL {not_refund} {once if opened.drops_duplicates else ""}
-            """
-        )
-    connection.execute("SET preserve_insertion_order = false")
+        if opened.has("order_id"):
+            quarantine_orders(connection, opened, "__doomed")
 
 
 def _sum_lines(connection: "duckdb.DuckDBPyConnection") -> None:
@@ -141,7 +128,7 @@ def _gather_refunds(connection: "duckdb.DuckDBPyConnection", refunds: list[OpenS
         "SELECT source, customer_id, time_us, abs(value), refund_of FROM __lines WHERE refund_of IS NOT NULL",
     ]
     for opened in refunds:
-        customer = "customer_id" if "customer_id" in opened.mapped.columns else "NULL"
+        customer = "customer_id" if opened.has("customer_id") else "NULL"
         parts.append(
             f"SELECT {opened.number}, {customer}, time, abs(value), order_id FROM ({judged_sql(opened)}) "
             "WHERE __reason IS NULL"

@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from customer_data.errors import InputError
-from customer_data.line_reader import read_carefully
+from customer_data.line_reader import NO_SHORT_LINES, ShortLines, read_carefully
 from customer_data.nearest import did_you_mean
-from customer_data.sources import Source
+from customer_data.sources import WHITESPACE, Source
 from customer_data.sql_text import identifier, literal
 from customer_data.text_files import (
     TextFile,
-    has_blank_lines,
     inspect_text_file,
     located_scan_sql,
     matching_files,
@@ -40,6 +39,7 @@ class Relation:
     located_scan: str
     text_files: tuple[TextFile, ...] = ()
     broken: str | None = None
+    short_lines: ShortLines = NO_SHORT_LINES
 
     @property
     def is_text(self) -> bool:
@@ -80,7 +80,7 @@ def read_again_carefully(
 ) -> Relation:
     """Read a CSV relation by the careful reader and return the relation of what it found."""
     rows, broken = f"__rows_{number}", f"__broken_{number}"
-    read_carefully(connection, list(relation.text_files), needed=needed, rows=rows, broken=broken)
+    short = read_carefully(connection, list(relation.text_files), needed=needed, rows=rows, broken=broken)
     columns = ", ".join(identifier(name) for name in relation.columns)
     return Relation(
         label=relation.label,
@@ -90,6 +90,7 @@ def read_again_carefully(
         located_scan=rows,
         text_files=relation.text_files,
         broken=broken,
+        short_lines=short,
     )
 
 
@@ -197,7 +198,7 @@ def _text(paths: list[str], source: Source, label: str) -> Relation:
     scans = [scan_sql(group) for group in groups.values()]
     scan = scans[0] if len(scans) == 1 else "(" + " UNION ALL ".join(f"SELECT {listed} FROM {s}" for s in scans) + ")"
     located = ""
-    if not any(file.separator == "whitespace" or has_blank_lines(file) for file in files):
+    if not any(file.separator == WHITESPACE for file in files):
         parts = [f"SELECT {listed}, __file, __row FROM {located_scan_sql(file)}" for file in files]
         located = "(" + " UNION ALL ".join(parts) + ")"
     columns = dict.fromkeys(first.names, "VARCHAR")

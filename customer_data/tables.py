@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from customer_data.judging import OpenSource, judged_sql
 from customer_data.sql_text import identifier
-from customer_data.survey import OpenSource, Survey, judged_sql
+from customer_data.survey import Survey
 
 if TYPE_CHECKING:
     import duckdb
@@ -24,7 +25,7 @@ def make_touchpoints(connection: "duckdb.DuckDBPyConnection", sources: list[Open
     """Make ``touchpoints`` from the good rows of its sources."""
     parts = []
     for opened in sources:
-        optional = "".join(f", {name}" for name in _OPTIONAL if name in opened.mapped.columns)
+        optional = "".join(f", {name}" for name in _OPTIONAL if opened.has(name))
         parts.append(
             f"SELECT customer_id, time AS time_us, code AS channel_code{optional} "
             f"FROM ({judged_sql(opened)}) JOIN channels USING (channel) WHERE __reason IS NULL"

@@ -109,7 +109,7 @@ def located_scan_sql(file: TextFile) -> str:
     Right only for files without blank lines, see `has_blank_lines`; line breaks inside quotes are counted.
     """
     breaks = " + ".join(
-        f"coalesce(length({identifier(name)}) - length(replace({identifier(name)}, chr(10), '')), 0)"
+        f"coalesce(strlen({identifier(name)}) - strlen(replace({identifier(name)}, chr(10), '')), 0)"
         for name in file.names
     )
     first = 2 if file.has_header else 1
@@ -122,12 +122,10 @@ def located_scan_sql(file: TextFile) -> str:
 
 def has_blank_lines(file: TextFile) -> bool:
     """Whether a CSV file may hold blank lines, which the engine skips without counting them."""
-    last = b""
+    last = b"\n"
     with open_bytes(file.path) as opened:
         while chunk := opened.read(1 << 22):
             piece = last + chunk.replace(b"\x00", b"").replace(b"\r", b"")
-            if piece.startswith(b"\n") and not last:
-                return True
             if b"\n\n" in piece:
                 return True
             last = piece[-1:]

@@ -1,9 +1,10 @@
-"""SQL that turns a column as it came into what it must hold, and says what is wrong where it cannot.
+"""SQL that turns a column as it came into what it must hold, in two steps: clean it, then read it.
 
-Each reader gives three texts over the column's SQL: the value (NULL where there is none), the condition under which the
-column is blank, and the condition under which it is filled but cannot be read.
+A cleaned column is NULL where it is blank; a value is NULL where a cleaned column that is not blank cannot be read. The
+two steps are two SELECTs, one inside the other, so that the engine computes each once for each row.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from customer_data.mapping import MappedColumn
@@ -24,7 +25,7 @@ _WHEN = (
     r"\s*(?:([Zz]|UTC|GMT)|([+-])(\d{2}):?(\d{2})?)?$"
 )
 _FIRST_US, _LAST_US = -2_208_988_800_000_000, 7_258_118_400_000_000  # 1900-01-01 and 2200-01-01
-_FULL_NUMBER = {
+_NUMBER_WITH_GROUPS = {
     ".": r"^[+-]?(\d+|\d{1,3}(,\d{3})+)?(\.\d*)?([eE][+-]?\d+)?$",
     ",": r"^[+-]?(\d+|\d{1,3}([. \x{a0}\x{202f}]\d{3})+)?(,\d*)?([eE][+-]?\d+)?$",
 }
@@ -32,12 +33,12 @@ _FULL_NUMBER = {
 
 @dataclass(frozen=True)
 class Typed:
-    """A column read: the SQL of its value and of what may be wrong ("false" where nothing can be)."""
+    """How a column is read: the SQL of the cleaned column, over the column as it came; the SQL of its value, over the
+    cleaned column; and what is wrong with one that cannot be read, empty where that cannot happen."""
 
+    clean: str
     value: str
-    blank: str
-    unreadable: str
-    trouble: str
+    trouble: str = ""
 
 
 def is_small_integer(type_: str) -> bool:
@@ -45,9 +46,9 @@ def is_small_integer(type_: str) -> bool:
     return type_ in _SMALL_INTEGERS
 
 
-def trimmed(sql: str) -> str:
-    """SQL of a text without the blanks around it, NULL if nothing is left."""
-    return f"nullif(trim(CAST({sql} AS VARCHAR), {literal(_BLANKS)}), '')"
+def is_number(type_: str) -> bool:
+    """Whether a type is one of numbers."""
+    return type_ in _SMALL_INTEGERS + _LARGE_INTEGERS + _FLOATS or type_.startswith("DECIMAL")
 
 
 def typed_column(
@@ -58,7 +59,7 @@ def typed_column(
     Parameters
     ----------
     mapped : MappedColumn
-        The column as mapped; its SQL is taken from the column of our name.
+        The column as mapped; the SQL returned refers to it by our name.
     source, settings : Source, LoadSettings
         Formats of times and numbers, the zone.
     integer_customers : bool
@@ -76,48 +77,36 @@ def typed_column(
     if kind is Kind.TIME:
         return _time(sql, mapped.type, source.time_format, settings.timezone)
     if kind is Kind.DAY:
-        return _day(sql, mapped.type, source.time_format, settings.timezone)
-    text = trimmed(sql)
+        # Days need no zone unless the times are aware.
+        aware = mapped.type == "TIMESTAMP WITH TIME ZONE" or source.time_format in EPOCH_FORMATS
+        zone = settings.timezone if aware else "UTC"
+        time = _time(sql, mapped.type, source.time_format, zone)
+        return Typed(time.clean, day_of(time.value, zone), time.trouble)
+    clean = _trimmed(sql)
     if kind is Kind.CHANNEL and settings.missing_channel is not None:
-        text = f"coalesce({text}, {literal(settings.missing_channel.strip())})"
-    return Typed(text, f"{text} IS NULL", "false", "")
+        clean = f"coalesce({clean}, {literal(settings.missing_channel.strip())})"
+    return Typed(clean, sql)
 
 
 def time_format_problem(mapped: MappedColumn, source: Source, where: str) -> str | None:
-    """Return the sentence about times whose type needs a format that was not stated, if so."""
-    is_number = mapped.type in _SMALL_INTEGERS + _LARGE_INTEGERS + _FLOATS or mapped.type.startswith("DECIMAL")
-    if is_number and source.time_format is None:
+    """Return the sentence about times whose type needs a format that was not stated, or is no time, if so."""
+    if is_number(mapped.type) and source.time_format is None:
         return (
             f"{where}: {mapped.theirs!r} holds numbers ({mapped.type}). Say time_format = what they count: "
             '"epoch_s", "epoch_ms", "epoch_us", or a format such as "%Y%m%d".'
         )
-    known = ("VARCHAR", "DATE", *_SMALL_INTEGERS, *_LARGE_INTEGERS, *_FLOATS)
-    if mapped.type not in known and not mapped.type.startswith(("TIMESTAMP", "DECIMAL", "ENUM")):
+    texts = mapped.type in ("VARCHAR", "DATE") or mapped.type.startswith(("TIMESTAMP", "ENUM"))
+    if not texts and not is_number(mapped.type):
         return f"{where}: {mapped.theirs!r} is of type {mapped.type}, which is no time."
     return None
 
 
 def day_of(time_us: str, timezone: str) -> str:
     """SQL of the calendar day (days since 1970-01-01) of a UTC time in microseconds, in a zone."""
-    if timezone == "UTC":
-        return f"CAST(CAST(make_timestamp({time_us}) AS DATE) - DATE '1970-01-01' AS INTEGER)"
-    local = f"timezone({literal(timezone)}, make_timestamptz({time_us}))"
+    local = f"make_timestamp({time_us})"
+    if timezone != "UTC":
+        local = f"timezone({literal(timezone)}, make_timestamptz({time_us}))"
     return f"CAST(CAST({local} AS DATE) - DATE '1970-01-01' AS INTEGER)"
-
-
-def _identity(sql: str, type_: str, *, whole: bool, float_tails: bool) -> Typed:
-    if whole:
-        return Typed(f"CAST({sql} AS BIGINT)", f"{sql} IS NULL", "false", "")
-    if type_ in _SMALL_INTEGERS + _LARGE_INTEGERS:
-        return Typed(f"CAST({sql} AS VARCHAR)", f"{sql} IS NULL", "false", "")
-    if type_ in _FLOATS:
-        text = f"CAST(CAST({sql} AS HUGEINT) AS VARCHAR)" if float_tails else f"CAST({sql} AS VARCHAR)"
-        return Typed(f"CASE WHEN isfinite({sql}) THEN {text} END", f"{sql} IS NULL OR NOT isfinite({sql})", "false", "")
-    text = trimmed(sql)
-    nothing = ", ".join(literal(word) for word in _NO_IDENTITY)
-    blank = f"{text} IS NULL OR lower({text}) IN ({nothing})"
-    value = f"regexp_replace({text}, '[.]0+$', '')" if float_tails else text
-    return Typed(f"CASE WHEN NOT ({blank}) THEN {value} END", blank, "false", "")
 
 
 def float_tail_test(sql: str, type_: str) -> str | None:
@@ -125,75 +114,99 @@ def float_tail_test(sql: str, type_: str) -> str | None:
     if type_ in _FLOATS:
         return f"CASE WHEN isfinite({sql}) THEN {sql} = trunc({sql}) AND abs({sql}) < 9007199254740992 END"
     if type_ == "VARCHAR" or type_.startswith("ENUM"):
-        text = trimmed(sql)
-        nothing = ", ".join(literal(word) for word in _NO_IDENTITY)
+        clean = _identity(sql, type_, whole=False, float_tails=False).clean
         return (
-            f"CASE WHEN {text} IS NOT NULL AND lower({text}) NOT IN ({nothing}) "
-            f"THEN CASE WHEN suffix({text}, '.0') THEN regexp_full_match({text}, '[0-9]+[.]0') ELSE false END END"
+            f"CASE WHEN suffix({sql}, '.0') THEN regexp_full_match({sql}, '[ ]*[0-9]+[.]0') "
+            f"WHEN {clean} IS NOT NULL THEN regexp_full_match({clean}, '[0-9]+[.]0') END"
         )
     return None
 
 
+def _trimmed(sql: str, type_: str = "VARCHAR") -> str:
+    """SQL of a text without the blanks around it, NULL if nothing is left; trimming is dear, so only where needed."""
+    text = sql if type_ == "VARCHAR" else f"CAST({sql} AS VARCHAR)"
+    inner = " OR ".join(f"contains({text}, chr({ord(sign)}))" for sign in _BLANKS if sign != " ")
+    return (
+        f"CASE WHEN prefix({text}, ' ') OR suffix({text}, ' ') OR {inner} "
+        f"THEN nullif(trim({text}, {literal(_BLANKS)}), '') ELSE nullif({text}, '') END"
+    )
+
+
+def _identity(sql: str, type_: str, *, whole: bool, float_tails: bool) -> Typed:
+    if whole:
+        return Typed(sql, f"CAST({sql} AS BIGINT)")
+    if type_ in _SMALL_INTEGERS + _LARGE_INTEGERS:
+        return Typed(sql, f"CAST({sql} AS VARCHAR)")
+    if type_ in _FLOATS:
+        text = f"CAST(CAST({sql} AS HUGEINT) AS VARCHAR)" if float_tails else f"CAST({sql} AS VARCHAR)"
+        return Typed(f"CASE WHEN isfinite({sql}) THEN {sql} END", text)
+    trimmed = _trimmed(sql, type_)
+    nothing = ", ".join(literal(word) for word in _NO_IDENTITY)
+    clean = f"CASE WHEN lower({sql}) IN ({nothing}) THEN NULL ELSE {trimmed} END"
+    if type_ != "VARCHAR":
+        clean = clean.replace(f"lower({sql})", f"lower(CAST({sql} AS VARCHAR))")
+    return Typed(clean, f"regexp_replace({sql}, '[.]0$', '')" if float_tails else sql)
+
+
 def _money(sql: str, type_: str, decimal: str) -> Typed:
-    if type_ in _SMALL_INTEGERS + _LARGE_INTEGERS or type_.startswith("DECIMAL"):
-        value = _units(f"TRY_CAST({sql} AS DECIMAL(18,4))")
-        return Typed(value, f"{sql} IS NULL", f"{value} IS NULL", "is too large")
     if type_ in _FLOATS:
         finite = f"isfinite({sql}) AND abs({sql}) < 1e14"
-        value = f"CASE WHEN {finite} THEN CAST(round({sql} * {SCALE}) AS BIGINT) END"
-        return Typed(value, f"{sql} IS NULL OR isnan({sql})", f"NOT ({finite})", "is not finite or too large")
-    text = trimmed(sql)
-    grouping = "," if decimal == "." else "."
-    plain = text
-    for sign in (grouping, " ", "\u00a0", "\u202f"):
+        return Typed(
+            f"CASE WHEN isnan({sql}) THEN NULL ELSE {sql} END",
+            f"CASE WHEN {finite} THEN CAST(round({sql} * {SCALE}) AS BIGINT) END",
+            "is not finite or too large",
+        )
+    if is_number(type_):
+        return Typed(sql, _units(sql), "is too large")
+    plain = sql
+    for sign in ("," if decimal == "." else ".", " ", "\u00a0", "\u202f"):
         plain = f"replace({plain}, {literal(sign)}, '')"
     if decimal == ",":
         plain = f"replace({plain}, ',', '.')"
-    grouped = f"CASE WHEN regexp_full_match({text}, {literal(_FULL_NUMBER[decimal])}) THEN {plain} END"
-    as_it_is = f"TRY_CAST({text} AS DECIMAL(18,4))"
-    number = f"TRY_CAST({grouped} AS DECIMAL(18,4))"
-    if decimal == ".":
-        number = f"coalesce({as_it_is}, {number})"
-    value = _units(number)
-    return Typed(value, f"{text} IS NULL", f"{value} IS NULL", "is not a number")
+    grouped = f"CASE WHEN regexp_full_match({sql}, {literal(_NUMBER_WITH_GROUPS[decimal])}) THEN {plain} END"
+    value = f"coalesce({_units(sql)}, {_units(grouped)})" if decimal == "." else _units(grouped)
+    return Typed(_trimmed(sql, type_), value, "is not a number")
 
 
 def _units(number: str) -> str:
-    """SQL of a DECIMAL(18,4) in units; the wider type in between cannot overflow."""
-    return f"CAST(CAST({number} AS DECIMAL(24,4)) * {SCALE} AS BIGINT)"
+    """SQL of a number in units; DECIMAL(14,4) is fast and cannot overflow, the wider way is for 10 billion and more."""
+    fast = f"CAST(TRY_CAST({number} AS DECIMAL(14,4)) * {SCALE} AS BIGINT)"
+    return f"coalesce({fast}, CAST(CAST(TRY_CAST({number} AS DECIMAL(18,4)) AS DECIMAL(24,4)) * {SCALE} AS BIGINT))"
 
 
 def _time(sql: str, type_: str, time_format: str | None, timezone: str) -> Typed:
-    local = (
-        "CAST({0} AS TIMESTAMP)" if timezone == "UTC" else f"timezone({literal(timezone)}, CAST({{0}} AS TIMESTAMP))"
-    )
-    blank = f"{sql} IS NULL"
-    text = trimmed(sql)
-    if type_ == "TIMESTAMP WITH TIME ZONE":
-        instant = f"epoch_us(CASE WHEN isfinite({sql}) THEN {sql} END)"
-    elif type_ == "DATE" or type_.startswith("TIMESTAMP"):
-        instant = f"epoch_us({local.format(f'CASE WHEN isfinite({sql}) THEN {sql} END')})"
-    elif time_format in EPOCH_FORMATS:
+    trouble = "is not a time between 1900 and 2200"
+    clean = sql
+
+    def local(time: str) -> str:
+        return f"epoch_us({time})" if timezone == "UTC" else f"epoch_us(timezone({literal(timezone)}, {time}))"
+
+    if type_ == "DATE" or type_.startswith("TIMESTAMP"):
+        instant = f"epoch_us({sql})" if type_ == "TIMESTAMP WITH TIME ZONE" else local(f"CAST({sql} AS TIMESTAMP)")
+        inside = f"{sql} BETWEEN '1900-01-01' AND '2199-12-31'"
+        return Typed(clean, f"CASE WHEN {inside} THEN {instant} END", trouble)
+    if time_format in EPOCH_FORMATS:
         factor = EPOCH_FORMATS[time_format]
         if type_ in _SMALL_INTEGERS and factor == 1:
             instant = f"CAST({sql} AS BIGINT)"
+        elif type_ in _FLOATS:
+            clean = f"CASE WHEN isnan({sql}) THEN NULL ELSE {sql} END"
+            instant = f"TRY_CAST({sql} * {factor} AS BIGINT)"
         else:
-            amount = f"TRY_CAST({sql} AS DOUBLE)" if type_ in _FLOATS else f"TRY_CAST({text} AS DECIMAL(20,6))"
-            instant = f"TRY_CAST({amount} * {factor} AS BIGINT)"
-            blank = f"{text} IS NULL"
+            clean = _trimmed(sql, type_)
+            instant = f"TRY_CAST(TRY_CAST({sql} AS DECIMAL(24,6)) * {factor} AS BIGINT)"
+    elif time_format is not None:
+        clean = _trimmed(sql, type_)
+        parsed = f"try_strptime({sql}, {literal(time_format)})"
+        aware = "%z" in time_format or "%Z" in time_format
+        instant = f"epoch_us({parsed})" if aware else local(f"CAST({parsed} AS TIMESTAMP)")
     else:
-        blank = f"{text} IS NULL"
-        if time_format is not None:
-            parsed = f"try_strptime({text}, {literal(time_format)})"
-            aware = "%z" in time_format or "%Z" in time_format
-            instant = f"epoch_us({parsed if aware else local.format(parsed)})"
-        else:
-            instant = _iso_instant(text, local)
-    value = f"CASE WHEN {instant} BETWEEN {_FIRST_US} AND {_LAST_US} THEN {instant} END"
-    return Typed(value, blank, f"{value} IS NULL", "is not a time between 1900 and 2200")
+        clean = _trimmed(sql, type_)
+        instant = _iso_instant(sql, local)
+    return Typed(clean, f"CASE WHEN {instant} BETWEEN {_FIRST_US} AND {_LAST_US} THEN {instant} END", trouble)
 
 
-def _iso_instant(text: str, local: str) -> str:
+def _iso_instant(text: str, local: Callable[[str], str]) -> str:
     """SQL of the microseconds of an ISO time; the engine's own cast drops an offset after a blank, hence the parts."""
     usual = f"({text} LIKE '____-__-__ __:__:__' OR {text} LIKE '____-__-__' OR {text} LIKE '____-__-__T__:__:__')"
     shape = literal(_WHEN)
@@ -205,16 +218,7 @@ def _iso_instant(text: str, local: str) -> str:
     minutes = f"CAST('0' || {part(4)} AS BIGINT) * 60 + CAST('0' || {part(5)} AS BIGINT)"
     shifted = f"epoch_us({when}) - CASE {part(3)} WHEN '-' THEN -1 ELSE 1 END * ({minutes}) * 60000000"
     return (
-        f"CASE WHEN {usual} THEN epoch_us({local.format(f'TRY_CAST({text} AS TIMESTAMP)')}) "
+        f"CASE WHEN {usual} THEN {local(f'TRY_CAST({text} AS TIMESTAMP)')} "
         f"WHEN {part(2)} || {part(3)} <> '' THEN {shifted} "
-        f"ELSE epoch_us({local.format(when)}) END"
+        f"ELSE {local(when)} END"
     )
-
-
-def _day(sql: str, type_: str, time_format: str | None, timezone: str) -> Typed:
-    """Days need no zone unless the times are aware."""
-    if type_ == "TIMESTAMP WITH TIME ZONE" or time_format in EPOCH_FORMATS:
-        time = _time(sql, type_, time_format, timezone)
-        return Typed(day_of(time.value, timezone), time.blank, time.unreadable, time.trouble)
-    time = _time(sql, type_, time_format, "UTC")
-    return Typed(day_of(time.value, "UTC"), time.blank, time.unreadable, time.trouble)

@@ -1,0 +1,97 @@
+"""The rows that are set aside, each with its file, row, reason and record; fetched only where there are any."""
+
+from typing import TYPE_CHECKING
+
+from customer_data.judging import FILTERED, OpenSource, judged_sql
+from customer_data.sql_text import literal
+from customer_data.survey import Survey, examine_carefully, unreadable
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def make_quarantine(connection: "duckdb.DuckDBPyConnection") -> None:
+    """Make the empty table."""
+    connection.execute(
+        "CREATE TABLE quarantine (source VARCHAR, file VARCHAR, row BIGINT, reason VARCHAR, record VARCHAR)"
+    )
+
+
+def quarantine_bad_rows(
+    connection: "duckdb.DuckDBPyConnection", opened: OpenSource, found: Survey
+) -> tuple[OpenSource, Survey]:
+    """Set the bad rows of a source aside; reads a CSV source anew by the careful reader where the engine cannot."""
+    import duckdb
+
+    condition = f"__reason IS NOT NULL AND __reason <> {literal(FILTERED)}"
+    try:
+        _set_aside(connection, opened, condition=condition, reason="__reason")
+    except duckdb.Error as error:
+        if not opened.relation.is_text or opened.relation.broken is not None:
+            raise unreadable(opened, error) from error
+        opened, found = examine_carefully(connection, opened)
+        _set_aside(connection, opened, condition=condition, reason="__reason")
+    if opened.relation.broken is not None:
+        connection.execute(f"INSERT INTO quarantine SELECT {literal(opened.label)}, * FROM {opened.relation.broken}")
+    return opened, found
+
+
+def quarantine_orders(connection: "duckdb.DuckDBPyConnection", opened: OpenSource, doomed: str) -> None:
+    """Set aside the good rows of a source of orders whose order_id is in the table ``doomed`` (order_id, reason)."""
+    condition = "__reason IS NULL" + (" AND refund_of IS NULL" if opened.has("refund_of") else "")
+    _set_aside(connection, opened, condition=condition, reason="reason", join=f"JOIN {doomed} USING (order_id)")
+
+
+def all_bad_problem(connection: "duckdb.DuckDBPyConnection", opened: OpenSource, found: Survey) -> str:
+    """Return the sentence about a source of which no row can be used, with the reasons and the first case."""
+    reasons = ", ".join(
+        f"{reason}: {rows:,}"
+        for reason, (rows, _) in sorted(found.counts.items(), key=lambda item: (-item[1][0], str(item[0])))
+        if reason is not None
+    )
+    first = connection.execute(
+        f"SELECT row, reason, record FROM quarantine WHERE source = {literal(opened.label)} ORDER BY file, row LIMIT 1"
+    ).fetchone()
+    case = f" First: row {first[0]}, {first[1]}: {str(first[2])[:300]}." if first else ""
+    return (
+        f"{opened.label}: none of the {found.rows:,} rows of {opened.relation.place} can be used ({reasons}).{case}"
+        f"{remedies(opened, found)}"
+    )
+
+
+def remedies(opened: OpenSource, found: Survey) -> str:
+    """Return what a user can do about the reasons found, led by a blank, or nothing."""
+    told = " ".join(found.bad)
+    advice = []
+    if "is not a time" in told:
+        stated = opened.source.time_format
+        advice.append(
+            'State how times are written, as in time_format = "%d/%m/%Y %H:%M".'
+            if stated is None
+            else f"Check that time_format = {stated!r} is how times are written."
+        )
+    if "is not a number" in told:
+        mark = "," if opened.source.decimal == "." else "."
+        advice.append(f'State the decimal mark, decimal = "{mark}", or clean the numbers by an SQL expression.')
+    if "bytes that are not" in told:
+        advice.append('Say encoding = "latin-1" if that is what the file is in.')
+    if "channel is missing" in told:
+        advice.append("Name such a channel by missing_channel, if it means something.")
+    if "fields, the header" in told:
+        advice.append("Check the separator, and quote fields that hold it.")
+    return "".join(f" {sentence}" for sentence in advice)
+
+
+def _set_aside(
+    connection: "duckdb.DuckDBPyConnection", opened: OpenSource, *, condition: str, reason: str, join: str = ""
+) -> None:
+    once = "QUALIFY row_number() OVER (PARTITION BY __record ORDER BY __file, __row) = 1"
+    connection.execute("SET preserve_insertion_order = true")  # else rows are not numbered in the file's order
+    try:
+        connection.execute(
+            f"INSERT INTO quarantine SELECT {literal(opened.label)}, __file, __row, {reason}, __record "
+            f"FROM ({judged_sql(opened, located=True)}) AS located {join} WHERE {condition} "
+            f"{once if opened.drops_duplicates else ''}"
+        )
+    finally:
+        connection.execute("SET preserve_insertion_order = false")
