@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 import attribution
 from attribution.credit import MODELS
 from attribution.paths import Paths
+from attribution.regression import regression_credit
 from customer_data.engine import Engine
 from customer_data.synthetic_journeys import SHOP, Channel, Market
 from customer_data.synthetic_shop import Shop, clock_seconds, simulate_shop
@@ -38,12 +39,14 @@ IMPULSE = Market(
 )
 RELAY = Market(
     channels=(
-        Channel("Direct", harvest=0.25, lift=0.12, carry_over_days=0.3),
-        Channel("Display", reach=0.12, carry_over_days=5.0, visits=0.5),
-        Channel("Email", harvest=0.20, lift=0.25, carry_over_days=0.3),
-        Channel("Paid Search", harvest=0.55, lift=0.40, carry_over_days=0.3),
-        Channel("Paid Social", reach=0.12, carry_over_days=5.0, visits=0.9),
-        Channel("Paid Video", reach=0.12, carry_over_days=5.0, visits=1.6),
+        Channel("Affiliates", reach=0.06, lift=0.25, carry_over_days=0.3),
+        Channel("Direct", harvest=0.20, carry_over_days=0.3),
+        Channel("Display", reach=0.08, carry_over_days=5.0, visits=0.2),
+        Channel("Email", harvest=0.20, lift=0.10, carry_over_days=0.3),
+        Channel("Paid Search", harvest=0.60, lift=0.15, carry_over_days=0.3),
+        Channel("Paid Social", reach=0.06, carry_over_days=5.0, visits=0.35),
+        Channel("Paid Video", reach=0.06, carry_over_days=5.0, visits=0.6),
+        Channel("Retargeting", retargeting=0.5, lift=0.6, carry_over_days=0.3),
     ),
     demand_mean=1e-6,
 )
@@ -76,7 +79,7 @@ class World:
 
 WORLDS = (
     World("impulse", "each touch sells within the hour or not at all; nobody buys unasked", IMPULSE),
-    World("relay", "video, social and display only send visitors, and only visits sell: every step is needed", RELAY),
+    World("relay", "each touch leads to the next, and without it the next would not be: every step is needed", RELAY),
     World("creation", "advertising creates the demand over weeks, no channel closes", CREATION),
     World(
         "shop", "the shop of `pathworth simulate`: half of the orders are own demand, closed by brand and direct", SHOP
@@ -114,7 +117,10 @@ def credits_of(paths: Paths) -> dict[str, Floats]:
     credit = attribution.attribute(paths, models=models, confidence=None)
     found = {model: credit.loc[credit["model"] == model, "conversions"].to_numpy() for model in models}
     second = attribution.attribute(paths, models=["markov"], order=2, confidence=None)
-    return found | {"markov, order 2": second["conversions"].to_numpy()}
+    return found | {
+        "markov, order 2": second["conversions"].to_numpy(),
+        "regression": regression_credit(paths)["conversions"].to_numpy(),
+    }
 
 
 @dataclass(frozen=True)
@@ -175,7 +181,8 @@ def main(people: int = 200_000, seed: int = 1) -> str:
         cells = [f"{boards[name].error(model):.0%} ({boards[name].rank_correlation(model):+.2f})" for name in names]
         lines.append(f"| {model} | {' | '.join(cells)} |")
     caused = [f"{1 - board.unasked / board.orders:.0%}" for board in boards.values()]
-    lines += [f"| *orders that some channel caused* | {' | '.join(caused)} |", "", *_shop_table(boards["shop"]), ""]
+    lines += [f"| *orders that some channel caused* | {' | '.join(caused)} |", "", *_shop_table(boards["shop"])]
+    lines += ["", *_meaning(boards), ""]
     return "\n".join(lines)
 
 
@@ -191,6 +198,36 @@ def _shop_table(board: Board) -> list[str]:
         cells = " | ".join(f"{board.credit[model][row]:,.0f}" for model in models)
         lines.append(f"| {board.channels[row]} | {board.truth[row]:,.0f} | {cells} |")
     return lines
+
+
+def _meaning(boards: dict[str, Board]) -> list[str]:
+    """What the board says, in words that carry its numbers."""
+
+    def error(world: str, model: str) -> str:
+        return f"{boards[world].error(model):.0%}"
+
+    def best(world: str) -> str:
+        model = min(boards[world].credit, key=boards[world].error)
+        return f"`{model}` ({error(world, model)})"
+
+    unasked = {name: f"{board.unasked / board.orders:.0%}" for name, board in boards.items()}
+    points = (
+        f"""**Last click is right** where a touch works at once or not at all (*impulse*: {error("impulse", "last_click")}
+        of its credit misplaced, Markov {error("impulse", "markov")}). There the touches before the last are bystanders,
+        and every model that shares credit out gives them some.""",
+        f"""**Markov is right** where each step is needed for the next (*relay*: {error("relay", "markov")}, last click
+        {error("relay", "last_click")}, linear {error("relay", "linear")}): taking a channel out of the chain is then
+        what taking it out of the world does.""",
+        f"""**Neither is right** where people come on their own and pass channels on their way (*shop*: {unasked["shop"]}
+        of orders unasked, last click {error("shop", "last_click")}, Markov {error("shop", "markov")}, the best
+        {best("shop")}; *harvest*: {unasked["harvest"]} unasked, the best {best("harvest")}). A path shows who was there,
+        not who was the cause. Markov moves the credit the right way, from the channels that close to those that open,
+        and stops half-way; and all models hand out orders that nobody caused. Only an experiment, in which a channel is
+        switched off for some, tells that share.""",
+        """No model wins everywhere, so no model is *the* data-driven one. What the comparison with last click shows is
+        how much the answer hangs on the model; where it hangs much, test by an experiment before moving a budget.""",
+    )
+    return ["What it means:", "", *("- " + " ".join(point.split()) for point in points)]
 
 
 if __name__ == "__main__":
