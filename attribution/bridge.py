@@ -12,7 +12,6 @@ Markov credit differs from last click for three reasons that add up:
 The first two are the effect of position, the last is that of the model. Each sums to zero over channels.
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -23,15 +22,15 @@ from attribution.credit import check_models, model_credit
 from attribution.delta import covariance, interval, model_gradient
 from attribution.gradient import Gradient, survival
 from attribution.markov import removal_effects
+from attribution.participation import ParticipationGradient, distinct_linear, participation, presence
 from attribution.paths import STEP, Paths
-from attribution.ragged import Floats, Integers
+from attribution.ragged import Floats
 from attribution.rules import RULES, RuleOptions, touch_shares
 from attribution.transitions import transitions
 from customer_data.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import pandas
-    from scipy.sparse import csr_array
 
 Measure = Literal["conversions", "value"]
 
@@ -76,7 +75,7 @@ def bridge(
         getattr(model_credit(paths, model, order=order, options=RuleOptions()), measure)
         for model in ("last_click", "markov")
     )
-    shared = _distinct_linear(paths)[chosen]
+    shared = distinct_linear(paths)[chosen]
     took_part = participation(paths)[chosen]
     spread = covariance(paths, gradients)
     channels = len(paths.channels)
@@ -108,72 +107,6 @@ def _chosen(measure: str) -> int:
     if measure not in get_args(Measure):
         raise ConfigurationError(f"measure: {measure!r} is not one of {', '.join(get_args(Measure))}.")
     return get_args(Measure).index(measure)
-
-
-def _presence(paths: Paths) -> "csr_array":
-    """Sparse ``(paths, channels)``: 1 where a path holds a channel."""
-    from scipy.sparse import csr_array
-
-    held = csr_array((np.ones(len(paths.codes)), paths.codes, paths.starts), shape=(len(paths), len(paths.channels)))
-    held = held.copy()
-    held.sum_duplicates()
-    held.data[:] = 1
-    return held
-
-
-def _distinct_linear(paths: Paths) -> tuple[Floats, Floats]:
-    """Credit shared equally among the distinct channels of each path, of conversions and of value."""
-    held = _presence(paths)
-    each = 1 / held.sum(axis=1)
-    return held.T @ (paths.conversions * each), held.T @ (paths.value * each)
-
-
-def participation(paths: Paths) -> tuple[Floats, Floats]:
-    """Credit in proportion to the conversions (and to the value) of the paths that hold each channel."""
-    held = _presence(paths)
-    credit = []
-    for amounts in (paths.conversions, paths.value):
-        taken_part = held.T @ amounts
-        summed = taken_part.sum()
-        credit.append(taken_part / summed * amounts.sum() if summed > 0 else taken_part)
-    return credit[0], credit[1]
-
-
-@dataclass(frozen=True, eq=False)
-class ParticipationGradient:
-    """How credit by participation answers to conversions; see :class:`attribution.gradient.Gradient`.
-
-    ``present`` is sparse ``(paths, channels)``, ``weights`` dense ``(channels, 2 channels)`` and ``shares`` has
-    ``2 channels``: a conversion brings ``present @ weights + shares``.
-    """
-
-    present: "csr_array"
-    weights: Floats
-    shares: Floats
-    answers_to_endings: bool = False
-    own: None = None
-
-    @classmethod
-    def make(cls, paths: Paths) -> "ParticipationGradient":
-        """Credit is total * A_j / sum A with A_j the conversions of paths that hold j, differentiated."""
-        held = _presence(paths)
-        weights, shares = [], []
-        for amounts in (paths.conversions, paths.value):
-            taken_part = held.T @ amounts
-            summed = taken_part.sum()
-            share = taken_part / summed if summed > 0 else np.zeros_like(taken_part)
-            scale = amounts.sum() / summed if summed > 0 else 0.0
-            weights.append(scale * (np.eye(len(share)) - share))
-            shares.append(share)
-        return cls(held, np.hstack(weights), np.concatenate(shares))
-
-    def endings(self, rows: slice | Integers) -> Floats:
-        """Array ``(rows, 2 channels)`` of zeros."""
-        return np.zeros_like(self.gains(rows))
-
-    def gains(self, rows: slice | Integers) -> Floats:
-        """Array ``(rows, 2 channels)``."""
-        return np.asarray(self.present[rows] @ self.weights + self.shares)
 
 
 def flows(paths: Paths, *, order: int = 1, measure: Measure = "conversions") -> "pandas.DataFrame":
@@ -252,7 +185,7 @@ def touch_variety(paths: Paths) -> "pandas.DataFrame":
     """
     import pandas
 
-    several = np.asarray(_presence(paths).sum(axis=1)) > 1
+    several = np.asarray(presence(paths).sum(axis=1)) > 1
     kind = np.where(paths.lengths == 1, 0, np.where(several, 2, 1))
     conversions, value = (
         np.bincount(kind, weights=amounts, minlength=3).astype(float) for amounts in (paths.conversions, paths.value)

@@ -7,17 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attribution.bridge import (
-    ParticipationGradient,
-    bridge,
-    credit_along_paths,
-    flows,
-    participation,
-    roles,
-    touch_variety,
-)
+from attribution.bridge import bridge, credit_along_paths, flows, roles, touch_variety
 from attribution.compare import compare
 from attribution.credit import model_credit, removal_effects
+from attribution.participation import ParticipationGradient, participation
 from attribution.path_files import read_paths
 from attribution.paths import Paths
 from attribution.rules import RuleOptions

@@ -1,0 +1,188 @@
+"""Credit as Shapley values: what each channel adds, averaged over all orders in which channels could come in.
+
+Two games say what a coalition S of channels is worth:
+
+- *ratio*: conversions over journeys, among the journeys whose every touch is in S;
+- *markov*: the probability of conversion in the chain of order 1 when only the channels in S are left.
+
+Values of both can be negative: a channel whose journeys convert badly lowers the ratio of those it joins. Up to
+EXACT_CHANNELS channels all 2^n coalitions are solved; above, permutations are sampled in pairs of one order and its
+reverse, and for the ratio game corrected by what the same permutations say of the sum game, whose values are known.
+
+The *sum game* v(S) = conversions of the paths inside S is not offered as a model of its own, for its Shapley value is
+linear credit over the distinct channels of each path (:func:`attribution.participation.distinct_linear`): a path is a
+game that its channels win only together, and such a game is shared equally.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+
+from attribution import games, ragged
+from attribution.participation import distinct_linear, presence
+from attribution.paths import Paths
+from attribution.ragged import Floats, Integers
+from attribution.transitions import transitions
+from customer_data.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import pandas
+
+Game = Literal["ratio", "markov"]
+
+EXACT_CHANNELS = 20
+AT_ONCE = 128
+
+
+def shapley(
+    paths: Paths,
+    *,
+    game: Game = "ratio",
+    exact_channels: int = EXACT_CHANNELS,
+    permutations: int = 2_000,
+    seed: int | None = None,
+) -> "pandas.DataFrame":
+    """Credit of conversions by Shapley values.
+
+    Parameters
+    ----------
+    paths
+        Distinct paths with journeys that did not convert.
+    game
+        ``"ratio"`` or ``"markov"``, see the module.
+    exact_channels
+        Solve exactly up to this many channels on paths, at most 24.
+    permutations
+        Orders to sample above that, an even number from 4 on.
+    seed
+        Of the sample.
+
+    Returns
+    -------
+    Columns channel, shapley (in units of P(conversion), summing to that of all channels), conversions (the same in
+    proportion, summing to all conversions), std_error (of ``conversions``, from sampling only: 0 when solved exactly).
+
+    Raises
+    ------
+    ConfigurationError
+        When the game or a number is out of range, or journeys that did not convert are unknown: every coalition's
+        journeys then convert always, and the games have nothing to say.
+    """
+    import pandas
+
+    _check(paths, game, exact_channels, permutations)
+    on_paths = np.flatnonzero(np.bincount(paths.codes, minlength=len(paths.channels)))
+    if len(on_paths) <= exact_channels:
+        values = _exact(paths, game, on_paths)
+        errors = np.zeros(len(values))
+    else:
+        values, errors = _sampled(paths, game, on_paths, permutations, seed)
+    table = pandas.DataFrame({"channel": paths.channels, "shapley": 0.0, "conversions": 0.0, "std_error": 0.0})
+    total = values.sum()
+    scale = paths.conversions.sum() / total if total > 0 else 0.0
+    table.loc[on_paths, "shapley"] = values
+    table.loc[on_paths, "conversions"] = values * scale
+    table.loc[on_paths, "std_error"] = errors * scale
+    return table
+
+
+def _check(paths: Paths, game: str, exact_channels: int, permutations: int) -> None:
+    problems = []
+    if game not in get_args(Game):
+        problems.append(f"game: {game!r} is not one of {', '.join(get_args(Game))}.")
+    if not 0 <= exact_channels <= 24:
+        problems.append(f"exact_channels: {exact_channels!r} is not between 0 and 24; 2^24 coalitions take seconds.")
+    if permutations < 4 or permutations % 2:
+        problems.append(f"permutations: {permutations!r} is not an even number from 4 on; they come in pairs.")
+    if not paths.nulls_known:
+        problems.append(
+            "Shapley values compare conversions with journeys that did not convert, which these paths do not know. "
+            "Name the column of nulls, or use linear credit, which needs none."
+        )
+    if problems:
+        raise ConfigurationError("\n".join(problems))
+
+
+@dataclass(frozen=True, eq=False)
+class _Chain:
+    """The chain of order 1 by channel: arrays ``(n,)``, ``(n, n)``, ``(n,)``."""
+
+    start: Floats
+    step: Floats
+    ends: Floats
+
+    @classmethod
+    def of(cls, paths: Paths, channels: Integers) -> "_Chain":
+        found = transitions(paths, order=1)
+        place = np.full(len(paths.channels), -1)
+        place[channels] = np.arange(len(channels))
+        state = np.append(place[found.states[:, 0]], len(channels))
+        counts = np.zeros((len(channels) + 1, len(channels)))
+        counts[state[found.source], state[found.target]] = found.count(paths.conversions + paths.nulls)
+        # A state is left as often as it is entered, the start as often as there are journeys.
+        left = np.append(counts.sum(axis=0), counts[-1].sum())
+        rate = np.divide(1.0, left, out=np.zeros_like(left), where=left > 0)
+        converted = np.zeros(len(channels))
+        converted[state[:-1]] = found.at_last(paths.conversions)
+        probability = counts * rate[:, None]
+        return cls(probability[-1], probability[:-1], converted * rate[:-1])
+
+
+def _exact(paths: Paths, game: str, channels: Integers) -> Floats:
+    if len(channels) == 0:
+        return np.zeros(0)
+    if game == "markov":
+        chain = _Chain.of(paths, channels)
+        return games.exact_values(games.markov_game(chain.start, chain.step, chain.ends))
+    bit = np.zeros(len(paths.channels), dtype=np.int64)
+    bit[channels] = 1 << np.arange(len(channels))
+    sets = np.bitwise_or.reduceat(bit[paths.codes], paths.starts[:-1])
+    worth = games.ratio_game(sets, paths.conversions, paths.conversions + paths.nulls, len(channels))
+    return games.exact_values(worth)
+
+
+def _sampled(paths: Paths, game: str, channels: Integers, permutations: int, seed: int | None) -> tuple[Floats, Floats]:
+    """Values and their standard errors from pairs of permutations."""
+    generator = np.random.Generator(np.random.Philox(np.random.SeedSequence(seed)))
+    orders = np.argsort(generator.random((permutations // 2, len(channels))), axis=1)
+    orders = np.stack([orders, orders[:, ::-1]], axis=1).reshape(permutations, len(channels))
+    if game == "markov":
+        chain = _Chain.of(paths, channels)
+        blocks = (orders[first : first + AT_ONCE] for first in range(0, permutations, AT_ONCE))
+        worths = [games.markov_prefixes(chain.start, chain.step, chain.ends, block) for block in blocks]
+        return _mean_and_error(_paired(games.gains(np.concatenate(worths), orders)))
+    rows, members, conversions, journeys = _distinct_sets(paths, channels)
+    ratios, sums = games.ratio_prefixes(rows, members, conversions, journeys, orders)
+    gained, summed = _paired(games.gains(ratios, orders)), _paired(games.gains(sums, orders))
+    known = distinct_linear(paths)[0][channels]
+    spread = summed.var(axis=0)
+    centred = summed - summed.mean(axis=0)
+    slope = np.divide(
+        (centred * gained).mean(axis=0), spread, out=np.zeros_like(spread), where=spread > 1e-18 * known.sum() ** 2
+    )
+    return _mean_and_error(gained - slope * (summed - known))
+
+
+def _paired(gained: Floats) -> Floats:
+    """Means of an order and its reverse, ``(permutations / 2, n)``."""
+    return (gained[0::2] + gained[1::2]) / 2
+
+
+def _mean_and_error(gained: Floats) -> tuple[Floats, Floats]:
+    return gained.mean(axis=0), gained.std(axis=0, ddof=1) / np.sqrt(len(gained))
+
+
+def _distinct_sets(paths: Paths, channels: Integers) -> tuple[Integers, Integers, Floats, Floats]:
+    """The distinct sets of channels on paths: rows and members of each set, its conversions and journeys."""
+    held = presence(paths)
+    place = np.zeros(len(paths.channels), dtype=np.int64)
+    place[channels] = np.arange(len(channels))
+    members, sizes = place[held.indices], np.diff(held.indptr)
+    group, first = ragged.canonical_groups(members, sizes, len(channels))
+    conversions, journeys = (
+        np.bincount(group, weights=amounts, minlength=len(first)).astype(float)
+        for amounts in (paths.conversions, paths.conversions + paths.nulls)
+    )
+    rows = np.repeat(np.arange(len(first)), sizes[first])
+    return rows, ragged.take(members, sizes, first), conversions, journeys

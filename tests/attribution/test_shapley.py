@@ -1,0 +1,191 @@
+"""Shapley values: against every permutation, against the axioms, sampled within their standard errors."""
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from attribution import games
+from attribution.chain import chain
+from attribution.markov import removal_effects
+from attribution.participation import distinct_linear
+from attribution.paths import Paths
+from attribution.shapley import _Chain, shapley
+from attribution.transitions import transitions
+from customer_data.errors import ConfigurationError
+
+
+def random_paths(seed, *, channels=4, paths=60, longest=6):
+    generator = np.random.default_rng(seed)
+    lengths = generator.integers(1, longest, paths)
+    return Paths.from_codes(
+        [f"c{number:02}" for number in range(channels)],
+        generator.integers(0, channels, lengths.sum()),
+        lengths,
+        conversions=generator.integers(0, 5, paths),
+        nulls=generator.integers(0, 9, paths),
+    )
+
+
+def by_every_permutation(worth, channels):
+    """The definition: gains in joining, averaged over all orders."""
+    values = np.zeros(channels)
+    orders = list(permutations(range(channels)))
+    for order in orders:
+        coalition = 0
+        for channel in order:
+            joined = coalition | 1 << channel
+            values[channel] += worth[joined] - worth[coalition]
+            coalition = joined
+    return values / len(orders)
+
+
+def inside(paths, coalition):
+    """Which paths have touches of the coalition only."""
+    return np.array(
+        [
+            all(coalition >> code & 1 for code in paths.codes[begin:end])
+            for begin, end in zip(paths.starts[:-1], paths.starts[1:], strict=True)
+        ]
+    )
+
+
+def ratio_worth(paths, coalition):
+    kept = inside(paths, coalition)
+    journeys = (paths.conversions + paths.nulls)[kept].sum()
+    return paths.conversions[kept].sum() / journeys if journeys else 0.0
+
+
+def markov_worth(paths, coalition):
+    """Solve the chain anew with only the coalition's states."""
+    found = transitions(paths)
+    whole = chain(paths, found)
+    kept = np.array([coalition >> int(row.argmax()) & 1 for row in whole.holds], dtype=bool)
+    step = whole.step.toarray()[np.ix_(kept, kept)]
+    return whole.start[kept] @ np.linalg.solve(np.eye(kept.sum()) - step, whole.ends[kept, 0])
+
+
+@pytest.mark.parametrize(("game", "worth"), [("ratio", ratio_worth), ("markov", markov_worth)])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_values_equal_the_mean_over_every_permutation(game, worth, seed):
+    paths = random_paths(seed)
+    worths = np.array([worth(paths, coalition) for coalition in range(16)])
+    table = shapley(paths, game=game)
+    expected = by_every_permutation(worths, 4)
+    assert table.shapley.to_numpy() == pytest.approx(expected, abs=1e-12)
+    assert table.conversions.to_numpy() == pytest.approx(expected / expected.sum() * paths.conversions.sum())
+    assert not table.std_error.any()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 6), st.data())
+def test_any_game_is_solved_as_defined(channels, data):
+    worth = np.array(data.draw(st.lists(st.floats(-5, 5), min_size=1 << channels, max_size=1 << channels)))
+    if channels <= 5:
+        assert games.exact_values(worth) == pytest.approx(by_every_permutation(worth, channels), abs=1e-9)
+    assert games.exact_values(worth).sum() == pytest.approx(worth[-1] - worth[0], abs=1e-9)
+
+
+@pytest.mark.parametrize("channels", [0, 1, 2, 5, 8])
+def test_sums_over_subsets_equal_brute_force(channels):
+    amounts = np.random.default_rng(channels).random(1 << channels)
+    masks = range(1 << channels)
+    expected = [sum(amounts[part] for part in masks if part & whole == part) for whole in masks]
+    assert games.sums_over_subsets(amounts) == pytest.approx(expected)
+
+
+def test_the_sum_game_is_linear_credit_over_distinct_channels():
+    paths = random_paths(5)
+    worths = np.array([paths.conversions[inside(paths, coalition)].sum() for coalition in range(16)])
+    assert games.exact_values(worths) == pytest.approx(distinct_linear(paths)[0])
+
+
+def test_ratio_game_by_hand():
+    # a: 1 of 10 converts; a and b together: 3 of 10; b never alone. v(a) = .1, v(b) = 0, v(ab) = 4/20 = .2.
+    # a: (.1 + (.2 - 0)) / 2 = .15; b: (0 + .1) / 2 = .05; of 4 conversions 3 and 1.
+    paths = Paths.from_strings(["a", "b > a"], [1, 3], [0, 0], [9, 7])
+    table = shapley(paths)
+    assert table.shapley.tolist() == pytest.approx([0.15, 0.05])
+    assert table.conversions.tolist() == pytest.approx([3, 1])
+
+
+def test_markov_game_by_hand():
+    # The chain is the same as above with b leading to a: a converts 4 of 20. v(a) = .5 * .2, v(b) = 0, v(ab) = .2.
+    paths = Paths.from_strings(["a", "b > a"], [1, 3], [0, 0], [9, 7])
+    assert shapley(paths, game="markov").shapley.tolist() == pytest.approx([0.15, 0.05])
+
+
+def test_the_whole_coalition_of_the_markov_game_is_the_chain():
+    paths = random_paths(8, channels=7, paths=200)
+    parts = _Chain.of(paths, np.arange(7))
+    worths = games.markov_game(parts.start, parts.step, parts.ends)
+    solved = removal_effects(chain(paths, transitions(paths)))
+    assert worths[-1] == pytest.approx(solved.conversion_probability)
+    without = np.array([worths[127 ^ 1 << channel] for channel in range(7)])
+    assert 1 - without / worths[-1] == pytest.approx(solved.conversions)
+
+
+@pytest.mark.parametrize("game", ["ratio", "markov"])
+def test_sampled_values_lie_within_their_standard_errors(game):
+    paths = random_paths(4, channels=9, paths=300)
+    exact = shapley(paths, game=game)
+    sampled = shapley(paths, game=game, exact_channels=0, permutations=600, seed=3)
+    error = (sampled.conversions - exact.conversions) / sampled.std_error
+    assert (sampled.std_error > 0).all()
+    assert error.abs().max() < 3.5
+    assert error.abs().mean() > 0.2
+    assert sampled.conversions.sum() == pytest.approx(paths.conversions.sum())
+    assert sampled.equals(shapley(paths, game=game, exact_channels=0, permutations=600, seed=3))
+
+
+def test_standard_errors_of_samples_are_honest():
+    paths = random_paths(4, channels=6, paths=100)
+    exact = shapley(paths).conversions.to_numpy()
+    scores = []
+    for seed in range(60):
+        sampled = shapley(paths, exact_channels=0, permutations=100, seed=seed)
+        scores.append((sampled.conversions.to_numpy() - exact) / sampled.std_error.to_numpy())
+    # 360 scores of unit variance, not independent: their mean square has a standard error of about .1.
+    assert np.mean(np.square(scores)) == pytest.approx(1, abs=0.35)
+
+
+def test_forty_channels_are_sampled_and_add_up():
+    paths = random_paths(2, channels=40, paths=500)
+    for game in ("ratio", "markov"):
+        table = shapley(paths, game=game, permutations=40, seed=1)
+        assert table.conversions.sum() == pytest.approx(paths.conversions.sum())
+        assert (table.std_error > 0).all()
+
+
+def test_channels_on_no_path_get_nothing_and_equal_channels_get_the_same():
+    paths = Paths.from_codes(
+        ["a", "b", "c"], [0, 1, 0, 1, 1, 0], [1, 1, 2, 2], conversions=[2, 2, 1, 1], nulls=[3, 3, 4, 4]
+    )
+    for game in ("ratio", "markov"):
+        table = shapley(paths, game=game)
+        assert table.conversions.tolist() == pytest.approx([3, 3, 0])
+
+
+def test_one_channel_takes_all_and_nothing_converts_gives_nothing():
+    assert shapley(Paths.from_strings(["a"], [3], [0], [4])).conversions.tolist() == pytest.approx([3])
+    assert shapley(Paths.from_strings(["a", "b"], [0, 0], [0, 0], [4, 1])).conversions.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"game": "sum"}, "'sum' is not one of ratio, markov"),
+        ({"permutations": 7}, "not an even number"),
+        ({"exact_channels": 30}, "not between 0 and 24"),
+    ],
+)
+def test_wrong_arguments_say_the_remedy(arguments, message):
+    with pytest.raises(ConfigurationError, match=message):
+        shapley(random_paths(1), **arguments)
+
+
+def test_unknown_nulls_are_refused():
+    with pytest.raises(ConfigurationError, match="Name the column of nulls"):
+        shapley(Paths.from_strings(["a", "b"], [1, 2]))
