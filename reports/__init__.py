@@ -1,0 +1,54 @@
+"""Reports: configuration, the pipeline from files to a published folder, pages and figures, the command ``pathworth``.
+
+    from reports import Progress, read_configuration, run_report
+
+    run = run_report(read_configuration("pathworth.toml"), Progress())
+
+Names are loaded when first used, so that ``pathworth --help`` loads none of them.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from reports.assembly import build_report
+    from reports.configuration import Configuration, read_configuration
+    from reports.pipeline import Run, run_report
+    from reports.progress import Progress
+    from reports.results import AttributionResults, ClvResults, DataQuality, RunResults
+
+__all__ = [
+    "AttributionResults",
+    "ClvResults",
+    "Configuration",
+    "DataQuality",
+    "Progress",
+    "Run",
+    "RunResults",
+    "build_report",
+    "read_configuration",
+    "run_report",
+]
+
+_HOMES = {
+    "AttributionResults": "results",
+    "ClvResults": "results",
+    "Configuration": "configuration",
+    "DataQuality": "results",
+    "Progress": "progress",
+    "Run": "pipeline",
+    "RunResults": "results",
+    "build_report": "assembly",
+    "read_configuration": "configuration",
+    "run_report": "pipeline",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

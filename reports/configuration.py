@@ -105,7 +105,7 @@ class Configuration:
                 hint = " It is a folder. Name a file, or a pattern of several as in folder/*.csv."
             elif path.parent.is_dir():
                 names = sorted(one.name for one in path.parent.iterdir() if one.is_file())
-                hint = did_you_mean(path.name, names) or f" The folder {path.parent} is there, this file is not in it."
+                hint = did_you_mean(path.name, names) or f" It is not in {path.parent.resolve()}."
             else:
                 hint = f" There is no folder {path.parent}."
             problems.append(f"{self.place(key)}: {'.'.join(map(str, key))}: no file {text!r}.{hint}")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 LIBRARIES = ("pathworth", "duckdb", "matplotlib", "networkx", "numpy", "pandas", "scipy", "typst")
-_NOT_IN_THE_ANSWER = ("report.output", "engine.")
+NOT_IN_THE_ANSWER = ("report.output", "engine.")
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def run_key(configuration: Configuration, inputs: Iterable[InputFile]) -> str:
         "settings": {
             name: value
             for name, value in flat_settings(configuration).items()
-            if not name.startswith(_NOT_IN_THE_ANSWER) and not name.endswith((".file", ".database", ".fonts"))
+            if not name.startswith(NOT_IN_THE_ANSWER) and not name.endswith((".file", ".database", ".fonts"))
         },
         "inputs": [[one.key, one.sha256] for one in inputs],
     }

@@ -63,6 +63,9 @@ class Section(BaseModel):
 
 
 class ReportSection(Section):
+    parts: Annotated[tuple[Literal["channels", "value"], ...], Field(strict=False), BeforeValidator(_as_list)] = Field(
+        default=("channels", "value"), min_length=1, description="What to report, as far as there is data for it."
+    )
     title: str = Field(default="Channels and customer value", min_length=1, description="Stands on the first page.")
     output: str = Field(
         default="reports", min_length=1, description="Folder of the run folders, made when it is not there."
@@ -184,10 +187,10 @@ class AttributionSection(Section):
 
 
 class ClvSection(Section):
-    unit: Literal["day", "week"] = Field(
-        default="day", description="Time unit of the fit; money does not depend on it."
-    )
     segment_by: Names = Field(default=(), description="Attributes of customers; a forecast per value.")
+    parameters: Literal["pooled", "separate"] = Field(
+        default="pooled", description="One fit for all customers, or separate fits per segment."
+    )
     horizon_months: int = Field(default=12, ge=1, le=120, description="How far ahead.")
     annual_discount_rate: float = Field(default=0.10, ge=0, lt=10, description="Effective, a year.")
     margin: float | None = Field(

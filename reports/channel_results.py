@@ -1,0 +1,166 @@
+"""The part of a run about channels: journeys, credit, the comparison with the baseline, what channels cost."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from customer_data.money import SCALE
+from reports.results import AttributionResults
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
+    from attribution import Paths
+    from reports.configuration import Configuration
+    from reports.settings import AttributionSection
+
+EPOCH = dt.date(1970, 1, 1)
+
+
+def journeys(connection: duckdb.DuckDBPyConnection, configuration: Configuration) -> Paths:
+    """Build the distinct paths from the loaded touchpoints and orders, up to the end of the as-of day."""
+    import attribution
+
+    wanted, report = configuration.settings.attribution, configuration.settings.report
+    return attribution.build_paths(
+        connection,
+        lookback_days=wanted.lookback_days,
+        until_us=None if report.as_of is None else end_of_day(report.as_of, report.timezone),
+        half_life_days=wanted.half_life_days,
+        include_open=wanted.include_open,
+    )
+
+
+def paths_of_file(configuration: Configuration) -> Paths:
+    """Read the distinct paths from the file of ``[paths]``."""
+    from attribution.path_files import read_paths
+
+    wanted = configuration.settings.paths
+    assert wanted is not None
+    return read_paths(
+        configuration.path(wanted.file),
+        sep=wanted.separator,
+        path=wanted.columns.path,
+        conversions=wanted.columns.conversions,
+        value=wanted.columns.value,
+        nulls=wanted.columns.nulls,
+        step=wanted.step,
+        encoding=wanted.encoding,
+        decimal=wanted.decimal,
+    )
+
+
+def channel_results(paths: Paths, configuration: Configuration, costs: pd.DataFrame | None) -> AttributionResults:
+    """Credit the channels of these paths and compare the model with the baseline."""
+    from attribution.compare import compare
+    from attribution.credit import attribute, removal_effects
+    from attribution.descriptions import path_lengths, top_paths
+    from attribution.graph import transition_graph, transition_matrix
+    from attribution.rules import RuleOptions
+
+    wanted, report = configuration.settings.attribution, configuration.settings.report
+    weights = (wanted.position_weights[0], wanted.position_weights[1], wanted.position_weights[2])
+    from_file = configuration.settings.paths is not None
+    credit = attribute(
+        paths,
+        models=all_models(wanted),
+        order=wanted.order,
+        position_weights=weights,
+        direct=wanted.direct,
+    )
+    return AttributionResults(
+        credit=credit,
+        comparison=compare(
+            paths,
+            baseline=wanted.baseline,
+            model=wanted.model,
+            order=wanted.order,
+            replicates=wanted.bootstrap_replicates,
+            seed=report.seed,
+            confidence=report.confidence,
+            options=RuleOptions(position_weights=weights, direct=wanted.direct),
+        ),
+        removal_effects=removal_effects(paths, order=wanted.order),
+        transitions=transition_matrix(paths, order=1),
+        graph=transition_graph(paths),
+        top_paths=top_paths(paths, n=20),
+        path_lengths=path_lengths(paths),
+        time_lags=_time_lags(paths),
+        journeys=_journeys(paths),
+        costs=costs,
+        baseline=wanted.baseline,
+        model=wanted.model,
+        order=wanted.order,
+        lookback_days=None if from_file else wanted.lookback_days,
+        half_life_days=None if from_file else wanted.half_life_days,
+        interval_method=interval_method(wanted),
+        from_file=from_file,
+    )
+
+
+def all_models(wanted: AttributionSection) -> list[str]:
+    """Return the models asked for, with the baseline and the model of the comparison, each once."""
+    return list(dict.fromkeys((*wanted.models, wanted.baseline, wanted.model)))
+
+
+def interval_method(wanted: AttributionSection) -> str:
+    """Say how the intervals were made."""
+    if wanted.bootstrap_replicates:
+        return f"bootstrap over customers, {wanted.bootstrap_replicates:,} replicates"
+    return "delta method"
+
+
+def channel_costs(connection: duckdb.DuckDBPyConnection, first: dt.date, last: dt.date) -> pd.DataFrame | None:
+    """Sum what each channel cost between two days, both included, from the loaded spend; None without spend."""
+    tables = {
+        str(name) for (name,) in connection.execute("SELECT table_name FROM information_schema.tables").fetchall()
+    }
+    if "spend" not in tables:
+        return None
+    return connection.execute(
+        f"""SELECT channel, sum(cost) / {SCALE}::DOUBLE AS cost
+            FROM spend JOIN channels ON spend.channel_code = channels.code
+            WHERE day BETWEEN {day_number(first)} AND {day_number(last)} GROUP BY channel ORDER BY channel"""
+    ).df()
+
+
+def _journeys(paths: Paths) -> dict[str, float]:
+    """The counts that the report shows: of conversions and touches those that belong to a journey."""
+    from attribution.paths import JourneyCounts
+
+    counts = paths.counts
+    if not isinstance(counts, JourneyCounts):
+        return {}
+    return {
+        "customers": counts.customers,
+        "touches": counts.touches - counts.touches_outside_lookback,
+        "converted": counts.converted,
+        "not_converted": counts.not_converted,
+        "open": counts.open,
+        "conversions": counts.conversions - counts.unattributed_conversions,
+        "unattributed_conversions": counts.unattributed_conversions,
+        "unattributed_value": counts.unattributed_value,
+    }
+
+
+def _time_lags(paths: Paths) -> pd.DataFrame | None:
+    import pandas as pd
+
+    lags = paths.lag_conversions
+    return None if lags is None else pd.DataFrame({"days": range(len(lags)), "conversions": lags})
+
+
+def day_number(day: dt.date) -> int:
+    """Return the days from 1970-01-01 to a day."""
+    return (day - EPOCH).days
+
+
+def end_of_day(day: dt.date, timezone: str) -> int:
+    """Return the last microsecond of a day in a zone, in microseconds since 1970-01-01 UTC."""
+    from zoneinfo import ZoneInfo
+
+    next_midnight = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), ZoneInfo(timezone))
+    since = next_midnight - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    return since // dt.timedelta(microseconds=1) - 1

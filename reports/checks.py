@@ -1,0 +1,73 @@
+"""The checks of a finished run, and the exit code that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
+    from reports.results import ClvResults
+
+OK, FAILED_CHECKS, WRONG_CONFIGURATION, UNUSABLE_INPUT, FAILED_MODEL, INTERNAL_ERROR, INTERRUPTED = (
+    0, 1, 2, 3, 4, 70, 130,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check: what it looked at, whether it passed, what it saw, and the exit code of a run in which it fails."""
+
+    name: str
+    passed: bool
+    detail: str
+    exit_code: int = FAILED_CHECKS
+
+
+def quarantine_checks(connection: duckdb.DuckDBPyConnection, *, most: float) -> list[Check]:
+    """Hold the share of rows put aside, per source, against the largest that is allowed."""
+    found = connection.execute(
+        """SELECT source, rows, (SELECT count(*) FROM quarantine WHERE quarantine.source = row_counts.source)
+           FROM row_counts WHERE reason = 'read' AND rows > 0 ORDER BY source"""
+    ).fetchall()
+    return [
+        Check(
+            f"rows put aside, {source}",
+            bad <= most * rows,
+            f"{source}: {bad:,} of {rows:,} rows ({bad / rows:.1%}) were put aside; {most:.1%} are allowed "
+            "(checks.max_quarantined_share)",
+        )
+        for source, rows, bad in found
+    ]
+
+
+def convergence_checks(clv: ClvResults) -> list[Check]:
+    """Hold each fit to having converged."""
+    if clv.convergence is None:
+        return []
+    return [
+        Check(
+            f"{row.model} converged, {row.segment}",
+            bool(row.converged),
+            f"{row.model} of segment {row.segment}: {row.message or 'converged'}",
+            FAILED_MODEL,
+        )
+        for row in _rows(clv.convergence)
+    ]
+
+
+def failed_model(part: str, error: Exception) -> Check:
+    """Return the failed check of a part of the report whose model gave no answer."""
+    return Check(f"model of {part}", False, f"{part}: {error}", FAILED_MODEL)
+
+
+def exit_code(checks: Iterable[Check]) -> int:
+    """Return 0 when all checks passed, else the gravest code among the failed ones."""
+    return max((check.exit_code for check in checks if not check.passed), default=OK)
+
+
+def _rows(table: pd.DataFrame) -> Iterable[Any]:
+    return table.itertuples(index=False)

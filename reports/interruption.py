@@ -1,0 +1,54 @@
+"""Stopping on Ctrl-C or SIGTERM, also in the middle of a long query of the engine.
+
+Python runs its handlers between its own steps, and a query is one step. So a thread listens on the pipe into which the
+interpreter writes each signal at once, and interrupts the query.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def terminate_like_ctrl_c() -> None:
+    """Let SIGTERM raise `KeyboardInterrupt`, so that whatever is open is closed and removed."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+
+@contextmanager
+def interruptible(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Interrupt the connection's query when a signal comes; does nothing outside the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+
+    def listen() -> None:
+        while (number := ours.recv(1)) and number != b"\0":
+            if number[0] in (signal.SIGINT, signal.SIGTERM):
+                connection.interrupt()
+
+    listener = threading.Thread(target=listen, name="pathworth-signals", daemon=True)
+    listener.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        theirs.send(b"\0")
+        listener.join()
+        ours.close()
+        theirs.close()

@@ -1,0 +1,202 @@
+"""One run from files to a published folder, told in the order in which it happens."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from customer_data.errors import ModelError
+from reports.channel_results import channel_costs, channel_results, journeys, paths_of_file
+from reports.checks import Check, convergence_checks, exit_code, failed_model, quarantine_checks
+from reports.data_quality import data_quality, with_path_file
+from reports.interruption import interruptible
+from reports.manifest import input_files, library_versions, run_key, write_manifest
+from reports.publishing import building, find_published, locked, point_latest, publish
+from reports.results import ClvResults, RunResults
+from reports.run_tables import run_tables, settings_table
+from reports.tables_out import write_tables
+from reports.value_results import value_forecast, value_holdout, value_results
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from attribution import Paths
+    from reports.configuration import Configuration
+    from reports.progress import Progress
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its folder, its exit code, and whether it had been there already."""
+
+    folder: Path
+    exit_code: int
+    up_to_date: bool = False
+
+
+def run_report(configuration: Configuration, progress: Progress, *, force: bool = False) -> Run:
+    """Read, model, write and publish what a configuration asks for; a run that is already there is only pointed at.
+
+    Raises
+    ------
+    ConfigurationError
+        The output folder cannot be written, or an option does not fit the data.
+    InputError
+        The data cannot be used.
+    ModelError
+        No part of the report has a model that could be fitted; nothing is published.
+    """
+    configuration.require_files()
+    output = configuration.output
+    with locked(output):
+        with progress.step("Looking for what has changed"):
+            inputs = input_files(configuration)
+            key = run_key(configuration, inputs)
+            done = None if force else find_published(output, key)
+        if done is not None:
+            point_latest(output, done)
+            return Run(done, 0, up_to_date=True)
+        with building(output) as folder:
+            started = dt.datetime.now(dt.UTC)
+            results, checks = analyse(configuration, folder, progress)
+            results = write_results(results, configuration, folder, progress)
+            write_manifest(
+                folder,
+                key=key,
+                configuration=configuration,
+                inputs=inputs,
+                results=results,
+                checks=[asdict(check) for check in checks],
+                exit_code=exit_code(checks),
+                run={"started": started, "finished": dt.datetime.now(dt.UTC), "seconds": progress.timings},
+            )
+            name = f"{results.as_of or 'paths'}-{key[:8]}"
+            return Run(publish(folder, output, name), exit_code(checks))
+
+
+def analyse(configuration: Configuration, folder: Path, progress: Progress) -> tuple[RunResults, list[Check]]:
+    """Load the data and fit the models; a part whose model fails is left out, and the report says so."""
+    settings, report = configuration.settings, configuration.settings.report
+    results = starting_results(configuration)
+    checks: list[Check] = []
+    with configuration.engine().connect() as connection, interruptible(connection):
+        if configuration.sources():
+            results = read_data(connection, configuration, results, progress)
+            checks += quarantine_checks(connection, most=settings.checks.max_quarantined_share)
+        if "channels" in report.parts and (settings.touchpoints or settings.paths):
+            try:
+                results = credit_channels(connection, configuration, results, progress)
+            except ModelError as error:
+                checks.append(failed_model("channels", error))
+        if "value" in report.parts and settings.orders:
+            try:
+                value = value_customers(connection, configuration, results, folder, progress)
+                results = replace(results, clv=value)
+                checks += convergence_checks(value)
+            except ModelError as error:
+                checks.append(failed_model("customer value", error))
+    failures = [check.detail for check in checks if not check.passed]
+    if results.attribution is None and results.clv is None:
+        raise ModelError("\n".join(failures) or "report.parts: there is no data for any of the parts named.")
+    for failure in failures:
+        progress.warn(failure)
+    return replace(results, warnings=tuple(progress.warnings)), checks
+
+
+def starting_results(configuration: Configuration) -> RunResults:
+    """Return what is known before anything is read."""
+    report = configuration.settings.report
+    return RunResults(
+        title=report.title,
+        as_of=report.as_of,
+        currency=report.currency,
+        timezone=report.timezone,
+        confidence=report.confidence,
+        seed=report.seed,
+        settings=settings_table(configuration),
+        versions=library_versions(),
+    )
+
+
+def read_data(
+    connection: duckdb.DuckDBPyConnection, configuration: Configuration, results: RunResults, progress: Progress
+) -> RunResults:
+    """Load the sources; the run looks back from the as-of day or else from the last day of the data."""
+    from customer_data.loading import load
+
+    with progress.step("Reading and checking the data"):
+        loaded = load(connection, configuration.sources(), configuration.load_settings())
+    for warning in loaded.warnings:
+        progress.warn(warning)
+    quality = data_quality(loaded, configuration)
+    if loaded.period is None:
+        return replace(results, currency=loaded.currency, quality=quality)
+    first, last = loaded.period
+    as_of = results.as_of or last
+    return replace(
+        results, as_of=as_of, first_day=first, last_day=min(last, as_of), currency=loaded.currency, quality=quality
+    )
+
+
+def credit_channels(
+    connection: duckdb.DuckDBPyConnection, configuration: Configuration, results: RunResults, progress: Progress
+) -> RunResults:
+    """Journeys or a file of paths, credit, comparison, and what the channels cost in that time."""
+    costs = None
+    if configuration.settings.paths is not None:
+        paths, results = read_path_file(configuration, results, progress)
+    else:
+        with progress.step("Building journeys"):
+            paths = journeys(connection, configuration)
+        if results.first_day is not None and results.last_day is not None:
+            costs = channel_costs(connection, results.first_day, results.last_day)
+    with progress.step("Crediting channels"):
+        channels = channel_results(paths, configuration, costs)
+    return replace(results, attribution=channels)
+
+
+def read_path_file(configuration: Configuration, results: RunResults, progress: Progress) -> tuple[Paths, RunResults]:
+    """Read the file of aggregated paths and count its rows."""
+    with progress.step("Reading the paths"):
+        paths = paths_of_file(configuration)
+    return paths, replace(results, quality=with_path_file(results.quality, paths, configuration))
+
+
+def value_customers(
+    connection: duckdb.DuckDBPyConnection,
+    configuration: Configuration,
+    results: RunResults,
+    folder: Path,
+    progress: Progress,
+) -> ClvResults:
+    """Histories, fits, forecast and holdout; what concerns single customers goes from the engine to a file."""
+    from clv.customer_forecasts import write_customer_forecast
+
+    assert results.as_of is not None
+    with progress.step("Forecasting customers"):
+        made = value_forecast(connection, configuration, results.as_of)
+    for note in made.notes:
+        progress.note(note)
+    with progress.step("Checking the forecast on the past"):
+        held = value_holdout(connection, configuration, results.as_of, progress)
+    with progress.step("Writing the forecasts of customers"):
+        (folder / "tables").mkdir(exist_ok=True)
+        write_customer_forecast(connection, folder / "tables" / "customer_forecast.parquet")
+        return value_results(connection, configuration, made, held)
+
+
+def write_results(results: RunResults, configuration: Configuration, folder: Path, progress: Progress) -> RunResults:
+    """Write tables and pages; returns the results with what the pages had to warn of."""
+    from reports.assembly import build_report
+    from reports.pdf import typeset
+
+    with progress.step("Writing tables and pages"):
+        write_tables(folder / "tables", run_tables(results))
+        fonts = [configuration.path(text) for text in configuration.settings.report.fonts]
+        page = typeset(build_report(results), fonts=fonts)
+        (folder / "report.pdf").write_bytes(page.pdf)
+    for warning in page.warnings:
+        progress.warn(warning)
+    return replace(results, warnings=tuple(progress.warnings))
