@@ -1,16 +1,23 @@
 """The forecast: what the customers of each segment will order and be worth, month by month, and how surely."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clv.calendar import DAYS_PER_WEEK, Horizon, calendar_months, continuous_rate
+from clv.calendar import DAYS_PER_WEEK, Floats, Horizon, calendar_months, continuous_rate
 from clv.customer_forecasts import create_customer_forecast
 from clv.histories import ALL, HistoriesSummary, build_histories
-from clv.prediction import SegmentPrediction, check_interval, predict_segments
+from clv.prediction import (
+    SegmentPrediction,
+    central_interval,
+    check_interval,
+    names_with_total,
+    predict_segments,
+    with_total,
+)
 from clv.segments import SegmentModels, SegmentParameters, fit_segments
 from customer_data.errors import ConfigurationError
 
@@ -45,6 +52,10 @@ class Forecast:
         Fallbacks and what was left out, in sentences.
     models : SegmentModels
         The fits behind it.
+    horizon_months : int
+        Length of the forecast in calendar months.
+    value_draws : ndarray of float, shape (draws, rows of ``segment_forecast``)
+        Draws of the total discounted value, before margin.
     """
 
     segment_forecast: "pd.DataFrame"
@@ -59,6 +70,8 @@ class Forecast:
     spend_correlation: float | None
     notes: tuple[str, ...]
     models: SegmentModels
+    horizon_months: int
+    value_draws: Floats = field(repr=False)
 
     @property
     def monthly(self) -> "pd.DataFrame":
@@ -139,6 +152,8 @@ def forecast(
         spend_correlation=fitted.spend_correlation,
         notes=summary.warnings + fitted.notes,
         models=fitted,
+        horizon_months=horizon_months,
+        value_draws=with_total(fitted.patterns.segments, prediction.draws),
     )
 
 
@@ -147,23 +162,20 @@ def _segment_table(
 ) -> "pd.DataFrame":
     import pandas as pd
 
-    bounds = np.sort(margin * np.array(prediction.intervals(confidence)), axis=0)
     patterns = fitted.patterns
-    clv = margin * prediction.discounted.sum(axis=0)
-    orders = prediction.orders.sum(axis=0)
-    customers = np.rint(patterns.by_segment(patterns.customers)).astype(np.int64)
-    table = pd.DataFrame(
+    names = patterns.segments
+    bounds = np.sort(margin * np.array(central_interval(with_total(names, prediction.draws), confidence)), axis=0)
+    return pd.DataFrame(
         {
-            "segment": [*patterns.segments, ALL],
-            "customers": np.append(customers, customers.sum()),
-            "expected_orders": np.append(orders, orders.sum()),
-            "clv": np.append(clv, clv.sum()),
+            "segment": names_with_total(names),
+            "customers": np.rint(with_total(names, patterns.by_segment(patterns.customers))).astype(np.int64),
+            "expected_orders": with_total(names, prediction.orders.sum(axis=0)),
+            "clv": margin * with_total(names, prediction.discounted.sum(axis=0)),
             "low": bounds[0],
             "high": bounds[1],
             "calibrated": False,
         }
     )
-    return _without_a_lone_segment(table, patterns.segments)
 
 
 def _monthly_table(
@@ -171,24 +183,17 @@ def _monthly_table(
 ) -> "pd.DataFrame":
     import pandas as pd
 
-    names = [*fitted.patterns.segments, ALL]
+    segments = fitted.patterns.segments
+    names = names_with_total(segments)
     amounts = {
         "expected_orders": prediction.orders,
         "expected_value": prediction.value,
         "discounted_value": margin * prediction.discounted,
     }
-    table = pd.DataFrame(
+    return pd.DataFrame(
         {
             "segment": np.repeat(np.array(names, dtype=object), len(horizon.months)),
             "month": list(horizon.months) * len(names),
         }
-        | {name: np.column_stack([flow, flow.sum(axis=1)]).T.ravel() for name, flow in amounts.items()}
+        | {name: with_total(segments, flow).T.ravel() for name, flow in amounts.items()}
     )
-    return _without_a_lone_segment(table, fitted.patterns.segments)
-
-
-def _without_a_lone_segment(table: "pd.DataFrame", segments: Sequence[str]) -> "pd.DataFrame":
-    """Without segments there is one, called ``all``, and the total would only repeat it."""
-    if tuple(segments) != (ALL,):
-        return table
-    return table.iloc[len(table) // 2 :].reset_index(drop=True)

@@ -8,9 +8,16 @@ import numpy as np
 
 from clv.calendar import DAYS_PER_WEEK, Floats, day_date
 from clv.engine_queries import quoted, single_row
-from clv.histories import ALL, HistoriesSummary, build_histories
+from clv.histories import HistoriesSummary, build_histories
 from clv.order_frames import MONEY_SCALE
-from clv.prediction import SegmentPrediction, check_interval, predict_segments
+from clv.prediction import (
+    SegmentPrediction,
+    central_interval,
+    check_interval,
+    names_with_total,
+    predict_segments,
+    with_total,
+)
 from clv.segment_patterns import Indices
 from clv.segments import SegmentModels, SegmentParameters, fit_segments
 from clv.tracking import weekly_tracking
@@ -214,14 +221,14 @@ def _totals(
 ) -> "pd.DataFrame":
     import pandas as pd
 
-    low, high = prediction.intervals(confidence)
     patterns = fitted.patterns
-    customers = np.rint(patterns.by_segment(patterns.customers)).astype(np.int64)
-    seen, forecast = np.append(actual, actual.sum()), np.append(expected.sum(axis=0), expected.sum())
-    table = pd.DataFrame(
+    names = patterns.segments
+    low, high = central_interval(with_total(names, prediction.draws), confidence)
+    seen, forecast = with_total(names, actual), with_total(names, expected.sum(axis=0))
+    return pd.DataFrame(
         {
-            "segment": [*patterns.segments, ALL],
-            "customers": np.append(customers, customers.sum()),
+            "segment": names_with_total(names),
+            "customers": np.rint(with_total(names, patterns.by_segment(patterns.customers))).astype(np.int64),
             f"actual_{what}": np.rint(seen).astype(np.int64) if what == "orders" else seen,
             f"forecast_{what}": forecast,
             "error": _relative_error(forecast, seen),
@@ -229,7 +236,6 @@ def _totals(
             "high": high,
         }
     )
-    return table if patterns.segments != (ALL,) else table.iloc[1:].reset_index(drop=True)
 
 
 def _by_frequency(fitted: SegmentModels, outcomes: Outcomes, expected: Floats) -> "pd.DataFrame":

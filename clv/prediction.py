@@ -1,11 +1,13 @@
 """Predictions for segments: fitted models and patterns in, expected totals and draws of them out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from clv.calendar import Floats
+from clv.histories import ALL
 from clv.segments import SegmentModels
 from clv.small_segments import simulated_totals, smallest_segments
 from clv.totals import (
@@ -41,10 +43,6 @@ class SegmentPrediction:
     discounted: Floats
     draws: Floats
     patterns: PatternForecast
-
-    def intervals(self, confidence: float) -> tuple[Floats, Floats]:
-        """Low and high of each segment's total and, as the last entry, of the total over segments."""
-        return central_interval(np.column_stack([self.draws, self.draws.sum(axis=1)]), confidence)
 
 
 def predict_segments(
@@ -101,6 +99,18 @@ def predict_segments(
             here[:, small] = counts if of == "orders" else values
         drawn_totals += here
     return SegmentPrediction(orders, value, discounted, drawn_totals, PatternForecast(alive, expected, worth))
+
+
+def names_with_total(segments: Sequence[str]) -> list[str]:
+    """The segments and ``all``; without segments there is one of that name already, and nothing is added."""
+    return [*segments] if tuple(segments) == (ALL,) else [*segments, ALL]
+
+
+def with_total(segments: Sequence[str], amounts: Floats) -> Floats:
+    """Amounts per segment (last axis) with their sum as a further entry, for the names of `names_with_total`."""
+    if tuple(segments) == (ALL,):
+        return amounts
+    return np.concatenate([amounts, amounts.sum(axis=-1, keepdims=True)], axis=-1)
 
 
 def central_interval(draws: Floats, confidence: float) -> tuple[Floats, Floats]:
