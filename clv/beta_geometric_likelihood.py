@@ -6,10 +6,25 @@ chances to leave a customer with x repeat orders has survived: x, or x + 1 when 
 
 import numpy as np
 
-from clv.maximum_likelihood import Evaluation
+from clv.maximum_likelihood import Estimate, Evaluation, LogNormalPrior, maximise
 from clv.patterns import FloatArray, IntArray, Patterns
+from customer_data.errors import ModelError
 
 _BLOCK = 4096  # patterns at a time: what the processor's cache holds
+_CONCENTRATED = "falls to 0: almost all orders are of a few customers"
+_ALIKE = "grows without limit: customers order more alike, or more regularly, than the model allows"
+_RUNAWAYS = {
+    "r": (_CONCENTRATED, _ALIKE),
+    "alpha": (_CONCENTRATED, _ALIKE),
+    "a": (
+        "falls to 0: nobody is seen to leave",
+        "grows without limit: customers do not differ in their chance to leave",
+    ),
+    "b": (
+        "falls to 0: customers leave at once or never",
+        "grows without limit: nobody is seen to leave, or customers do not differ in their chance to leave",
+    ),
+}
 
 
 class BetaGeometricLikelihood:
@@ -116,3 +131,34 @@ class BetaGeometricLikelihood:
         products[2, 2] -= gradient[2] / a
         products[3, 3] += by_b_twice
         return value, gradient, products
+
+
+def maximise_beta_geometric(patterns: Patterns, *, model: str, survived: int, prior: LogNormalPrior | None) -> Estimate:
+    """Maximum likelihood, or a posteriori, of a beta-geometric model; raises ModelError without repeat orders."""
+    orders = float(patterns.count @ patterns.x)
+    time = float(patterns.count @ patterns.T)
+    if orders == 0 and prior is None:
+        raise ModelError(
+            f"{model}: none of the {patterns.customers:,.0f} customers has a repeat order, so neither the order "
+            "rate nor the chance to leave can be told. Take a longer period, or count orders of "
+            "the same customer under one id."
+        )
+    rate = max(orders, 0.5) / time
+    longest = float(patterns.T.max())
+    return maximise(
+        BetaGeometricLikelihood(patterns, survived=survived),
+        model=model,
+        limits={"r": (1e-4, 1e4), "alpha": (1e-5 * longest, 1e5 * longest), "a": (1e-4, 1e4), "b": (1e-4, 1e4)},
+        runaways=_RUNAWAYS,
+        starts=[
+            {"r": r, "alpha": max(r / rate * alive, 1e-3 * longest), "a": a, "b": b}
+            for r, alive, a, b in (
+                (0.5, 0.6, 0.7, 2.0),
+                (0.1, 0.3, 0.2, 0.5),
+                (2.0, 0.8, 1.0, 10.0),
+                (5.0, 1.0, 0.1, 3.0),
+            )
+        ],
+        customers=patterns.customers,
+        prior=prior,
+    )

@@ -121,6 +121,11 @@ def _sorted_ranks(values: FloatArray | IntArray) -> tuple[IntArray, int]:
     return rank[codes], len(found)
 
 
+def floats(*values: Numbers) -> tuple[FloatArray, ...]:
+    """Arguments of a formula as arrays of floats."""
+    return tuple(np.asarray(value, dtype=np.float64) for value in values)
+
+
 def numeric_columns(
     frame: "pd.DataFrame", *, required: Sequence[str], optional: Sequence[str] = ()
 ) -> dict[str, FloatArray]:

@@ -1,0 +1,77 @@
+"""What every fitted model of orders answers, for a customer with a history and for a newcomer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar, TypeAlias
+
+import numpy as np
+
+from clv.maximum_likelihood import Estimate, FittedModel
+from clv.patterns import FloatArray, Numbers, Patterns
+
+Formula: TypeAlias = Callable[..., FloatArray]
+
+
+@dataclass(frozen=True)
+class OrderFormulas:
+    """The pure functions of one model; each takes its parameters by name."""
+
+    p_alive: Formula
+    expected_orders: Formula
+    expected_orders_new: Formula
+    purchase_rate: Formula
+    probability_of_orders: Formula
+    probability_of_no_order: Formula
+    discounted_orders: Formula
+    discounted_orders_new: Formula
+
+
+@dataclass(frozen=True)
+class OrdersFit(FittedModel):
+    """A fitted model of orders: its parameters and what they say of customers.
+
+    x repeat orders, the last at t_x, observed until T; all times in the unit of the histories and, unless said
+    otherwise, since the first order. Arguments are numbers or arrays that broadcast.
+    """
+
+    formulas: ClassVar[OrderFormulas]
+
+    estimate: Estimate
+    patterns: Patterns = field(repr=False)
+
+    def p_alive(self, x: Numbers, t_x: Numbers, T: Numbers) -> FloatArray:
+        """P(alive at T | x, t_x, T)."""
+        return self.formulas.p_alive(x, t_x, T, **self.parameters)
+
+    def expected_orders(self, t: Numbers, x: Numbers, t_x: Numbers, T: Numbers) -> FloatArray:
+        """Expected orders in (T, T + t] given the history."""
+        return self.formulas.expected_orders(t, x, t_x, T, **self.parameters)
+
+    def expected_orders_new(self, t: Numbers) -> FloatArray:
+        """Expected repeat orders of a new customer within t of the first order."""
+        return self.formulas.expected_orders_new(t, **self.parameters)
+
+    def purchase_rate(self, s: Numbers, x: Numbers, t_x: Numbers, T: Numbers) -> FloatArray:
+        """Expected orders per time unit at T + s, given alive at T."""
+        return self.formulas.purchase_rate(s, x, t_x, T, **self.parameters)
+
+    def probability_of_orders(self, n: Numbers, t: Numbers) -> FloatArray:
+        """P(X(t) = n): n repeat orders of a new customer within t of the first order."""
+        return self.formulas.probability_of_orders(n, t, **self.parameters)
+
+    def probability_of_no_order(self, t: Numbers, x: Numbers, t_x: Numbers, T: Numbers) -> FloatArray:
+        """P(no order in (T, T + t]) given the history."""
+        return self.formulas.probability_of_no_order(t, x, t_x, T, **self.parameters)
+
+    def discounted_orders(
+        self, delta: Numbers, x: Numbers, t_x: Numbers, T: Numbers, horizon: Numbers = np.inf
+    ) -> FloatArray:
+        """Expected orders in (T, T + horizon], discounted at the continuous rate delta per time unit (DERT).
+
+        ``delta`` is ln(1 + annual rate) / units per year; it must be positive where the horizon is infinite.
+        """
+        return self.formulas.discounted_orders(delta, x, t_x, T, horizon=horizon, **self.parameters)
+
+    def discounted_orders_new(self, delta: Numbers, horizon: Numbers = np.inf) -> FloatArray:
+        """Discounted repeat orders of a new customer; the first order itself is not counted."""
+        return self.formulas.discounted_orders_new(delta, horizon=horizon, **self.parameters)
