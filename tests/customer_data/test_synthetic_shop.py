@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 
 from customer_data.errors import ConfigurationError
+from customer_data.loading import load
+from customer_data.money import from_units
+from customer_data.sources import LoadSettings, Source
 from customer_data.synthetic_journeys import SHOP
 from customer_data.synthetic_shop import simulate, simulate_shop
 
@@ -191,3 +194,24 @@ def test_what_cannot_be_simulated_is_said(tmp_path: Path, arguments: Any, words:
     with pytest.raises(ConfigurationError, match=words):
         simulate(tmp_path / "shop", **arguments)
     assert not (tmp_path / "shop").exists()
+
+
+def test_a_reader_that_drops_what_is_faulty_gets_the_clean_shop_back(
+    shop: Path, truth: Any, connection: duckdb.DuckDBPyConnection
+) -> None:
+    tables = ("touchpoints", "orders", "spend", "customers")
+    sources = [Source(table=table, data=shop / f"{table}.parquet", duplicates="drop") for table in tables]
+    report = load(connection, sources, LoadSettings(currency="EUR"))
+    kept = report.row_counts[report.row_counts["reason"] == "kept"].set_index("source")
+    assert kept.loc["touchpoints", "rows"] == truth["clean_rows"]["touchpoints"]
+    assert kept.loc["customers", "rows"] == truth["clean_rows"]["customers"]
+    refunded = sum(truth["refunded_value"].values())
+    assert from_units(kept.loc["orders", "amount"]) == pytest.approx(
+        truth["clean_rows"]["order_value"] - refunded, abs=0.001
+    )
+    quarantined = connection.execute("SELECT source, count(*) FROM quarantine GROUP BY source").fetchall()
+    dirt = truth["dirt"]
+    assert dict(quarantined) == {
+        "touchpoints": sum(dirt["touchpoints"][f"{column}_missing"] for column in ("time", "customer", "channel")),
+        "orders": sum(dirt["orders"][f"{column}_missing"] for column in ("time", "customer", "value")),
+    }
