@@ -10,12 +10,14 @@ if TYPE_CHECKING:
     from clv.beta_geo import BetaGeo
     from clv.gamma_gamma import GammaGamma
     from clv.histories import build_histories, purchase_histories
+    from clv.modified_beta_geo import ModifiedBetaGeo
 
-__all__ = ["BetaGeo", "GammaGamma", "build_histories", "purchase_histories"]
+__all__ = ["BetaGeo", "GammaGamma", "ModifiedBetaGeo", "build_histories", "purchase_histories"]
 
 _HOMES = {
     "BetaGeo": "clv.beta_geo",
     "GammaGamma": "clv.gamma_gamma",
+    "ModifiedBetaGeo": "clv.modified_beta_geo",
     "build_histories": "clv.histories",
     "purchase_histories": "clv.histories",
 }

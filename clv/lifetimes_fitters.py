@@ -16,10 +16,11 @@ from clv.patterns import FloatArray, Patterns
 
 if TYPE_CHECKING:
     import pandas as pd
-    from lifetimes import BetaGeoFitter, GammaGammaFitter
+    from lifetimes import BetaGeoFitter, GammaGammaFitter, ModifiedBetaGeoFitter
 
     from clv.beta_geo import BetaGeoFit
     from clv.gamma_gamma import GammaGammaFit
+    from clv.modified_beta_geo import ModifiedBetaGeoFit
 
 _CONFIDENCE = 1.96  # the quantile that lifetimes uses
 
@@ -30,6 +31,15 @@ def beta_geo_fitter(fit: "BetaGeoFit") -> "BetaGeoFitter":
     fitter = lifetimes.BetaGeoFitter()
     _set_results(fitter, fit)
     _set_customers(fitter, fit.patterns, generate.beta_geometric_nbd_model)
+    return fitter
+
+
+def modified_beta_geo_fitter(fit: "ModifiedBetaGeoFit") -> "ModifiedBetaGeoFitter":
+    """lifetimes' ``ModifiedBetaGeoFitter`` with the parameters, standard errors and customers of a fit."""
+    lifetimes, generate = _lifetimes()
+    fitter = lifetimes.ModifiedBetaGeoFitter()
+    _set_results(fitter, fit)
+    _set_customers(fitter, fit.patterns, generate.modified_beta_geometric_nbd_model)
     return fitter
 
 
