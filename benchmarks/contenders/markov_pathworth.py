@@ -12,7 +12,11 @@ order = int(sys.argv[2])
 attribution.attribute(attribution.read_paths(frame.head(100), value="value", nulls="nulls"), models=["markov"])
 start = time.perf_counter()
 paths = attribution.read_paths(frame, value="value", nulls="nulls")
+read = time.perf_counter() - start
 credit = attribution.attribute(paths, models=["markov"], order=order)
 seconds = time.perf_counter() - start
-print(f"{credit['conversions'].sum():.0f} conversions over {len(credit)} channels, {len(paths):,} distinct paths")
+print(
+    f"{credit['conversions'].sum():.0f} conversions over {len(credit)} channels, {len(paths):,} distinct paths; "
+    f"reading the paths {read:.2f} s, credit with intervals {seconds - read:.2f} s"
+)
 print(seconds)
