@@ -74,16 +74,15 @@ def model_gradient(paths: Paths, model: str, *, order: int = 1, options: RuleOpt
 def covariance(paths: Paths, gradients: Sequence[Gradient]) -> Covariance:
     """Covariance of the credit of the models whose gradients are given, together."""
     answering = [gradient for gradient in gradients if gradient.answers_to_endings]
-    moved, width = len(paths.channels) * len(answering), len(paths.channels) * len(gradients)
-    ending_ending, ending_gain, gain_gain = (
-        np.zeros((2, *shape)) for shape in ((moved, moved), (moved, width), (width,) * 2)
-    )
+    moved, width = (sum(gradient.width for gradient in some) for some in (answering, gradients))
+    ending_ending, ending_gain = np.zeros((2, moved, moved)), np.zeros((2, moved, width))
+    gain_gain = np.zeros((2, width, width))
     powers = ((paths.conversions, paths.conversions), (paths.value, value_squares(paths)))
     for first in range(0, len(paths), BLOCK):
         rows = np.arange(first, min(first + BLOCK, len(paths)))
         some = rows[paths.conversions[rows] > 0]
-        endings = _by_measure(paths, [gradient.endings(slice(first, first + BLOCK)) for gradient in answering])
-        gains = _by_measure(paths, [gradient.gains(some) for gradient in gradients])
+        endings = _by_measure([gradient.endings(slice(first, first + BLOCK)) for gradient in answering])
+        gains = _by_measure([gradient.gains(some) for gradient in gradients])
         weights = np.sqrt(paths.conversions[rows] + paths.nulls[rows])[:, None]
         for measure, (sums, squares) in enumerate(powers):
             gain = gains[measure]
@@ -99,30 +98,26 @@ def _assembled(
     paths: Paths, gradients: Sequence[Gradient], ending_ending: Floats, ending_gain: Floats, gain_gain: Floats
 ) -> Covariance:
     """Put the products into place, add those between journeys of one customer, and what is known better."""
-    channels = len(paths.channels)
     summed = gain_gain
-    moved = np.flatnonzero(np.repeat([gradient.answers_to_endings for gradient in gradients], channels))
+    widths = [gradient.width for gradient in gradients]
+    moved = np.flatnonzero(np.repeat([gradient.answers_to_endings for gradient in gradients], widths))
     summed[:, moved] += ending_gain
     summed[:, :, moved] += ending_gain.transpose(0, 2, 1)
     summed[:, moved[:, None], moved] += ending_ending
     summed += _between_journeys(paths, gradients)
-    for number, gradient in enumerate(gradients):
+    for gradient, end in zip(gradients, np.cumsum(widths), strict=True):
         if gradient.own is not None:
-            block = slice(number * channels, (number + 1) * channels)
+            block = slice(end - gradient.width, end)
             summed[:, block, block] = gradient.own
     return Covariance(summed[0], summed[1])
 
 
-def _by_measure(paths: Paths, parts: Sequence[Floats]) -> list[Floats]:
+def _by_measure(parts: Sequence[Floats]) -> list[Floats]:
     """Rows of models side by side, for conversions and for value."""
-    channels = len(paths.channels)
-    if len(parts) == 1:
-        return [parts[0][:, :channels], parts[0][:, channels:]]
-    return (
-        [np.hstack([part[:, columns] for part in parts]) for columns in (slice(channels), slice(channels, None))]
-        if parts
-        else []
-    )
+    halves = [(part[:, : part.shape[1] // 2], part[:, part.shape[1] // 2 :]) for part in parts]
+    if len(halves) == 1:
+        return list(halves[0])
+    return [np.hstack([half[measure] for half in halves]) for measure in (0, 1)] if halves else []
 
 
 def value_squares(paths: Paths) -> Floats:
@@ -139,15 +134,15 @@ def without_sharing(paths: Paths) -> Paths:
 
 def _between_journeys(paths: Paths, gradients: Sequence[Gradient]) -> Floats:
     """What the products between different journeys of one customer add, array ``(2, width, width)``."""
-    width = len(paths.channels) * len(gradients)
+    width = sum(gradient.width for gradient in gradients)
     summed = np.zeros((2, width, width))
     if paths.shared is None or paths.shared.nnz == 0:
         return summed
     cells: Integers = np.flatnonzero(np.diff(paths.shared.indptr))
     kind, row = np.divmod(cells, len(paths))
     between = paths.shared[cells][:, cells]
-    gains = _by_measure(paths, [gradient.gains(row) for gradient in gradients])
-    endings = _by_measure(paths, [gradient.endings(row) for gradient in gradients])
+    gains = _by_measure([gradient.gains(row) for gradient in gradients])
+    endings = _by_measure([gradient.endings(row) for gradient in gradients])
     # Cells are conversions, nulls and value: the first two see journeys end, the first or the last what they brought.
     for measure, paying in enumerate((0, 2)):
         derivative = endings[measure] * (kind < 2)[:, None] + gains[measure] * (kind == paying)[:, None]

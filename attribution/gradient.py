@@ -12,6 +12,7 @@ together: at order 1 from one inverse, in blocks of the inverse while the chain 
 and worth backward.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -152,8 +153,12 @@ class Gradient(Protocol):
     One more journey along path p changes the credit of all channels by ``endings[p]``, whatever comes of it (zero
     unless ``answers_to_endings``); a conversion (for credit of conversions) or each unit of its value (for credit of
     value) adds ``gains[p]`` to that. Columns are the channels for credit of conversions, then those for credit of
-    value. ``own`` are the covariances of the two, where they are known better than from the paths.
+    value; ``width`` is the number of either. ``own`` are the covariances of the two, where they are known better than
+    from the paths.
     """
+
+    @property
+    def width(self) -> int: ...
 
     @property
     def answers_to_endings(self) -> bool: ...
@@ -172,7 +177,7 @@ class Gradient(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class ChainGradient:
-    """The gradient of Markov credit, kept as factors until rows are asked for.
+    """The gradient of what a chain says of channels (or sets of them), kept as factors until rows are asked for.
 
     Attributes
     ----------
@@ -192,6 +197,11 @@ class ChainGradient:
     gain: Floats
     answers_to_endings: bool = True
     own: None = None
+
+    @property
+    def width(self) -> int:
+        """Number of channels, or of sets of them."""
+        return int(self.gain.shape[1]) // 2
 
     def endings(self, rows: slice | Integers) -> Floats:
         """Array ``(rows, 2 channels)``."""
@@ -220,6 +230,11 @@ class ShareGradient:
     value: "csr_array"
     own: tuple[Floats, Floats] | None = None
     answers_to_endings: bool = False
+
+    @property
+    def width(self) -> int:
+        """Number of channels."""
+        return int(self.conversions.shape[1])
 
     def endings(self, rows: slice | Integers) -> Floats:
         """Array ``(rows, 2 channels)`` of zeros."""
@@ -267,20 +282,38 @@ def markov_gradient(paths: Paths, found: Transitions) -> ChainGradient:
     totals = (float(paths.conversions.sum()), float(paths.value.sum()))
     shares, by_worth = zip(*(effects_to_credit(worth) for worth in solved.worth), strict=True)
     scaled = [derivative * total for derivative, total in zip(by_worth, totals, strict=True)]
+    return _mapped(found, solved, scaled, np.concatenate(shares))
+
+
+def effects_gradient(found: Transitions, solved: Survival) -> tuple[Floats, ChainGradient]:
+    """Removal effects ``(2, sets)`` of the sets after the first, which is the whole chain, and their gradient."""
+    effects, by_worth = zip(*(worth_to_effects(worth) for worth in solved.worth), strict=True)
+    return np.stack(effects), _mapped(found, solved, by_worth, np.zeros(2 * (solved.worth.shape[1] - 1)))
+
+
+def _mapped(found: Transitions, solved: Survival, by_worth: Sequence[Floats], constant: Floats) -> ChainGradient:
+    """Gradient of functions of the worths, from their derivative ``(sets, width)`` by the worths, per measure."""
     return ChainGradient(
         found,
-        step=np.hstack([solved.step[0] @ scaled[0], solved.step[1] @ scaled[1]]),
-        last=np.hstack([solved.ending[0] @ scaled[0], solved.ending[1] @ scaled[1]]),
-        gain=np.hstack([solved.reward @ scaled[0] + shares[0], solved.reward @ scaled[1] + shares[1]]),
+        step=np.hstack([solved.step[measure] @ by_worth[measure] for measure in (0, 1)]),
+        last=np.hstack([solved.ending[measure] @ by_worth[measure] for measure in (0, 1)]),
+        gain=np.hstack([solved.reward @ by_worth[measure] for measure in (0, 1)]) + constant,
     )
 
 
-def effects_to_credit(worth: Floats) -> tuple[Floats, Floats]:
-    """Shares of credit from worths ``(1 + channels,)``, the whole chain first, and their derivative by the worths."""
-    channels = len(worth) - 1
+def worth_to_effects(worth: Floats) -> tuple[Floats, Floats]:
+    """Removal effects from worths ``(1 + sets,)``, the whole chain first, and their derivative ``(1 + sets, sets)``."""
+    sets = len(worth) - 1
     if worth[0] <= 0:
-        return np.zeros(channels), np.zeros((1 + channels, channels))
-    effects = 1 - worth[1:] / worth[0]
-    derivative = np.vstack([worth[1:] / worth[0] ** 2, -np.eye(channels) / worth[0]])
-    shares = effects / effects.sum()
-    return shares, (derivative - derivative.sum(axis=1, keepdims=True) * shares) / effects.sum()
+        return np.zeros(sets), np.zeros((1 + sets, sets))
+    return 1 - worth[1:] / worth[0], np.vstack([worth[1:] / worth[0] ** 2, -np.eye(sets) / worth[0]])
+
+
+def effects_to_credit(worth: Floats) -> tuple[Floats, Floats]:
+    """Shares of credit from worths ``(1 + channels,)`` and their derivative ``(1 + channels, channels)``."""
+    effects, derivative = worth_to_effects(worth)
+    summed = effects.sum()
+    if summed <= 0:
+        return effects, derivative
+    shares = effects / summed
+    return shares, (derivative - derivative.sum(axis=1, keepdims=True) * shares) / summed

@@ -72,6 +72,11 @@ class ParticipationGradient:
             shares.append(share)
         return cls(held, np.hstack(weights), np.concatenate(shares))
 
+    @property
+    def width(self) -> int:
+        """Number of channels."""
+        return int(self.present.shape[1])
+
     def endings(self, rows: slice | Integers) -> Floats:
         """Array ``(rows, 2 channels)`` of zeros."""
         return np.zeros_like(self.gains(rows))

@@ -1,0 +1,269 @@
+"""What if a set of channels had not been there: removal with substitution, and which channels stand in for each other.
+
+Removing a channel in a chain loses every walk that enters it, which is the most it can cost. Part of that traffic would
+have found another way. With a substitution rate rho in [0, 1], of the probability m of a state's row that leads into
+the removed set the part rho goes where the rest of the row goes, and (1 - rho) m is lost:
+
+    p(k -> l without S) = p(k -> l) * (1 + rho * m_k / (1 - m_k)),   l outside S, conversion and null among them.
+
+The start has such a row too. A row that leads into the set only has nothing to substitute with, so all of it is lost.
+At rho = 0 this is the removal effect; at rho = 1 whoever was led to S does as the others at that state do.
+"""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attribution.chain import chain
+from attribution.delta import covariance, interval
+from attribution.gradient import Survival, effects_gradient, survival
+from attribution.markov import removal_effects
+from attribution.paths import Paths
+from attribution.ragged import Floats
+from attribution.transitions import Transitions, transitions
+from customer_data.errors import ConfigurationError, ModelError
+
+if TYPE_CHECKING:
+    import pandas
+
+Mask = NDArray[np.bool_]
+
+
+def removal(
+    paths: Paths,
+    sets: Sequence[str | Sequence[str]],
+    *,
+    order: int = 1,
+    substitution: float = 0.0,
+    confidence: float = 0.90,
+) -> "pandas.DataFrame":
+    """What share of conversions, and of their value, goes when sets of channels go.
+
+    Parameters
+    ----------
+    paths
+        Distinct paths.
+    sets
+        Each a channel's name or several names.
+    order
+        Order of the chain.
+    substitution
+        Share of the traffic into the set that finds its way otherwise, between 0 and 1.
+    confidence
+        Of the intervals, by the delta method and unclipped.
+
+    Returns
+    -------
+    Columns channels (names joined by " + "), substitution, removal_effect, removal_effect_low, removal_effect_high,
+    conversions_lost, removal_effect_value, removal_effect_value_low, removal_effect_value_high, value_lost; one row per
+    set, in the order given. Effects are shares; an effect below 0 means that those who would be led elsewhere convert
+    better there.
+
+    Raises
+    ------
+    ConfigurationError
+        When a channel does not exist, a set is empty, or a number is out of range.
+    ModelError
+        When nothing converts.
+    """
+    import pandas
+
+    named = [(names,) if isinstance(names, str) else tuple(names) for names in sets]
+    found = transitions(paths, order=order)
+    removed = _removed_states(paths, found, named)
+    if not 0 <= substitution <= 1:
+        raise ConfigurationError(f"substitution: {substitution!r} is not between 0 and 1. Give 0.3 for 30 %.")
+    _refuse_without_conversions(paths)
+    keep = np.column_stack([np.ones(len(found.states), dtype=bool), ~removed])
+    if substitution == 0:
+        solved = survival(found, paths, keep)
+    else:
+        solved = substituted_survival(found, paths, keep, substitution)
+    effects, slopes = effects_gradient(found, solved)
+    spread = covariance(paths, [slopes])
+    low, high = interval(effects[0], spread.conversions, confidence=confidence)
+    value_low, value_high = interval(effects[1], spread.value, confidence=confidence)
+    return pandas.DataFrame(
+        {
+            "channels": [" + ".join(names) for names in named],
+            "substitution": float(substitution),
+            "removal_effect": effects[0],
+            "removal_effect_low": low,
+            "removal_effect_high": high,
+            "conversions_lost": effects[0] * paths.conversions.sum(),
+            "removal_effect_value": effects[1],
+            "removal_effect_value_low": value_low,
+            "removal_effect_value_high": value_high,
+            "value_lost": effects[1] * paths.value.sum(),
+        }
+    )
+
+
+def _removed_states(paths: Paths, found: Transitions, named: Sequence[tuple[str, ...]]) -> Mask:
+    """Array ``(states, sets)``: the states that hold a channel of each set."""
+    empty = [number for number, names in enumerate(named, 1) if not names]
+    problems = [f"sets: number {number} holds no channel. Name at least one." for number in empty]
+    unknown = sorted({name for names in named for name in names} - set(paths.channels))
+    for name in unknown:
+        close = get_close_matches(name, paths.channels, n=1)
+        hint = f"Did you mean {close[0]!r}?" if close else f"There are {', '.join(paths.channels[:20])}."
+        problems.append(f"sets: there is no channel {name!r}. {hint}")
+    if problems:
+        raise ConfigurationError("\n".join(problems))
+    removed = np.zeros((len(found.states), len(named)), dtype=bool)
+    for column, names in enumerate(named):
+        removed[:, column] = found.holds[:, [paths.channels.index(name) for name in names]].any(axis=1)
+    return removed
+
+
+def _refuse_without_conversions(paths: Paths) -> None:
+    if not paths.conversions.sum() > 0:
+        raise ModelError(
+            f"removal: none of the {paths.nulls.sum():,.10g} journeys on {len(paths):,} distinct paths converted, so "
+            "there is no share of conversions to lose. Check the window and the conversions."
+        )
+
+
+def substituted_survival(found: Transitions, paths: Paths, keep: Mask, substitution: float) -> Survival:
+    """The same as :func:`attribution.gradient.survival` when part of the walks led into removed states goes elsewhere.
+
+    With O_k and M_k the counts out of k to elsewhere and into the set, n_k their sum and q_k = 1 - (1 - rho) M_k / n_k,
+    a walk at k survives with q_k and then does as the O_k do: x_k = q_k z_k, z_k the mean of x over the O_k. Hence one
+    more transition from k to l changes P by u_k (q_k (x_l - z_k) / O_k + z_k (1 - rho) M_k / n_k^2) when l stays, and
+    by - u_k z_k (1 - rho) O_k / n_k^2 when it is in the set. The start is one more state k, visited once.
+    """
+    steps = found.count(paths.conversions + paths.nulls)
+    rewards = np.column_stack([found.at_last(paths.conversions), found.at_last(paths.value)])
+    ending = rewards[:, 0] + found.at_last(paths.nulls)
+    parts = [
+        _one_substituted(found, steps, rewards, ending, keep[:, column], substitution)
+        for column in range(keep.shape[1])
+    ]
+    return Survival(*(np.stack(part, axis=-1) for part in zip(*parts, strict=True)))
+
+
+def _one_substituted(
+    found: Transitions, steps: Floats, rewards: Floats, ending: Floats, keep: NDArray[np.bool_], substitution: float
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Worth ``(2,)``, and derivatives by transitions, endings and rewards, for one set."""
+    from scipy.sparse import csr_array, eye_array
+    from scipy.sparse.linalg import splu
+
+    states = len(found.states)
+    stays = keep[found.target]
+    outside = np.bincount(found.source, weights=steps * stays, minlength=states + 1).astype(float)
+    outside[:states] += ending
+    inside = np.bincount(found.source, weights=steps * ~stays, minlength=states + 1).astype(float)
+    left = outside + inside
+    lost = 1 - substitution
+    per_left, per_outside = (np.divide(1.0, by, out=np.zeros_like(by), where=by > 0) for by in (left, outside))
+    survives = np.where(outside > 0, 1 - lost * inside * per_left, 0.0)
+
+    probability = steps * stays * (survives * per_outside)[found.source]
+    inner = found.source < states
+    start = np.zeros(states)
+    start[found.target[~inner]] = probability[~inner]
+    step = csr_array((probability[inner], (found.source[inner], found.target[inner])), shape=(states, states))
+    system = (eye_array(states) - step).tocsc()
+    rate = (survives * per_outside)[:states, None]
+    kept = keep[:, None]
+    worth = np.vstack([splu(system).solve(rewards * rate * kept) * kept, np.zeros((1, 2))])
+    worth[states] = start @ worth[:states]
+    visits = np.append(splu(system.T.tocsc()).solve(start) * keep, 1.0)
+
+    # Where a state never survives its mean worth elsewhere is unknown, and nothing observed there changes it.
+    mean_worth = np.divide(worth, survives[:, None], out=np.zeros_like(worth), where=survives[:, None] > 0)
+    gained = (visits * survives * per_outside)[:, None]
+    by_staying = (visits * lost * inside * per_left**2)[:, None] * mean_worth - gained * mean_worth
+    by_entering = -(visits * lost * outside * per_left**2)[:, None] * mean_worth
+    arrived = np.append(worth[:states] * kept, np.zeros((1, 2)), axis=0)[found.target]
+    derivative = np.where(
+        stays[:, None], by_staying[found.source] + gained[found.source] * arrived, by_entering[found.source]
+    )
+    return worth[states], derivative.T, by_staying[:states].T, gained[:states, 0]
+
+
+def interactions(paths: Paths, *, order: int = 1, largest: int = 20, confidence: float = 0.90) -> "pandas.DataFrame":
+    """Which pairs of channels work on the same conversions.
+
+    The interaction of two channels is what their single removal effects count twice, I = RE_a + RE_b - RE_ab: the share
+    of converting walks that visit both.
+
+    Parameters
+    ----------
+    paths
+        Distinct paths.
+    order
+        Order of the chain.
+    largest
+        How many channels to pair, those with the largest removal effects.
+    confidence
+        Of the interval, by the delta method and unclipped.
+
+    Returns
+    -------
+    Columns channel_a, channel_b, removal_effect_a, removal_effect_b, removal_effect_both, interaction, interaction_low,
+    interaction_high, affinity; sorted by interaction, largest first. ``affinity`` is I / (RE_a RE_b): above 1 the two
+    share more converting walks than if they met by chance, below 1 fewer.
+
+    Raises
+    ------
+    ModelError
+        When nothing converts.
+    """
+    import pandas
+
+    _refuse_without_conversions(paths)
+    found = transitions(paths, order=order)
+    effects = removal_effects(chain(paths, found)).conversions
+    by_effect = np.argsort(-effects, kind="stable")[: max(largest, 0)]
+    chosen = [int(channel) for channel in by_effect if effects[channel] > 0]
+    rows: list[tuple[str, str, float, float, float, float, float, float]] = []
+    for place, channel in enumerate(chosen):
+        others = chosen[place + 1 :]
+        if others:
+            rows.extend(_pairs(paths, found, channel, others, confidence))
+    table = pandas.DataFrame(
+        rows,
+        columns=[
+            "channel_a",
+            "channel_b",
+            "removal_effect_a",
+            "removal_effect_b",
+            "removal_effect_both",
+            "interaction",
+            "interaction_low",
+            "interaction_high",
+        ],
+    )
+    table["affinity"] = table.interaction / (table.removal_effect_a * table.removal_effect_b)
+    return table.sort_values("interaction", ascending=False, kind="stable", ignore_index=True)
+
+
+def _pairs(
+    paths: Paths, found: Transitions, channel: int, others: Sequence[int], confidence: float
+) -> list[tuple[str, str, float, float, float, float, float, float]]:
+    """Rows of one channel with each of the others."""
+    held, held_others = found.holds[:, [channel]], found.holds[:, list(others)]
+    keep = np.column_stack([np.ones(len(held), dtype=bool), ~held, ~held_others, ~(held | held_others)])
+    effects, slopes = effects_gradient(found, survival(found, paths, keep))
+    count = len(others)
+    combine = np.hstack([np.ones((count, 1)), np.eye(count), -np.eye(count)])
+    interaction = combine @ effects[0]
+    low, high = interval(interaction, covariance(paths, [slopes]).combined(combine).conversions, confidence=confidence)
+    return [
+        (
+            paths.channels[channel],
+            paths.channels[other],
+            float(effects[0, 0]),
+            float(effects[0, 1 + number]),
+            float(effects[0, 1 + count + number]),
+            float(interaction[number]),
+            float(low[number]),
+            float(high[number]),
+        )
+        for number, other in enumerate(others)
+    ]

@@ -1,0 +1,215 @@
+"""Removal of sets with substitution, and pairs of channels: by hand, against the definition, against derivatives."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from attribution.counterfactual import interactions, removal, substituted_survival
+from attribution.credit import removal_effects
+from attribution.gradient import survival
+from attribution.paths import Paths
+from attribution.transitions import transitions
+from customer_data.errors import ConfigurationError, ModelError
+
+
+@pytest.fixture
+def shop():
+    """Journeys of three channels, enough of each."""
+    return Paths.from_strings(
+        ["a > b", "b", "c", "a > c", "b > c > a", "c > b"],
+        [40, 30, 10, 25, 12, 9],
+        [400, 150, 90, 300, 130, 60],
+        [60, 150, 90, 70, 30, 40],
+    )
+
+
+def small_paths(seed, *, paths=40, channels=4):
+    generator = np.random.default_rng(seed)
+    lengths = generator.integers(1, 6, paths)
+    conversions = generator.integers(0, 5, paths)
+    return Paths.from_codes(
+        list("abcdef")[:channels],
+        generator.integers(0, channels, lengths.sum()),
+        lengths,
+        conversions=conversions,
+        nulls=generator.integers(0, 9, paths),
+        value=conversions * generator.uniform(1, 9, paths),
+    )
+
+
+def by_definition(paths, removed, *, order, substitution):
+    """P(conversion) and value per walk without a set, the rows rewritten one by one as the module says."""
+    found = transitions(paths, order=order)
+    states = len(found.states)
+    counts = np.zeros((states + 1, states + 3))
+    np.add.at(counts, (found.source, found.target), found.count(paths.conversions + paths.nulls))
+    counts[:states, states] = found.at_last(paths.conversions)
+    counts[:states, states + 1] = found.at_last(paths.nulls)
+    inside = np.zeros(states + 3, dtype=bool)
+    inside[:states] = found.holds[:, [paths.channels.index(name) for name in removed]].any(axis=1)
+    converting = counts[:states, states]
+    worth = np.divide(found.at_last(paths.value), converting, out=np.zeros(states), where=converting > 0)
+    rows = np.zeros_like(counts)
+    for state in range(states + 1):
+        row = counts[state] / counts[state].sum() if counts[state].sum() else counts[state]
+        mass = row[inside].sum()
+        if mass < 1:
+            rows[state, ~inside] = row[~inside] * (1 + substitution * mass / (1 - mass))
+    kept = ~inside[:states]
+    step = rows[:states, :states][np.ix_(kept, kept)]
+    visits = np.linalg.solve(np.eye(kept.sum()) - step.T, rows[states, :states][kept])
+    converted = visits * rows[:states, states][kept]
+    return np.array([converted.sum(), (converted * worth[kept]).sum()])
+
+
+def test_removal_with_substitution_by_hand():
+    # Start: a 80 and b 160 of 240; a leads to b; b converts 80 of 240, so P = 1/3.
+    paths = Paths.from_strings(["a > b", "b"], [40, 40], [400, 400], [40, 120])
+    # Without a and half of its traffic led to b: start to b 2/3 * (1 + .5 * (1/3) / (2/3)) = 5/6, effect 1/6.
+    table = removal(paths, ["a"], substitution=0.5)
+    assert table.removal_effect[0] == pytest.approx(1 / 6)
+    assert table.conversions_lost[0] == pytest.approx(80 / 6)
+    assert table.value_lost[0] == pytest.approx(800 / 6)
+    # All of it led to b: nothing is lost. Without b: a leads nowhere else, so those at a are lost at any rate.
+    assert removal(paths, ["a"], substitution=1.0).removal_effect[0] == pytest.approx(0, abs=1e-12)
+    assert removal(paths, ["b", ["a", "b"]], substitution=1.0).removal_effect.tolist() == pytest.approx([1, 1])
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+@pytest.mark.parametrize("substitution", [0.0, 0.3, 1.0])
+def test_removal_is_as_defined(order, substitution):
+    for seed in range(4):
+        paths = small_paths(seed)
+        whole = by_definition(paths, [], order=order, substitution=0)
+        sets = [["a"], ["b", "d"], ["a", "b", "c"], ["c"]]
+        table = removal(paths, sets, order=order, substitution=substitution)
+        expected = np.array(
+            [1 - by_definition(paths, names, order=order, substitution=substitution) / whole for names in sets]
+        )
+        assert table[["removal_effect", "removal_effect_value"]].to_numpy() == pytest.approx(expected, abs=1e-10)
+        assert table.channels.tolist() == ["a", "b + d", "a + b + c", "c"]
+
+
+def test_without_substitution_single_channels_are_the_removal_effects(shop):
+    single = removal_effects(shop)
+    table = removal(shop, list(shop.channels))
+    assert table.removal_effect.to_numpy() == pytest.approx(single.removal_effect.to_numpy())
+    assert table.removal_effect_value.to_numpy() == pytest.approx(single.removal_effect_value.to_numpy())
+
+
+def test_the_two_derivatives_agree_where_nothing_is_substituted(shop):
+    found = transitions(shop, order=2)
+    keep = np.column_stack([np.ones(len(found.states), dtype=bool), ~found.holds])
+    plain, general = survival(found, shop, keep), substituted_survival(found, shop, keep, 0.0)
+    for name in ("worth", "step", "ending"):
+        assert getattr(general, name) == pytest.approx(getattr(plain, name), abs=1e-12)
+    # Where no journey ends the substituted chain has no derivative, and none is needed.
+    ended = found.at_last(shop.conversions) > 0
+    assert general.reward[ended] == pytest.approx(plain.reward[ended], abs=1e-12)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([1, 2]), st.floats(0.05, 0.95))
+def test_derivatives_with_substitution_are_those_of_the_definition(seed, order, substitution):
+    paths = small_paths(seed, paths=12, channels=3)
+    found = transitions(paths, order=order)
+    keep = np.column_stack([np.ones(len(found.states), dtype=bool), ~found.holds[:, [0]]])
+    solved = substituted_survival(found, paths, keep, substitution)
+    rows = found.per_path.toarray()
+    ending = np.einsum("pt,mts->pms", rows, solved.step) + solved.ending[:, found.last].transpose(1, 0, 2)
+    for row in range(len(paths)):
+        for field, measure, slope in (
+            ("nulls", 0, ending[row, 0]),
+            ("conversions", 0, ending[row, 0] + solved.reward[found.last[row]]),
+            ("value", 1, solved.reward[found.last[row]]),
+        ):
+            if getattr(paths, field)[row] == 0:
+                continue
+            ends = []
+            for step in (1e-5, -1e-5):
+                amounts = getattr(paths, field).copy()
+                amounts[row] += step
+                changed = dataclasses.replace(paths, **{field: amounts})
+                ends.append(
+                    [
+                        by_definition(changed, names, order=order, substitution=substitution)[measure]
+                        for names in ([], ["a"])
+                    ]
+                )
+            numerical = (np.array(ends[0]) - np.array(ends[1])) / 2e-5
+            assert slope == pytest.approx(numerical, rel=1e-4, abs=1e-6)
+
+
+def test_standard_errors_of_effects_equal_those_of_data_drawn_again(shop):
+    table = removal(shop, ["a", "b", "c"], confidence=0.6826894921370859)
+    width = (table.removal_effect_high - table.removal_effect_low).to_numpy() / 2
+    generator = np.random.default_rng(5)
+    effects = []
+    for _ in range(400):
+        redrawn = dataclasses.replace(
+            shop, conversions=generator.poisson(shop.conversions) * 1.0, nulls=generator.poisson(shop.nulls) * 1.0
+        )
+        effects.append(removal_effects(redrawn).removal_effect.to_numpy())
+    # 400 replicates: a relative standard error of 3.5 %.
+    assert np.std(effects, axis=0) == pytest.approx(width, rel=0.1)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_interactions_are_the_walks_that_visit_both(order):
+    paths = small_paths(3)
+    table = interactions(paths, order=order)
+    assert len(table) == 6
+    whole = by_definition(paths, [], order=order, substitution=0)[0]
+    for row in table.itertuples():
+        effect_a, effect_b, both = (
+            1 - by_definition(paths, names, order=order, substitution=0)[0] / whole
+            for names in ([row.channel_a], [row.channel_b], [row.channel_a, row.channel_b])
+        )
+        assert (row.removal_effect_a, row.removal_effect_b, row.removal_effect_both) == pytest.approx(
+            (effect_a, effect_b, both)
+        )
+        assert row.interaction == pytest.approx(effect_a + effect_b - both)
+        assert row.affinity == pytest.approx(row.interaction / (effect_a * effect_b))
+        assert row.interaction_low <= row.interaction <= row.interaction_high
+        assert -1e-12 < row.interaction <= min(effect_a, effect_b) + 1e-12
+    assert table.interaction.is_monotonic_decreasing
+
+
+def test_channels_that_never_meet_do_not_interact():
+    paths = Paths.from_strings(["a", "b"], [3, 4], [0, 0], [5, 6])
+    table = interactions(paths)
+    assert table[["channel_a", "channel_b"]].to_numpy().tolist() == [["b", "a"]]
+    assert table.interaction[0] == pytest.approx(0, abs=1e-12)
+    # Effects 4/7 and 3/7 leave nothing for both, and what is lost together is everything.
+    assert table.removal_effect_both[0] == pytest.approx(1)
+
+
+def test_only_the_largest_channels_are_paired(shop):
+    assert len(interactions(shop, largest=2)) == 1
+    assert len(interactions(shop, largest=1)) == 0
+
+
+@pytest.mark.parametrize(
+    ("sets", "arguments", "message"),
+    [
+        (["d"], {}, "there is no channel 'd'"),
+        ([["a", "bb"]], {}, "Did you mean 'b'"),
+        ([[]], {}, "number 1 holds no channel"),
+        (["a"], {"substitution": 30}, "not between 0 and 1"),
+        (["a"], {"confidence": 2}, "not between 0 and 1"),
+    ],
+)
+def test_wrong_arguments_say_the_remedy(shop, sets, arguments, message):
+    with pytest.raises(ConfigurationError, match=message):
+        removal(shop, sets, **arguments)
+
+
+def test_nothing_converts():
+    paths = Paths.from_strings(["a > b"], [0], [0], [4])
+    with pytest.raises(ModelError, match="none of the 4 journeys"):
+        removal(paths, ["a"])
+    with pytest.raises(ModelError, match="none of the 4 journeys"):
+        interactions(paths)
