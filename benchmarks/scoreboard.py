@@ -219,11 +219,11 @@ def _meaning(boards: dict[str, Board]) -> list[str]:
         {error("relay", "last_click")}, linear {error("relay", "linear")}): taking a channel out of the chain is then
         what taking it out of the world does.""",
         f"""**Neither is right** where people come unasked and pass channels on the way. In the *shop* that are
-        {unasked["shop"]} of orders; last click {error("shop", "last_click")}, Markov {error("shop", "markov")},
-        the best {best("shop")}. In *harvest* that are {unasked["harvest"]}: the best is {best("harvest")}. A path shows who
-        was there, not who was the cause. Markov moves the credit the right way, from channels that close to
-        those that open, and stops half-way; and all models hand out orders that nobody caused. Only an experiment, in which a
-        channel is switched off for some, tells that share.""",
+        {unasked["shop"]} of orders: last click {error("shop", "last_click")}, Markov {error("shop", "markov")},
+        the best {best("shop")}. In *harvest* that are {unasked["harvest"]}: the best is {best("harvest")}.
+        A path shows who was there, not who was the cause. Markov moves the credit the right way, from channels that
+        close to those that open, and stops half-way; and all models hand out orders that nobody caused. Only an
+        experiment, in which a channel is switched off for some, tells that share.""",
         """No model wins everywhere, so no model is *the* data-driven one. What the comparison with last click shows is
         how much the answer hangs on the model; where it hangs much, test by an experiment before moving a budget.""",
     )
