@@ -8,6 +8,7 @@ from customer_data.sources import Sql
 from customer_data.sql_text import identifier
 
 if TYPE_CHECKING:
+    import duckdb
     from sqlglot import exp
 
 _ARITHMETIC = ("Add", "Sub", "Mul", "Div", "Neg", "Mod", "IntDiv")
@@ -30,8 +31,9 @@ def checked_expression(
     try:
         trees = sqlglot.parse(sql.expression, read="duckdb")
     except SqlglotError as error:
-        detail = str(error).splitlines()[0].replace("\x1b[4m", "").replace("\x1b[0m", "")
-        return "", [f"{where}: {sql.expression!r} is not SQL ({detail})."]
+        places = getattr(error, "errors", [])
+        place = f" near character {places[0]['col']}" if places and places[0].get("col") else ""
+        return "", [f"{where}: {sql.expression!r} cannot be read as SQL{place}."]
     tree = trees[0] if len(trees) == 1 else None
     if tree is None or not isinstance(tree, exp.Expression) or isinstance(tree, exp.Command):
         return "", [f"{where}: {sql.expression!r} is not one expression."]
@@ -99,18 +101,15 @@ def _barred_parts(tree: "exp.Expression", functions: frozenset[str]) -> list[str
             text = node.sql("duckdb")
             name = text.partition("(")[0].strip().lower()
             if "(" in text and name.isidentifier() and name not in functions | _GRAMMAR:
-                problems.append(
-                    f"uses {name}(), which is not a function of values alone.{did_you_mean(name, functions)}"
-                )
+                hint = did_you_mean(name, functions, likeness=0.8)
+                problems.append(f"uses {name}(), which is not a function of values alone.{hint}")
     return problems
 
 
-def scalar_functions(names: list[str]) -> frozenset[str]:
+def scalar_functions(connection: "duckdb.DuckDBPyConnection") -> frozenset[str]:
     """Return the engine's functions that an expression may use: their answer depends on their arguments only."""
-    return frozenset(name.lower() for name in names) - _BARRED
-
-
-SCALAR_FUNCTIONS_QUERY = (
-    "SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_type = 'scalar' "
-    "AND stability = 'CONSISTENT' AND regexp_full_match(function_name, '[a-z][a-z0-9_]*')"
-)
+    found = connection.execute(
+        "SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_type = 'scalar' "
+        "AND stability = 'CONSISTENT' AND regexp_full_match(function_name, '[a-z][a-z0-9_]*')"
+    ).fetchall()
+    return frozenset(str(name) for (name,) in found) - _BARRED

@@ -212,7 +212,8 @@ def _lines(file: TextFile) -> Iterator[str]:
         encoding = {"utf-8": "utf-8-sig", "utf-16": _utf16_flavour(opened.read(2))}.get(file.encoding, file.encoding)
         opened.seek(0)
         errors = "surrogateescape" if file.encoding == "utf-8" else "replace"
-        yield from io.TextIOWrapper(opened, encoding=encoding, errors=errors, newline="")
+        with io.TextIOWrapper(opened, encoding=encoding, errors=errors, newline="") as text:
+            yield from text
 
 
 def _utf16_flavour(start: bytes) -> str:

@@ -3,15 +3,22 @@
 import time
 from typing import TYPE_CHECKING
 
-from customer_data.judging import REJECTED, OpenSource
+from customer_data.judging import OpenSource
 from customer_data.money import amount_text
-from customer_data.orders import CONFLICT, IN_PART, WITHOUT_ORDER
+from customer_data.nearest import count_of
+from customer_data.orders import CONFLICT, IN_PART, NEGATIVE, WITHOUT_ORDER
 from customer_data.quarantine import remedies
 from customer_data.survey import DUPLICATE, Survey
 
 if TYPE_CHECKING:
     import duckdb
 
+_ADVICE = {
+    CONFLICT: "If order numbers begin anew for each customer, map order_id to an SQL expression of both.",
+    WITHOUT_ORDER: "They change nothing; the orders may lie before the data begins.",
+    IN_PART: "The amount is what found no order to be taken from.",
+    NEGATIVE: 'They are in quarantine; refunds = "net" takes them from the orders before.',
+}
 _LONG_AGO_US = 631_152_000_000_000  # 1990-01-01
 
 
@@ -23,25 +30,28 @@ def survey_warnings(opened: list[OpenSource], surveys: list[Survey], currency: s
             f"{one.label}.{name}: every value is a whole number with a tail, as 17850.0; the tail was taken off."
             for name in sorted(one.float_tails)
         ]
-        told = [
-            f"{one.label}: {rows:,} of {found.rows:,} rows{_worth(amount, currency)} are set aside: {reason}."
+        warnings += [
+            f"{one.label}: {rows:,} of {count_of(found.rows, 'row')}{_worth(amount, currency)} set aside: {reason}."
+            + remedies(one, reason)
             for reason, (rows, amount) in sorted(found.bad.items(), key=lambda item: (-item[1][0], item[0]))
         ]
-        if told:
-            told[-1] += remedies(one, found)
-        warnings += told
         if DUPLICATE in found.counts:
-            warnings.append(f"{one.label}: {found.counts[DUPLICATE][0]:,} rows repeat another exactly and are dropped.")
+            warnings.append(f"{one.label}: {count_of(found.counts[DUPLICATE][0], 'row')} dropped: {DUPLICATE}.")
         if found.repeated:
             warnings.append(
-                f"{one.label}: {found.repeated:,} rows repeat another exactly and are kept. "
+                f"{one.label}: {count_of(found.repeated, 'row')} equal to another in every column, kept. "
                 'Say duplicates = "drop" if the export doubled them.'
             )
+        for file in one.relation.text_files:
+            warnings += [
+                f"{one.label}: {file.path} names a column twice; the later one is read as {name!r}."
+                for name in file.renamed
+            ]
         short = one.relation.short_lines
         if short.lines:
             warnings.append(
-                f"{one.label}: {short.lines:,} lines have fewer fields than the header (first: {short.first}); "
-                "the fields missing at their end are taken to be empty."
+                f"{one.label}: {count_of(short.lines, 'line')} with fewer fields than the header (first: "
+                f"{short.first}); what is missing at the end is taken to be empty."
             )
         if found.last_us is not None and found.last_us < _LONG_AGO_US:
             warnings.append(
@@ -54,18 +64,12 @@ def order_warnings(
     opened: list[OpenSource], outcomes: dict[int, dict[str, tuple[int, int | None]]], currency: str | None
 ) -> list[str]:
     """Return what became of orders and refunds where it was not what the user may expect."""
-    advice = {
-        CONFLICT: "If order numbers begin anew for each customer, map order_id to an SQL expression of both.",
-        WITHOUT_ORDER: "They change nothing; the orders may lie before the data begins.",
-        IN_PART: "The amount is what found no order to be taken from.",
-        REJECTED: "",
-    }
     warnings = []
     for one in opened:
-        for reason, remedy in advice.items():
-            if reason in outcomes[one.number] and not (reason == REJECTED and not one.has("order_id")):
+        for reason, remedy in _ADVICE.items():
+            if reason in outcomes[one.number]:
                 rows, amount = outcomes[one.number][reason]
-                warnings.append(f"{one.label}: {rows:,} rows{_worth(amount, currency)}: {reason}. {remedy}".rstrip())
+                warnings.append(f"{one.label}: {count_of(rows, 'row')}{_worth(amount, currency)}: {reason}. {remedy}")
     return warnings
 
 
@@ -77,9 +81,21 @@ def future_warnings(connection: "duckdb.DuckDBPyConnection", tables: list[str]) 
         row = connection.execute(f"SELECT count(*) FROM {table} WHERE time_us > {now_us}").fetchone()
         if row is not None and row[0]:
             warnings.append(
-                f"{table}: {row[0]:,} rows are dated in the future and kept. Check the zone and the format of times."
+                f"{table}: {count_of(row[0], 'row')} kept with a time in the future. Check the zone and time_format."
             )
     return warnings
+
+
+def no_order_problem(orders: list[OpenSource], outcomes: dict[int, dict[str, tuple[int, int | None]]]) -> str:
+    """Return the sentence about orders of which none is left."""
+    reasons: dict[str, int] = {}
+    for one in orders:
+        for reason, (rows, _) in outcomes[one.number].items():
+            if reason != "kept":
+                reasons[reason] = reasons.get(reason, 0) + rows
+    listed = ", ".join(f"{reason}: {rows:,}" for reason, rows in sorted(reasons.items(), key=lambda item: -item[1]))
+    advice = f" {_ADVICE[CONFLICT]}" if CONFLICT in reasons else ""
+    return f"orders: none of the rows makes an order ({listed}).{advice}"
 
 
 def _worth(amount: int | None, currency: str | None) -> str:

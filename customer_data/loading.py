@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 from customer_data.engine import timezone_problems
 from customer_data.errors import ConfigurationError, InputError, PathworthError
-from customer_data.expressions import SCALAR_FUNCTIONS_QUERY, scalar_functions
+from customer_data.expressions import scalar_functions
 from customer_data.judging import OpenSource
 from customer_data.load_report import LoadReport
-from customer_data.load_warnings import future_warnings, order_warnings, survey_warnings
+from customer_data.load_warnings import future_warnings, no_order_problem, order_warnings, survey_warnings
 from customer_data.mapping import Mapped, map_source
+from customer_data.nearest import count_of
 from customer_data.orders import make_orders
 from customer_data.quarantine import all_bad_problem, make_quarantine, quarantine_bad_rows
 from customer_data.relations import Relation, open_relation
-from customer_data.sources import LoadSettings, Source, raise_setting_problems, source_labels
+from customer_data.sources import LoadSettings, Source, Sql, configuration_problems, source_labels
 from customer_data.sql_text import literal
 from customer_data.survey import Survey, examine
 from customer_data.table_specs import Kind
@@ -64,8 +65,9 @@ def load(
     """
     settings = settings or LoadSettings()
     labels = source_labels(sources)
-    raise_setting_problems(settings, sources, labels)
-    if problems := timezone_problems(connection, settings.timezone):
+    problems = configuration_problems(settings, sources, labels)
+    problems += timezone_problems(connection, settings.timezone)
+    if problems:
         raise ConfigurationError("\n".join(problems))
     _clear(connection)
     opened = _open_all(connection, sources, labels, settings)
@@ -90,6 +92,8 @@ def load(
             outcomes[number].update(counts)
         for one in by_table["orders"]:
             outcomes[one.number].setdefault("kept", (0, 0))
+        if not any(outcomes[one.number]["kept"][0] for one in by_table["orders"]):
+            raise InputError(no_order_problem(by_table["orders"], outcomes))
         for one in by_table["refunds"]:
             outcomes[one.number].setdefault("kept", (0, None))
     if by_table["spend"]:
@@ -131,8 +135,8 @@ def _open_all(
 ) -> list[OpenSource]:
     """Open and map every source; every problem of all of them at once."""
     problems: list[str] = []
-    names = [str(name) for (name,) in connection.execute(SCALAR_FUNCTIONS_QUERY).fetchall()]
-    functions = scalar_functions(names)
+    computes = any(isinstance(said, Sql) for source in sources for said in (source.filter, *source.columns.values()))
+    functions = scalar_functions(connection) if computes else frozenset()
     ready: list[tuple[int, Source, Relation, Mapped]] = []
     for number, (source, label) in enumerate(zip(sources, labels, strict=True), start=1):
         try:
@@ -146,7 +150,7 @@ def _open_all(
             continue
         for name, column in mapped.columns.items():
             if column.column.kind in (Kind.TIME, Kind.DAY):
-                problem = time_format_problem(column, source, f"{label}.{name}")
+                problem = time_format_problem(connection, column, source, f"{label}.{name}")
                 problems += [problem] if problem else []
         ready.append((number, source, relation, mapped))
     if problems:
@@ -192,7 +196,7 @@ def _currency(opened: list[OpenSource], surveys: list[Survey], settings: LoadSet
     found: dict[str, list[str]] = {}
     for one, survey in zip(opened, surveys, strict=True):
         for code, rows in sorted(survey.currencies.items(), key=lambda item: (-item[1], str(item[0]))):
-            found.setdefault(str(code), []).append(f"{one.label} {rows:,} rows")
+            found.setdefault(str(code), []).append(f"{one.label} {count_of(rows, 'row')}")
     stated = None if settings.currency is None else settings.currency.strip().upper()
     known = {code.strip().upper() for code in settings.currency_rates} | ({stated} if stated else set())
     listed = "; ".join(f"{code}: {', '.join(where)}" for code, where in found.items())

@@ -76,6 +76,12 @@ def map_source(
     if source.filter is not None:
         condition, wrong = checked_expression(source.filter, relation.columns, f"{relation.label}.filter", functions)
         problems += wrong
+    folded = [name.casefold() for name in found]
+    problems += [
+        f"{relation.label}.columns: {name!r} occurs twice, in capitals and without."
+        for name in found
+        if folded.count(name.casefold()) > 1
+    ]
     if problems:
         return None, problems
     mapped: dict[str, MappedColumn] = {}

@@ -1,24 +1,29 @@
-"""The name that was probably meant."""
+"""Words of messages: the name that was probably meant, a number with its noun."""
 
 import difflib
 from collections.abc import Iterable
 
 
-def nearest_names(wrong: str, known: Iterable[str], *, most: int = 1) -> list[str]:
+def nearest_names(wrong: str, known: Iterable[str], *, most: int = 1, likeness: float = 0.6) -> list[str]:
     """Return the known names nearest to a wrong one, best first, blind to case, blanks and underscores."""
     plain: dict[str, str] = {}
     for name in known:
         plain.setdefault(_plain(name), name)
     wanted = _plain(wrong)
-    close = difflib.get_close_matches(wanted, sorted(plain), n=most, cutoff=0.6)
+    close = difflib.get_close_matches(wanted, sorted(plain), n=most, cutoff=likeness)
     if not close and len(wanted) > 3:
-        close = [name for name in sorted(plain) if wanted in name or (len(name) > 3 and name in wanted)][:most]
+        close = [name for name in sorted(plain) if wanted in name][:most]
     return [plain[name] for name in close]
 
 
-def did_you_mean(wrong: str, known: Iterable[str]) -> str:
+def count_of(number: int, noun: str) -> str:
+    """Return a number with its noun, as in ``1 row`` and ``1,204 rows``."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def did_you_mean(wrong: str, known: Iterable[str], *, likeness: float = 0.6) -> str:
     """Return a sentence with the nearest known name, led by a blank, or nothing."""
-    return "".join(f" Did you mean {name!r}?" for name in nearest_names(wrong, known))
+    return "".join(f" Did you mean {name!r}?" for name in nearest_names(wrong, known, likeness=likeness))
 
 
 def _plain(name: str) -> str:

@@ -13,7 +13,7 @@ lowers M.
 
 from typing import TYPE_CHECKING
 
-from customer_data.judging import REJECTED, OpenSource, judged_sql
+from customer_data.judging import OpenSource, judged_sql
 from customer_data.quarantine import quarantine_orders
 from customer_data.sources import LoadSettings
 from customer_data.sql_text import literal
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import duckdb
 
 MERGED = "another line of an order"
+NEGATIVE = "its order is negative, and refunds are rejected"
 CONFLICT = "its order_id belongs to several customers"
 REFUNDED = "order refunded in full"
 FROM_ITS_ORDER = "refund taken from its order"
@@ -90,7 +91,7 @@ def _quarantine_orders(
     connection: "duckdb.DuckDBPyConnection", orders: list[OpenSource], settings: LoadSettings
 ) -> None:
     """Set aside whole orders: those of several customers, and negative ones where refunds are rejected."""
-    rejects = f"WHEN sum(value) < 0 THEN {literal(REJECTED)}" if settings.refunds == "reject" else ""
+    rejects = f"WHEN sum(value) < 0 THEN {literal(NEGATIVE)}" if settings.refunds == "reject" else ""
     connection.execute(
         f"""
         CREATE TEMP TABLE __doomed AS

@@ -55,15 +55,14 @@ def all_bad_problem(connection: "duckdb.DuckDBPyConnection", opened: OpenSource,
     case = f" First: row {first[0]}, {first[1]}: {str(first[2])[:300]}." if first else ""
     return (
         f"{opened.label}: none of the {found.rows:,} rows of {opened.relation.place} can be used ({reasons}).{case}"
-        f"{remedies(opened, found)}"
+        f"{remedies(opened, ' '.join(found.bad))}"
     )
 
 
-def remedies(opened: OpenSource, found: Survey) -> str:
-    """Return what a user can do about the reasons found, led by a blank, or nothing."""
-    told = " ".join(found.bad)
+def remedies(opened: OpenSource, told: str) -> str:
+    """Return what a user can do about the reasons told, led by a blank, or nothing."""
     advice = []
-    if "is not a time" in told:
+    if "is not between 1900" in told:
         stated = opened.source.time_format
         advice.append(
             'State how times are written, as in time_format = "%d/%m/%Y %H:%M".'

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from customer_data.errors import ConfigurationError
 from customer_data.nearest import did_you_mean
 from customer_data.table_specs import TABLE_SPECS
 
@@ -143,7 +142,7 @@ def source_problems(source: Source, label: str) -> list[str]:
     if source.time_format is not None and source.time_format not in EPOCH_FORMATS and "%" not in source.time_format:
         problems.append(
             f"{label}.time_format: {source.time_format!r} is no format. Write one as in "
-            f'"%d/%m/%Y %H:%M"{did_you_mean(source.time_format, EPOCH_FORMATS) or ", or epoch_s, epoch_ms, epoch_us."}'
+            f'"%d/%m/%Y %H:%M", or epoch_s, epoch_ms, epoch_us.{did_you_mean(source.time_format, EPOCH_FORMATS)}'
         )
     if source.names is not None and len(set(source.names)) != len(source.names):
         problems.append(f"{label}.names: a name occurs twice in {', '.join(source.names)}.")
@@ -162,15 +161,14 @@ def source_problems(source: Source, label: str) -> list[str]:
     return problems
 
 
-def raise_setting_problems(settings: LoadSettings, sources: Sequence[Source], labels: Sequence[str]) -> None:
-    """Raise `ConfigurationError` with every problem of the settings and of the sources, if there is one."""
+def configuration_problems(settings: LoadSettings, sources: Sequence[Source], labels: Sequence[str]) -> list[str]:
+    """Return every problem of the settings and of the sources, before anything is read."""
     problems = setting_problems(settings)
     if not sources:
         problems.append("no source is named. Name at least one of touchpoints and orders.")
     for source, label in zip(sources, labels, strict=True):
         problems += source_problems(source, label)
-    if problems:
-        raise ConfigurationError("\n".join(problems))
+    return problems
 
 
 def source_labels(sources: Sequence[Source]) -> list[str]:

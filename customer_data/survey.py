@@ -75,16 +75,16 @@ def examine(connection: "duckdb.DuckDBPyConnection", opened: OpenSource) -> tupl
 
     files = opened.relation.text_files
     if any(file.separator == WHITESPACE for file in files):
-        opened, found = examine_carefully(connection, opened)
+        opened, found = _examine_again(connection, opened)
     else:
         try:
             opened, found = _examine_as_it_is(connection, opened)
         except duckdb.Error as error:
             if not files:
                 raise unreadable(opened, error) from error
-            opened, found = examine_carefully(connection, opened)
+            opened, found = _examine_again(connection, opened)
         if found.bad and not opened.relation.broken and any(has_blank_lines(file) for file in files):
-            opened, found = examine_carefully(connection, opened)
+            opened, found = _examine_again(connection, opened)
     if found.rows == 0:
         what = "has a header but no rows" if files else "has no rows"
         raise InputError(
@@ -92,6 +92,15 @@ def examine(connection: "duckdb.DuckDBPyConnection", opened: OpenSource) -> tupl
             f"Export it anew, or leave {opened.label} out of the sources."
         )
     return opened, found
+
+
+def _examine_again(connection: "duckdb.DuckDBPyConnection", opened: OpenSource) -> tuple[OpenSource, Survey]:
+    import duckdb
+
+    try:
+        return examine_carefully(connection, opened)
+    except (duckdb.Error, UnicodeError, EOFError, OSError) as error:
+        raise unreadable(opened, error) from error
 
 
 def examine_carefully(connection: "duckdb.DuckDBPyConnection", opened: OpenSource) -> tuple[OpenSource, Survey]:

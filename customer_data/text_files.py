@@ -30,6 +30,7 @@ class TextFile:
     separator: str
     names: tuple[str, ...]
     has_header: bool
+    renamed: tuple[str, ...] = ()
 
 
 def matching_files(data: str | Path) -> list[str]:
@@ -68,7 +69,10 @@ def inspect_text_file(path: str, source: Source, label: str) -> TextFile:
     if source.names is not None:
         return TextFile(path, source.encoding, separator, tuple(source.names), False)
     header = next(iter(split_records(text.lstrip("\r\n"), separator)), [])
-    return TextFile(path, source.encoding, separator, _unique_names(header), True)
+    names = _unique_names(header)
+    stated = {field.strip() for field in header}
+    renamed = tuple(name for name, field in zip(names, header, strict=True) if field.strip() and name not in stated)
+    return TextFile(path, source.encoding, separator, names, True, renamed)
 
 
 def split_records(text: str, separator: str) -> Iterable[list[str]]:

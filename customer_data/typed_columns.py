@@ -6,12 +6,16 @@ two steps are two SELECTs, one inside the other, so that the engine computes eac
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from customer_data.mapping import MappedColumn
 from customer_data.money import SCALE
 from customer_data.sources import EPOCH_FORMATS, LoadSettings, Source
 from customer_data.sql_text import identifier, literal
 from customer_data.table_specs import Kind
+
+if TYPE_CHECKING:
+    import duckdb
 
 _SMALL_INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 _LARGE_INTEGERS = ("UBIGINT", "HUGEINT", "UHUGEINT")
@@ -88,13 +92,23 @@ def typed_column(
     return Typed(clean, sql)
 
 
-def time_format_problem(mapped: MappedColumn, source: Source, where: str) -> str | None:
-    """Return the sentence about times whose type needs a format that was not stated, or is no time, if so."""
+def time_format_problem(
+    connection: "duckdb.DuckDBPyConnection", mapped: MappedColumn, source: Source, where: str
+) -> str | None:
+    """Return the sentence about times whose format is missing or not understood, or whose type is no time, if so."""
+    import duckdb
+
     if is_number(mapped.type) and source.time_format is None:
         return (
             f"{where}: {mapped.theirs!r} holds numbers ({mapped.type}). Say time_format = what they count: "
             '"epoch_s", "epoch_ms", "epoch_us", or a format such as "%Y%m%d".'
         )
+    if source.time_format is not None and source.time_format not in EPOCH_FORMATS:
+        try:
+            connection.execute(f"SELECT try_strptime('', {literal(source.time_format)})")
+        except duckdb.Error as error:
+            detail = next(iter(str(error).splitlines()), "")
+            return f"{where}: time_format {source.time_format!r} is not understood ({detail})."
     texts = mapped.type in ("VARCHAR", "DATE") or mapped.type.startswith(("TIMESTAMP", "ENUM"))
     if not texts and not is_number(mapped.type):
         return f"{where}: {mapped.theirs!r} is of type {mapped.type}, which is no time."
@@ -175,7 +189,7 @@ def _units(number: str) -> str:
 
 
 def _time(sql: str, type_: str, time_format: str | None, timezone: str) -> Typed:
-    trouble = "is not a time between 1900 and 2200"
+    trouble = "cannot be read or is not between 1900 and 2200"
     clean = sql
 
     def local(time: str) -> str:

@@ -68,7 +68,7 @@ def test_a_bad_row_is_set_aside_with_its_line_and_record(connection: duckdb.Duck
         "read": 4,
         "kept": 2,
         "customer_id is missing": 1,
-        "time is not a time between 1900 and 2200; value is not a number": 1,
+        "time cannot be read or is not between 1900 and 2200; value is not a number": 1,
     }
     found = connection.execute("SELECT row, record FROM quarantine ORDER BY row").fetchall()
     assert [row for row, _ in found] == [4, 5]
