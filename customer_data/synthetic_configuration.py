@@ -35,6 +35,7 @@ direct = "Direct"           # what the last non-direct click passes over
 
 [clv]
 segment_by = ["country", "acquisition"]
+parameters = "separate"     # these segments differ: a fit for each
 horizon_months = 12
 annual_discount_rate = 0.10
 """
