@@ -112,8 +112,9 @@ def forecast(
         Part of revenue that counts as value; negative where goods are sold below their cost.
     segment_by : sequence of str
         Attributes of ``customers``; see `build_histories`.
-    segment_parameters : {"pooled", "separate"}
-        One fit for all customers, or one per segment.
+    segment_parameters : {"pooled", "separate", "partial"}
+        One fit for all customers, one per segment, or one per segment that leans on the others; see
+        `clv.segments.fit_segments`.
     confidence : float
         Of all intervals.
     draws, seed : int

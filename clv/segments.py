@@ -1,18 +1,23 @@
-"""Which parameters each segment's customers follow: one fit for all, or one fit each."""
+"""Which parameters each segment's customers follow: one fit for all, one fit each, or fits that share strength."""
 
+import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 import numpy as np
 
-from clv.beta_geo import BetaGeo, BetaGeoFit
+from clv.beta_geo import BetaGeo, BetaGeoFit, fit_patterns
 from clv.engine_queries import quoted
+from clv.gamma_gamma import GammaGamma, GammaGammaFit
 from clv.histories import ALL
+from clv.maximum_likelihood import ModelWarning
 from clv.order_frames import MONEY_SCALE
 from clv.outcomes import OrderLaw
+from clv.partial_pooling import shrink_segments
+from clv.patterns import patterns_of
 from clv.segment_patterns import Indices, SegmentPatterns, segment_patterns, spend_histories
-from clv.spend_laws import SpendEstimate, estimate_spend
+from clv.spend_laws import SpendEstimate, estimate_spend, spend_of_fit
 from clv.totals import CustomerModel
 from customer_data.errors import ConfigurationError, ModelError
 
@@ -20,7 +25,7 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
-SegmentParameters = Literal["pooled", "separate"]
+SegmentParameters = Literal["pooled", "separate", "partial"]
 
 FEWEST_REPEAT_CUSTOMERS: Final = 10
 
@@ -78,9 +83,10 @@ def fit_segments(
 
     Parameters
     ----------
-    parameters : {"pooled", "separate"}
-        One fit to all customers, or one to each segment; a segment that cannot be fitted by itself takes the fit to
-        all, and a note says so.
+    parameters : {"pooled", "separate", "partial"}
+        One fit to all customers; one to each segment; or one to each under a prior that the segments share (empirical
+        Bayes, see `clv.partial_pooling`), so that small segments lean on the others. A segment that cannot be fitted
+        takes the fit to all, and a note says so.
     confidence : float
         Of the intervals of parameters.
 
@@ -89,26 +95,31 @@ def fit_segments(
     ModelError
         Fewer than ten customers came back on a later day, or the fit to all customers does not converge.
     ConfigurationError
-        ``parameters`` is none of the two.
+        ``parameters`` is none of the three.
     """
-    if parameters not in ("pooled", "separate"):
-        raise ConfigurationError(f"segment_parameters is {parameters!r}; it must be 'pooled' or 'separate'.")
+    if parameters not in get_args(SegmentParameters):
+        raise ConfigurationError(f"segment_parameters is {parameters!r}; it must be 'pooled', 'separate' or 'partial'.")
     patterns = segment_patterns(connection, table=table)
-    fits = [_fit(connection, patterns, table, None)]
-    of_segment = np.zeros(len(patterns.segments), dtype=np.intp)
-    notes = []
-    if parameters == "separate" and len(patterns.segments) > 1:
+    overall = _fit(connection, patterns, table, None)
+    own: dict[str, _Fitted] = {}
+    failures: dict[str, str] = {}
+    if len(patterns.segments) > 1 and parameters == "separate":
         for index, name in enumerate(patterns.segments):
             try:
-                fits.append(_fit(connection, patterns.part(patterns.segment == index), table, name))
-                of_segment[index] = len(fits) - 1
+                own[name] = _fit(connection, patterns.part(patterns.segment == index), table, name)
             except ModelError as error:
-                notes.append(f"Segment {name!r} takes the parameters of all customers: {error}")
+                failures[name] = str(error)
+    elif len(patterns.segments) > 1 and parameters == "partial":
+        own, failures = _fit_partially(connection, patterns, table, overall)
+    fits = [overall, *own.values()]
+    places = {name: place for place, name in enumerate(own, start=1)}
+    of_segment = np.array([places.get(name, 0) for name in patterns.segments], dtype=np.intp)
+    notes = [f"Segment {name!r} takes the parameters of all customers: {why}" for name, why in failures.items()]
     for fitted in fits:
         where = "" if fitted.segment == ALL else f"Segment {fitted.segment!r}: "
         notes += [where + note for note in fitted.spend.notes]
-    overall = fits[0].spend.fit
-    correlation = overall.correlation if overall is not None and np.isfinite(overall.correlation) else None
+    spend = overall.spend.fit
+    correlation = spend.correlation if spend is not None and np.isfinite(spend.correlation) else None
     return SegmentModels(
         patterns=patterns,
         models=tuple(fitted.model for fitted in fits),
@@ -139,6 +150,40 @@ def _fit(
         spend_histories(connection, table=table, segment=segment), day_mean=float(value) / MONEY_SCALE / float(days)
     )
     return _Fitted(segment or ALL, BetaGeo().fit(patterns.histories()), spend)
+
+
+def _fit_partially(
+    connection: "duckdb.DuckDBPyConnection", patterns: SegmentPatterns, table: str, overall: _Fitted
+) -> tuple[dict[str, _Fitted], dict[str, str]]:
+    """Fits under shared priors, and why some segments have none; spend without a fit is that of all customers."""
+    names = patterns.segments
+    by_orders = {
+        name: patterns_of(patterns.part(patterns.segment == index).histories()) for index, name in enumerate(names)
+    }
+    orders = shrink_segments(
+        names, lambda name, prior: fit_patterns(by_orders[name], prior=prior), centre=overall.orders.parameters
+    )
+    spend_fits: dict[str, GammaGammaFit] = {}
+    if overall.spend.fit is not None:
+        by_spend = {name: spend_histories(connection, table=table, segment=name) for name in names}
+        with warnings.catch_warnings():
+            # What a fit has to say of its mean is in its own notes; here it is fitted many times over.
+            warnings.simplefilter("ignore", ModelWarning)
+            spend_fits = shrink_segments(
+                names,
+                lambda name, prior: GammaGamma(prior=prior).fit(by_spend[name]),
+                centre=overall.spend.fit.parameters,
+            ).fits
+    spread = overall.spend.law.largest_spread
+    own = {
+        name: _Fitted(
+            name,
+            fit,
+            spend_of_fit(spend_fits[name], spread=spread) if name in spend_fits else replace(overall.spend, notes=()),
+        )
+        for name, fit in orders.fits.items()
+    }
+    return own, orders.failures
 
 
 def _parameter_table(fits: Sequence[_Fitted], confidence: float) -> "pd.DataFrame":

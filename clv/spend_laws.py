@@ -125,10 +125,16 @@ def estimate_spend(spend: "pd.DataFrame", *, day_mean: float) -> SpendEstimate:
         law = SpendLaw(p, _ALIKE, max(observed, 1e-6) * (_ALIKE - 1) / p, spread)
         note = f"{error} Every order is expected to be worth the observed mean, {observed:,.2f}."
         return SpendEstimate(law, of_mean, "observed mean", None, (note,))
+    return spend_of_fit(fit, spread=spread)
+
+
+def spend_of_fit(fit: GammaGammaFit, *, spread: float) -> SpendEstimate:
+    """The law of a fitted Gamma-Gamma; where it has no mean, the law that shrinks to the observed one."""
     p, q, v = fit.parameters["p"], fit.parameters["q"], fit.parameters["v"]
     if fit.mean_source == "model":
         by_log = np.diag([1.0, q / (q - 1), 1.0])
         covariance = by_log @ fit.covariance_log.to_numpy() @ by_log
         return SpendEstimate(SpendLaw(p, q, v, spread), covariance, "Gamma-Gamma", fit, ())
     law = SpendLaw(p, q + 1, q * fit.observed_mean / p, spread)
+    of_mean = np.diag([0.0, 0.0, spread / max(fit.customers, 1.0)])
     return SpendEstimate(law, of_mean, "shrunk to the observed mean", fit, fit.warnings)

@@ -1,0 +1,114 @@
+"""Parameters of segments: pooled, separate, and sharing strength."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from clv.histories import build_histories
+from clv.prediction import predict_segments
+from clv.segments import fit_segments
+from customer_data.errors import ConfigurationError
+
+SEEN, AHEAD = 280, 182
+
+
+def segmented_shop(sizes, *, seed, spread):
+    """Orders of segments under BG/NBD whose log parameters differ by ``spread``; who is where; what came."""
+    rng = np.random.default_rng(seed)
+    rows, members, came = [], [], []
+    customer = 0
+    for segment, size in enumerate(sizes):
+        r, alpha, a, b = np.array([0.5, 40, 0.8, 2.5]) * np.exp(rng.normal(0, spread, 4))
+        later = 0
+        for _ in range(size):
+            day, rate, leaves = rng.uniform(0, 84), rng.gamma(r) / alpha, rng.beta(a, b)
+            rows.append((customer, int(day), int(rng.gamma(4.0) * 10_000) + 1))
+            while True:
+                day += rng.exponential(1 / max(rate, 1e-9))
+                if day >= SEEN + AHEAD + 1:
+                    break
+                if day < SEEN + 1:
+                    rows.append((customer, int(day), int(rng.gamma(4.0) * 10_000) + 1))
+                else:
+                    later += 1
+                if rng.random() < leaves:
+                    break
+            members.append((customer, f"s{segment:02d}"))
+            customer += 1
+        came.append(later)
+    return rows, pd.DataFrame(members, columns=["customer_id", "grp"]), np.array(came)
+
+
+def forecast_totals(connection, parameters):
+    fitted = fit_segments(connection, parameters=parameters)
+    return predict_segments(
+        connection, fitted, edges=np.array([0.0, AHEAD]), delta=0.0, of="orders", draws=100, seed=0
+    ).orders[0]
+
+
+def test_shared_strength_beats_separate_and_pooled_fits(connection, fill):
+    sizes = [60, 80, 100, 120, 150, 200, 250, 300, 400, 500, 700, 900]
+    rows, members, came = segmented_shop(sizes, seed=1, spread=0.4)
+    fill(connection, rows, members)
+    build_histories(connection, until_day=SEEN, segment_by=["grp"])
+    error = {
+        parameters: float(np.abs(forecast_totals(connection, parameters) / came - 1).mean())
+        for parameters in ("pooled", "separate", "partial")
+    }
+    assert error["partial"] < error["separate"]
+    assert error["partial"] < error["pooled"]
+
+
+def test_a_small_segment_leans_on_the_others_and_a_large_one_does_not(connection, fill):
+    rows, members, _ = segmented_shop([70, 600, 600, 4_000], seed=5, spread=0.5)
+    fill(connection, rows, members)
+    build_histories(connection, until_day=SEEN, segment_by=["grp"])
+    separate = fit_segments(connection, parameters="separate")
+    partial = fit_segments(connection, parameters="partial")
+
+    def table(fitted, segment):
+        parameters = fitted.parameters
+        return parameters[(parameters["segment"] == segment) & (parameters["model"] == "BG/NBD")]
+
+    def moved(segment):
+        ratio = table(partial, segment)["estimate"].to_numpy() / table(separate, segment)["estimate"].to_numpy()
+        return np.abs(np.log(ratio)).max()
+
+    def doubt(fitted, segment):
+        return (table(fitted, segment)["std_error"] / table(fitted, segment)["estimate"]).max()
+
+    assert moved("s03") < 0.1
+    assert moved("s00") > 2 * moved("s03")
+    assert doubt(partial, "s00") < doubt(separate, "s00")
+
+
+def test_a_segment_nobody_came_back_in_leans_wholly_on_the_others(connection, fill):
+    rows, members, _ = segmented_shop([300, 300], seed=2, spread=0.1)
+    rows += [(10_000 + c, c, 10_000) for c in range(20)]
+    members = pd.concat([members, pd.DataFrame({"customer_id": range(10_000, 10_020), "grp": "none"})])
+    fill(connection, rows, members)
+    build_histories(connection, until_day=SEEN, segment_by=["grp"])
+    separate = fit_segments(connection, parameters="separate")
+    assert separate.patterns.segments == ("none", "s00", "s01")
+    assert separate.of_segment[0] == 0
+    assert (separate.of_segment[1:] > 0).all()
+    assert "Segment 'none' takes the parameters of all customers" in separate.notes[0]
+    partial = fit_segments(connection, parameters="partial")
+    assert (partial.of_segment > 0).all()
+    assert 0 < forecast_totals(connection, "partial")[0] <= forecast_totals(connection, "pooled")[0]
+
+
+def test_without_segments_every_way_is_the_pooled_one(connection, fill, shop):
+    fill(connection, shop(300, seed=1))
+    build_histories(connection)
+    tables = [fit_segments(connection, parameters=way).parameters for way in ("pooled", "separate", "partial")]
+    pd.testing.assert_frame_equal(tables[0], tables[1])
+    pd.testing.assert_frame_equal(tables[0], tables[2])
+    assert tables[0]["parameter"].tolist() == ["r", "alpha", "a", "b", "mean"]  # all spend alike
+
+
+def test_another_way_is_refused(connection, fill, shop):
+    fill(connection, shop(50, seed=1))
+    build_histories(connection)
+    with pytest.raises(ConfigurationError, match="'pooled', 'separate' or 'partial'"):
+        fit_segments(connection, parameters="mixed")
