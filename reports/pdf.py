@@ -229,19 +229,22 @@ def _font_files(fonts: Sequence[str | Path]) -> list[Path]:
 
 def _families_and_characters(faces: Iterable[Path]) -> tuple[list[str], frozenset[int]]:
     """Family names in the order given, and every character that at least one face can draw."""
-    from fontTools.ttLib import TTCollection, TTFont, TTLibError
-
-    families: list[str] = []
+    families: dict[str, None] = {}
     characters: set[int] = set()
     for face in faces:
-        try:
+        for family, drawn in _read_font(face):
+            families[family] = None
+            characters.update(drawn)
+    return list(families), frozenset(characters)
+
+
+def _read_font(face: Path) -> list[tuple[str, frozenset[int]]]:
+    from fontTools.ttLib import TTCollection, TTFont, TTLibError
+
+    try:
+        with face.open("rb") as file:
             is_collection = face.suffix.lower() in (".ttc", ".otc")
-            fonts = TTCollection(face, lazy=True).fonts if is_collection else [TTFont(face, lazy=True)]
-            for font in fonts:
-                family = font["name"].getBestFamilyName()
-                if family not in families:
-                    families.append(family)
-                characters.update(font.getBestCmap() or ())
-        except (TTLibError, KeyError, OSError) as error:
-            raise ConfigurationError(f"report.fonts: {face} cannot be read as a font ({error}).") from error
-    return families, frozenset(characters)
+            fonts = TTCollection(file, lazy=True).fonts if is_collection else [TTFont(file, lazy=True)]
+            return [(font["name"].getBestFamilyName(), frozenset(font.getBestCmap() or ())) for font in fonts]
+    except (TTLibError, KeyError, OSError) as error:
+        raise ConfigurationError(f"report.fonts: {face} cannot be read as a font ({error}).") from error
