@@ -53,8 +53,15 @@ def make_orders(
     _quarantine_orders(connection, orders, settings)
     _sum_lines(connection)
     _gather_refunds(connection, refunds)
-    _take_from_named_orders(connection)
-    _take_from_earlier_orders(connection)
+    found = connection.execute("SELECT count(*) FROM __refunds").fetchone()
+    has_refunds = found is not None and found[0] > 0
+    if has_refunds:
+        _take_from_named_orders(connection)
+        _take_from_earlier_orders(connection)
+    else:
+        connection.execute(
+            "CREATE TEMP TABLE __remaining AS SELECT *, value AS before, value = 0 AND has_negative AS gone FROM __sums"
+        )
     has_product = any(opened.has("product") for opened in orders)
     connection.execute(
         f"""
@@ -64,10 +71,14 @@ def make_orders(
         FROM __remaining WHERE NOT gone
         """
     )
-    counts = _counts(connection)
+    counts = _order_counts(connection) + (_refund_counts(connection) if has_refunds else [])
+    by_source: Counts = {}
+    for source, reason, rows, amount in counts:
+        if rows:
+            by_source.setdefault(int(source), {})[str(reason)] = (int(rows), None if amount is None else int(amount))
     for table in ("lines", "doomed", "sums", "refunds", "named", "taken", "later", "earlier", "remaining"):
         connection.execute(f"DROP TABLE IF EXISTS __{table}")
-    return counts
+    return by_source
 
 
 def _make_lines(connection: "duckdb.DuckDBPyConnection", orders: list[OpenSource]) -> None:
@@ -224,29 +235,16 @@ def _take_from_earlier_orders(connection: "duckdb.DuckDBPyConnection") -> None:
     )
 
 
-def _counts(connection: "duckdb.DuckDBPyConnection") -> Counts:
-    found = connection.execute(
+def _order_counts(connection: "duckdb.DuckDBPyConnection") -> list[tuple[int, str, int, int | None]]:
+    """Source, what became of its rows, how many and their amount: the orders."""
+    return connection.execute(
         f"""
-        SELECT source, 'kept', count(*), CAST(sum(value) AS BIGINT) FROM __remaining WHERE NOT gone GROUP BY 1
-        UNION ALL
-        SELECT source, {literal(REFUNDED)}, count(*), CAST(sum(before) AS BIGINT)
-        FROM __remaining WHERE gone GROUP BY 1
+        SELECT source, CASE WHEN gone THEN {literal(REFUNDED)} ELSE 'kept' END AS outcome, count(*),
+               CAST(sum(CASE WHEN gone THEN before ELSE value END) AS BIGINT)
+        FROM __remaining GROUP BY 1, 2
         UNION ALL
         SELECT source, reason, count(*), CAST(sum(value) AS BIGINT)
         FROM __lines JOIN __doomed USING (order_id) WHERE refund_of IS NULL GROUP BY 1, 2
-        UNION ALL
-        SELECT refund.source,
-               CASE WHEN later.number IS NULL THEN {literal(FROM_ITS_ORDER)}
-                    WHEN coalesce(earlier.missed, later.amount) = 0 THEN {literal(FROM_EARLIER)}
-                    WHEN coalesce(earlier.missed, later.amount) < refund.amount THEN {literal(IN_PART)}
-                    ELSE {literal(WITHOUT_ORDER)} END AS outcome,
-               count(*),
-               CAST(sum(CASE WHEN coalesce(earlier.missed, later.amount, 0) = 0 THEN refund.amount
-                             ELSE coalesce(earlier.missed, later.amount) END) AS BIGINT)
-        FROM __refunds AS refund
-        LEFT JOIN __later AS later USING (number)
-        LEFT JOIN (FROM __earlier WHERE kind = 1) AS earlier USING (number)
-        GROUP BY 1, 2
         UNION ALL
         SELECT lines.source, {literal(MERGED)},
                count(*) - count(DISTINCT lines.order_id) FILTER (lines.source = sums.source), NULL
@@ -254,8 +252,25 @@ def _counts(connection: "duckdb.DuckDBPyConnection") -> Counts:
         WHERE lines.refund_of IS NULL GROUP BY 1
         """
     ).fetchall()
-    counts: Counts = {}
-    for source, reason, rows, amount in found:
-        if rows:
-            counts.setdefault(int(source), {})[str(reason)] = (int(rows), None if amount is None else int(amount))
-    return counts
+
+
+def _refund_counts(connection: "duckdb.DuckDBPyConnection") -> list[tuple[int, str, int, int | None]]:
+    """The same for refunds."""
+    return connection.execute(
+        f"""
+        WITH outcomes AS (
+            SELECT refund.source, refund.amount, later.number IS NOT NULL AS went_on,
+                   coalesce(earlier.missed, later.amount, 0) AS missed
+            FROM __refunds AS refund
+            LEFT JOIN __later AS later USING (number)
+            LEFT JOIN (FROM __earlier WHERE kind = 1) AS earlier USING (number)
+        )
+        SELECT source,
+               CASE WHEN NOT went_on THEN {literal(FROM_ITS_ORDER)}
+                    WHEN missed = 0 THEN {literal(FROM_EARLIER)}
+                    WHEN missed < amount THEN {literal(IN_PART)}
+                    ELSE {literal(WITHOUT_ORDER)} END AS outcome,
+               count(*), CAST(sum(CASE WHEN missed = 0 THEN amount ELSE missed END) AS BIGINT)
+        FROM outcomes GROUP BY 1, 2
+        """
+    ).fetchall()

@@ -153,7 +153,7 @@ def _database(
     wanted = source.relation
     if wanted is None:
         if len(found) != 1:
-            listed = ", ".join(sorted(name for _, name, _ in found)) or "none"
+            listed = ", ".join(sorted(full for full, _, _ in found)) or "none"
             raise InputError(
                 f"{label}: {paths[0]} holds {len(found)} tables ({listed}). Say relation = the one to read."
             )
