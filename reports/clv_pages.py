@@ -10,6 +10,7 @@ from reports.labels import clean, plural, shorten, table_name
 from reports.number_format import (
     amount,
     credit_decimals,
+    day,
     day_range,
     horizon,
     level,
@@ -193,7 +194,7 @@ def _holdout_blocks(clv: ClvResults, run: RunResults) -> list[Block]:
     if rows is not None and len(rows):
         blocks.append(
             Figure(
-                title="Who ordered often before orders often again: forecast and what came, by frequency",
+                title="Repeat orders held back, forecast and what came, by how often customers had ordered before",
                 svg=figure_clv.draw_by_frequency(rows),
                 alt="Bars of mean orders in the part held back, actual and forecast, by repeat orders before: "
                 + "; ".join(
@@ -221,7 +222,7 @@ def _tracking_figures(tracking: pd.DataFrame, clv: ClvResults, run: RunResults) 
         f"ends {percent(abs(error))} {'above' if error > 0 else 'below'} what came" if error == error else "over time"
     )
     source = _source(clv, run)
-    held = f"held back: {day_range(clv.holdout_start, clv.holdout_end)}" if clv.holdout_start else ""
+    held = f"held back from {day(clv.holdout_start)}" if clv.holdout_start else ""
     return [
         Figure(
             title=f"From the first order on, the forecast {ends}",

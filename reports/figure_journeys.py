@@ -64,7 +64,7 @@ def draw_histogram(values: pd.Series[int], weights: pd.Series[float], *, label: 
         every = -(-len(bins) // 8)
         ticks = [place for place in range(len(bins)) if place % every == 0]
         if bins["is_tail"].iloc[last]:
-            ticks = [*(place for place in ticks if last - place >= max(2, every)), last]
+            ticks = [*(place for place in ticks if last - place >= every), last]
         axes.set_xticks(ticks, [names[place] for place in ticks])
         top = float(bins["weight"].max()) or 1.0
         if median == median:

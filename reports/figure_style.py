@@ -77,12 +77,10 @@ class Chart:
         import matplotlib
         from matplotlib.backends.backend_svg import FigureCanvasSVG
         from matplotlib.figure import Figure
-        from matplotlib.layout_engine import ConstrainedLayoutEngine
 
         self._context = matplotlib.rc_context(_SETTINGS)
         self._context.__enter__()
-        layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02)
-        self.figure = Figure(figsize=(self.width, self.height), layout=layout, facecolor="none")
+        self.figure = Figure(figsize=(self.width, self.height), facecolor="none")
         self._canvas = FigureCanvasSVG(self.figure)
         self.axes = self.figure.add_subplot(facecolor="none")
         return self
@@ -95,8 +93,17 @@ class Chart:
         buffer = io.StringIO()
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+            self._fill()
             self._canvas.print_svg(buffer, metadata={"Date": None, "Creator": None})
         return buffer.getvalue()
+
+    def _fill(self, pad: float = 1.5) -> None:
+        """Let the plot with its labels fill the figure; their room is measured once (a layout engine does twice)."""
+        outer, inner = self.axes.get_tightbbox(for_layout_only=True) or self.axes.bbox, self.axes.bbox
+        wide, high = self.figure.bbox.width, self.figure.bbox.height
+        left, bottom = inner.x0 - outer.x0 + pad, inner.y0 - outer.y0 + pad
+        right, top = outer.x1 - inner.x1 + pad, outer.y1 - inner.y1 + pad
+        self.axes.set_position((left / wide, bottom / high, 1 - (left + right) / wide, 1 - (bottom + top) / high))
 
 
 def thousands(axis: Any) -> None:

@@ -24,6 +24,7 @@ Format = Literal[
 
 MISSING = "–"
 MINUS = "−"
+NO_BREAK = "\u00a0"
 _SCALES = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
 
 
@@ -83,7 +84,7 @@ def amount(value: float, currency: str | None, *, decimals: int | None = None) -
     if is_missing(value):
         return MISSING
     text = number(value, money_decimals([value]) if decimals is None else decimals)
-    return f"{currency} {text}" if currency else text
+    return f"{currency}{NO_BREAK}{text}" if currency else text
 
 
 def short_amount(value: float, currency: str | None) -> str:
@@ -92,8 +93,8 @@ def short_amount(value: float, currency: str | None) -> str:
         return MISSING
     for scale, name in _SCALES:
         if abs(value) >= scale * 0.9995:
-            text = f"{number(value / scale, 2 if abs(value) < 100 * scale else 1)} {name}"
-            return f"{currency} {text}" if currency else text
+            text = f"{number(value / scale, 2 if abs(value) < 100 * scale else 1)}{NO_BREAK}{name}"
+            return f"{currency}{NO_BREAK}{text}" if currency else text
     return amount(value, currency)
 
 
@@ -102,9 +103,9 @@ def amount_range(low: float, high: float, currency: str | None) -> str:
     if is_missing(low) or is_missing(high):
         return MISSING
     first, last = short_amount(low, currency), short_amount(high, None)
-    scale = last.split(" ")[-1]
+    scale = last.split(NO_BREAK)[-1]
     if scale.isalpha() and first.endswith(scale):
-        first = first.removesuffix(f" {scale}")
+        first = first.removesuffix(f"{NO_BREAK}{scale}")
     return f"{first} to {last}"
 
 
@@ -123,7 +124,7 @@ def significant(value: float, digits: int = 4) -> str:
     if value == 0:
         return "0"
     exponent = math.floor(math.log10(abs(value)))
-    if exponent < -5 or exponent > 9:
+    if exponent < -4 or exponent > 9:
         return f"{value:.{digits - 1}e}".replace("-", MINUS)
     return number(value, max(0, digits - 1 - exponent))
 

@@ -272,11 +272,10 @@ def kept_sentence(quality: DataQuality) -> str:
 
 def interval_meaning(confidence: float) -> str:
     """What an interval says and what it leaves out."""
-    times = number(1000 * confidence) if (1000 * confidence) % 10 else number(100 * confidence)
-    among = "1,000" if (1000 * confidence) % 10 else "100"
     return (
-        f"Built again and again from new customers of the same kind, about {times} in {among} such intervals would "
-        "hold "
-        "the model's true value. They do not cover what the model leaves out: credit describes the journeys that were "
-        "seen, and only an experiment proves what a channel causes."
+        f"Built again and again from new customers of the same kind, {level(confidence)} of such intervals should "
+        "hold the "
+        "model's true value. They do not cover what the model leaves out: credit describes the journeys that were "
+        "seen, "
+        "and only an experiment proves what a channel causes."
     )

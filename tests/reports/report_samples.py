@@ -1,12 +1,15 @@
 """Results of made-up runs, from a fair shop to the worst cases, for the tests of reports."""
 
 import datetime as dt
+import functools
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 import attribution
+from reports.assembly import build_report
+from reports.content import Report
 from reports.results import AttributionResults, ClvResults, DataQuality, RunResults
 
 CHANNELS = (
@@ -32,6 +35,25 @@ HOSTILE = (
     "<b>bold</b> & *star* `tick`",
     "line\nbreak\ttab \u202eright to left",
     "@label <ref>",
+)
+WORST_CASES = (
+    "channels_only",
+    "clv_only",
+    "empty",
+    "forty_channels",
+    "hostile",
+    "hostile_segments",
+    "many_segments",
+    "no_conversions",
+    "no_customers",
+    "no_fit",
+    "no_holdout",
+    "no_intervals",
+    "no_touches",
+    "nothing_clear",
+    "one_channel",
+    "paths_file",
+    "two_channels",
 )
 
 
@@ -217,6 +239,7 @@ def data_quality() -> DataQuality:
     )
 
 
+@functools.cache
 def shop() -> RunResults:
     """A run with everything in it."""
     return RunResults(
@@ -242,6 +265,13 @@ def shop() -> RunResults:
     )
 
 
+@functools.cache
+def built(name: str) -> Report:
+    """The report of the shop or of a worst case, built once."""
+    return build_report(shop() if name == "shop" else worst_cases()[name])
+
+
+@functools.cache
 def worst_cases() -> dict[str, RunResults]:
     """Runs at the edges: each must give a report that can be read."""
     run = shop()

@@ -1,0 +1,121 @@
+"""Charts: the same bytes each time, no names lost or read as markup, labels that do not meet."""
+
+import itertools
+import re
+
+import matplotlib
+import networkx
+import numpy as np
+import pandas as pd
+import pytest
+
+from reports import figure_clv, figure_comparison, figure_graph, figure_journeys
+from tests.reports.report_samples import CHANNELS, HOSTILE, channel_results, clv_results
+
+
+@pytest.fixture(scope="module")
+def hostile():
+    return channel_results(HOSTILE)
+
+
+def texts(svg):
+    """What stands in a drawing, unescaped."""
+    found = re.findall(r"<text[^>]*>([^<]*)</text>", svg)
+    return [text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") for text in found]
+
+
+def test_names_with_markup_mathematics_or_a_leading_underscore_stand_in_the_chart_as_they_are(hostile):
+    written = texts(figure_comparison.draw_dumbbell(hostile.comparison, baseline="last_click", model="markov"))
+    for name in ('#read("/etc/passwd")', r"$\bad$ {brace} %s", "_hidden from legends", "<b>bold</b> & *star* `tick`"):
+        assert name in written
+    assert max(len(text) for text in written) <= 40
+
+
+def test_a_chart_is_the_same_bytes_twice_and_leaves_global_settings_alone(hostile):
+    before = dict(matplotlib.rcParams)
+    first = figure_comparison.draw_changes(hostile.comparison)
+    assert figure_comparison.draw_changes(hostile.comparison) == first
+    assert "<dc:date>" not in first
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_only_the_largest_channels_are_drawn_and_ties_go_by_name():
+    rows = pd.DataFrame({"channel": ["b", "a", "c"], "last_click": [1.0, 1.0, 5.0], "markov": [1.0, 1.0, 0.0]})
+    assert figure_comparison.largest_channels(rows, "last_click", "markov", 2)["channel"].tolist() == ["c", "a"]
+
+
+def test_a_change_without_an_interval_or_with_zero_in_it_is_grey():
+    assert figure_comparison._colour(1, 2) != figure_comparison._colour(-2, -1)
+    grey = {figure_comparison._colour(*bounds) for bounds in ((-1, 1), (0, 2), (-2, 0), (np.nan, np.nan))}
+    assert len(grey) == 1
+
+
+def test_boxes_of_the_graph_never_overlap_even_with_long_names():
+    names = [f"{'long name ' * 3}{i}" for i in range(12)]
+    transitions = pd.DataFrame({"source": "(start)", "target": names, "count": range(12), "probability": 1 / 12})
+    places = figure_graph._places(names, transitions)
+    boxes = [figure_graph._box(places[name], "x" * 24) for name in names]
+    for i, a in enumerate(boxes):
+        for b in boxes[i + 1 :]:
+            assert a[2] < b[0] or b[2] < a[0] or a[3] < b[1] or b[3] < a[1]
+
+
+def test_the_further_right_a_channel_the_more_it_closes():
+    rows = [("(start)", "opener", 9, 0.9), ("(start)", "closer", 1, 0.1)]
+    rows += [("opener", "(conversion)", 1, 0.1), ("closer", "(conversion)", 9, 0.9)]
+    transitions = pd.DataFrame(rows, columns=["source", "target", "count", "probability"])
+    places = figure_graph._places(["closer", "opener"], transitions)
+    assert places["(start)"][0] < places["opener"][0] < places["closer"][0] < places["(conversion)"][0]
+
+
+def test_a_graph_with_more_transitions_than_an_eye_can_follow_is_called_dense():
+    graph = networkx.DiGraph()
+    graph.add_nodes_from([("(start)", {"kind": "start"}), *((name, {"kind": "channel"}) for name in CHANNELS)])
+    graph.add_edges_from(itertools.pairwise(CHANNELS))
+    assert not figure_graph.is_dense(graph)
+    graph.add_edges_from((a, b) for a in CHANNELS for b in CHANNELS if a != b)
+    assert figure_graph.is_dense(graph)
+
+
+def test_graph_and_heatmap_name_every_channel_and_the_heatmap_every_share():
+    results = channel_results(CHANNELS[:4])
+    drawn = texts(figure_graph.draw_graph(results.graph, results.transitions))
+    assert {*CHANNELS[:4], "Start", "Conversion"} <= set(drawn)
+    shares = [text for text in texts(figure_graph.draw_heatmap(results.transitions)) if text.isdigit()]
+    expected = [f"{100 * p:.0f}" for p in results.transitions["probability"] if p >= 0.005]
+    assert sorted(shares) == sorted(expected)
+
+
+def test_the_weighted_median_by_hand():
+    # Weights 3, 1, 2 at 1, 2, 5: half of 6 is reached at 1; with 2, 1, 3 it is reached at 2.
+    values = pd.Series([5, 1, 2])
+    assert figure_journeys.weighted_median(values, pd.Series([2.0, 3.0, 1.0])) == 1
+    assert figure_journeys.weighted_median(values, pd.Series([3.0, 2.0, 1.0])) == 2
+    assert np.isnan(figure_journeys.weighted_median(values, pd.Series([0.0, 0.0, 0.0])))
+
+
+def test_bins_keep_every_conversion_and_gather_the_tail():
+    values = pd.Series([1, 2, 3, 4, 90])
+    weights = pd.Series([60.0, 20.0, 15.0, 4.0, 1.0])
+    bins = figure_journeys.binned(values, weights)
+    assert bins["weight"].sum() == 100
+    assert bins["is_tail"].tolist() == [False, False, False, True]
+    assert bins["first"].tolist() == [1, 2, 3, 4]
+    assert bins["weight"].tolist() == [60, 20, 15, 5]
+    wide = figure_journeys.binned(pd.Series(range(400)), pd.Series(np.ones(400)))
+    assert len(wide) <= figure_journeys.MOST_BARS
+    assert wide["weight"].sum() == 400
+
+
+@pytest.mark.parametrize("weights", [[5.0], [0.0]])
+def test_a_histogram_of_one_bar_or_of_nothing_is_drawn(weights):
+    svg = figure_journeys.draw_histogram(pd.Series([1]), pd.Series(weights), label="Touches")
+    assert ("median 1" in svg) == (weights == [5.0])
+
+
+def test_customer_charts_draw_what_they_are_given():
+    clv = clv_results()
+    assert "held back" in texts(figure_clv.draw_tracking(clv.holdout_tracking, cumulative=True, period_name="week"))
+    assert "7+" in texts(figure_clv.draw_by_frequency(clv.holdout_by_frequency))
+    assert "48%" in texts(figure_clv.draw_deciles(clv.deciles))
+    assert "Jan 2012" in texts(figure_clv.draw_months(clv.monthly))

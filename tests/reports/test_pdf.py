@@ -1,0 +1,118 @@
+"""The PDF: accessible, the same bytes twice, and no name in it can do anything but be read."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+import pytest
+
+from customer_data.errors import ConfigurationError
+from reports.assembly import build_report
+from reports.content import Column, Figure, Heading, KeyFigure, KeyFigures, Points, Prose, Report, Section, Table
+from reports.pdf import render_pdf, typeset
+from tests.reports.report_samples import WORST_CASES, built, worst_cases
+
+FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="90" height="20"><text y="9">{}</text></svg>'
+
+
+def pages(pdf):
+    return int(re.search(rb"/Type */Pages[^>]*?/Count (\d+)|/Count (\d+)[^>]*?/Type */Pages", pdf).group(1) or 0)
+
+
+def one_page(*blocks, title="Title"):
+    return Report(title, "subtitle", "As of 1 May 2020", (Section("Summary", (Heading("Part"), *blocks)),))
+
+
+def named(name):
+    """A report that has the name in every place where a name can stand."""
+    table = Table(
+        name, pd.DataFrame({"channel": [name], "x": [1.0]}), (Column("channel", name, width=1), Column("x", "X"))
+    )
+    escaped = name.replace("&", "&amp;").replace("<", "&lt;")
+    figure = Figure(name, SVG.format(escaped), name, n=name, caption=name)
+    text = (Prose(name, lead=name), Prose(name, tone="callout"), Points(((name, name),)))
+    return one_page(*text, KeyFigures((KeyFigure(name, name, name),)), table, figure, title=name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        '#read("/etc/passwd")',
+        "#{while true {}}",
+        r"$\bad$ _a_ *b* `c` <ref> @ref // no /* comment",
+        "]} #panic()",
+        "=cmd|' /C calc'!A0",
+        "\\u{1f600} \\",
+    ],
+)
+def test_markup_in_a_name_is_text(name):
+    result = typeset(named(name))
+    assert result.warnings == ()
+    assert pages(result.pdf) == 1
+
+
+def test_the_pdf_is_tagged_as_accessible_carries_its_title_and_no_clock():
+    pdf = render_pdf(built("shop"))
+    assert b"<pdfuaid:part>1</pdfuaid:part>" in pdf
+    assert b"Channels and customers, 2011" in pdf
+    assert b"CreationDate" not in pdf
+    assert b"/Lang(en-GB)" in pdf.replace(b" ", b"")
+
+
+def test_the_same_results_give_the_same_bytes():
+    assert render_pdf(build_report(worst_cases()["two_channels"])) == render_pdf(built("two_channels"))
+
+
+@pytest.mark.parametrize(
+    "name", sorted(set(WORST_CASES) - {"no_fit", "no_intervals", "nothing_clear", "channels_only"})
+)
+def test_every_worst_case_compiles_as_accessible_and_its_first_page_is_one_page(name):
+    report = built(name)
+    result = typeset(report)
+    assert b"<pdfuaid:part>1</pdfuaid:part>" in result.pdf
+    assert [warning for warning in result.warnings if "had no glyph" not in warning] == []
+    front = replace(report, sections=report.sections[:1])
+    assert pages(render_pdf(front)) == 1
+
+
+def test_characters_without_a_glyph_are_replaced_in_text_and_charts_and_warned_of():
+    (warning,) = typeset(named("日本")).warnings
+    assert warning.startswith("2 characters had no glyph in the fonts of the PDF and are shown as \ufffd (U+65E5 CJK")
+    assert "report.fonts" in warning
+    assert typeset(named("日")).warnings[0].startswith("1 character had no glyph in the fonts of the PDF and is shown")
+
+
+def test_a_font_that_has_the_character_makes_the_warning_go_away():
+    private = "\ue153"  # in STIX's private area and in no face of ours
+    assert len(typeset(named(private)).warnings) == 1
+    assert typeset(named(private), fonts=[FONTS / "STIXNonUni.ttf"]).warnings == ()
+
+
+def test_fonts_that_cannot_be_used_are_refused_with_their_path(tmp_path):
+    report = one_page(Prose("text"))
+    broken = tmp_path / "broken.ttf"
+    broken.write_bytes(b"no font")
+    for font, words in (
+        (broken, "cannot be read as a font"),
+        (tmp_path / "none.ttf", "is no font file"),
+        (tmp_path / "e", ""),
+    ):
+        (tmp_path / "e").mkdir(exist_ok=True)
+        with pytest.raises(ConfigurationError, match=re.escape(font.name)) as error:
+            render_pdf(report, fonts=[font])
+        assert words in str(error.value)
+
+
+def test_controls_and_direction_marks_never_reach_the_page():
+    assert typeset(named("a\x00b\x07 \u202egnp.exe \u2028 \ufeff")).warnings == ()
+
+
+def test_a_table_longer_than_a_page_breaks_and_one_of_a_page_does_not_overflow():
+    long = pd.DataFrame({"channel": [f"channel {i}" for i in range(200)], "x": 1.0})
+    columns = (Column("channel", "Channel", width=1), Column("x", "X"))
+    assert pages(render_pdf(one_page(Table("t", long, columns)))) >= 4
+    tall = pd.DataFrame({"channel": ["word " * 400] * 12, "x": 1.0})
+    assert pages(render_pdf(one_page(Table("t", tall, columns)))) >= 3

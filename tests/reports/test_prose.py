@@ -1,0 +1,180 @@
+"""Sentences say what the numbers say, and no more."""
+
+import datetime as dt
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reports import labels, prose
+from reports.results import AttributionResults, ClvResults, DataQuality, RunResults
+
+RUN = RunResults(title="t", currency="EUR")
+
+
+def compared(*rows):
+    """Rows of channel, last click, Markov and half the width of the interval of the change."""
+    table = pd.DataFrame(rows, columns=["channel", "last_click", "markov", "half"])
+    table["difference"] = table["markov"] - table["last_click"]
+    table["difference_low"] = table["difference"] - table["half"]
+    table["difference_high"] = table["difference"] + table["half"]
+    table["verdict"] = "no clear difference"
+    return AttributionResults(credit=pd.DataFrame(), comparison=table.drop(columns="half"))
+
+
+def valued(*rows, **fields):
+    """Rows of segment, customers, clv, low and high."""
+    table = pd.DataFrame(rows, columns=["segment", "customers", "clv", "low", "high"])
+    return ClvResults(segment_forecast=table.assign(expected_orders=1.0, calibrated=False), **fields)
+
+
+def held(actual, forecast, low=np.nan, high=np.nan, **fields):
+    totals = pd.DataFrame([("all", 9, actual, forecast, 0.0, low, high)])
+    totals.columns = ["segment", "customers", "actual_orders", "forecast_orders", "error", "low", "high"]
+    return valued(("all", 9, 100.0, 90.0, 110.0), holdout_totals=totals, **fields)
+
+
+def test_what_changed_counts_clear_channels_and_what_moved():
+    # Changes: +40 clear, -30 clear, -10 +/- 20 unclear; 40 of 600 conversions move.
+    attribution = compared(("A", 100, 140, 10), ("B", 200, 170, 10), ("C", 300, 290, 20))
+    assert prose.what_changed(attribution, 0.9) == (
+        "For 2 of 3 channels the credit by the Markov model clearly differs from the credit by last click. In all it "
+        "moves 40.0 of 600 conversions (6.7%) from one channel to another."
+    )
+    assert prose.top_moves(attribution, 0.9) == (
+        (
+            "A",
+            "gets 40.0 more conversions than by last click: 140.0 instead of 100.0 (+40%; 90% interval of the change "
+            "+30.0 to +50.0).",
+        ),
+        (
+            "B",
+            "gets 30.0 fewer conversions than by last click: 170.0 instead of 200.0 (−15%; 90% interval of the change "
+            "−40.0 to −20.0).",
+        ),
+    )
+    assert prose.comparison_title(attribution) == "Last click under-credits A most and over-credits B most"
+
+
+def test_no_change_is_claimed_where_every_interval_holds_zero():
+    attribution = compared(("A", 100, 140, 50), ("B", 200, 160, 50))
+    assert "none of the 2 channels" in prose.what_changed(attribution, 0.95)
+    assert "every 95% interval of the change holds zero" in prose.what_changed(attribution, 0.95)
+    assert prose.top_moves(attribution, 0.95) == ()
+    assert prose.comparison_title(attribution) == "No channel's credit clearly differs from last click"
+
+
+def test_an_interval_that_ends_at_zero_is_not_clear():
+    assert prose.top_moves(compared(("A", 100, 110, 10), ("B", 100, 90, 10)), 0.9) == ()
+
+
+def test_one_of_something_is_singular():
+    attribution = compared(("A", 1000, 1001, 0.5), ("B", 2000, 1999, 0.5))
+    assert (
+        "gets 1 more conversion than by last click: 1,001 instead of 1,000" in prose.top_moves(attribution, 0.9)[0][1]
+    )
+    assert "The one customer is expected to bring" in prose.what_customers_are_worth(valued(("all", 1, 9, 8, 10)), RUN)
+    assert "The 1 customer" not in prose.what_customers_are_worth(valued(("all", 1, 9, 8, 10)), RUN)
+    assert labels.listing(["a", "b", "c"]) == "a, b and c"
+
+
+@pytest.mark.parametrize(
+    ("attribution", "words"),
+    [
+        (compared(), "No channel was touched"),
+        (compared(("A", 0, 0, 0), ("B", 0, 0, 0)), "No journey in this data ended in a conversion"),
+        (compared(("Email", 7, 7, 0)), "Email is the only channel in the data: every model gives it all the credit."),
+        (
+            compared(("A", 5, 7, np.nan), ("B", 7, 5, np.nan)),
+            "No intervals were computed, so no change is called clear.",
+        ),
+    ],
+)
+def test_degenerate_comparisons_read_sensibly(attribution, words):
+    assert words in prose.what_changed(attribution, 0.9)
+    assert prose.top_moves(attribution, 0.9) == ()
+
+
+def test_a_channel_last_click_gave_nothing_has_no_relative_change():
+    attribution = compared(("New", 0, 20, 5), ("Old", 50, 30, 5))
+    assert "20.0 instead of 0.0 (90% interval" in prose.top_moves(attribution, 0.9)[0][1]
+
+
+def test_customers_value_names_total_interval_horizon_rate_and_mean():
+    clv = valued(("all", 1000, 1_234_000.0, 1_100_000.0, 1_360_000.0), margin=0.3)
+    assert prose.what_customers_are_worth(clv, RUN).replace("\u00a0", " ") == (
+        "The 1,000 customers are together expected to bring EUR 1.23 million of margin (at 30% of revenue) over the "
+        "next 12 months (90% interval EUR 1.10 to 1.36 million), discounted at 10% a year. That is EUR 1,234 per "
+        "customer "
+        "(EUR 1,100 to 1,360)."
+    )
+
+
+def test_no_value_is_stated_where_there_is_none():
+    unfitted = valued(("all", 5, np.nan, np.nan, np.nan))
+    assert prose.what_customers_are_worth(unfitted, RUN).startswith("No value is given for the 5 customers")
+    assert prose.what_customers_are_worth(valued(), RUN).startswith("No customer has ordered")
+    without = prose.what_customers_are_worth(valued(("all", 5, 50.0, np.nan, np.nan)), RUN)
+    assert "interval" not in without
+    assert "–" not in without
+
+
+def test_segments_are_called_different_only_when_their_intervals_are_apart():
+    apart = valued(("x", 10, 1000.0, 900.0, 1100.0), ("y", 10, 500.0, 400.0, 600.0), segment_by="country")
+    assert "“x” is worth most per customer" in prose.who_is_worth_most(apart, RUN)
+    near = valued(("x", 10, 1000.0, 500.0, 1500.0), ("y", 10, 500.0, 100.0, 900.0))
+    assert "their intervals overlap: the difference is not clear" in prose.who_is_worth_most(near, RUN)
+    unknown = valued(("x", 10, 1000.0, np.nan, np.nan), ("y", 10, 500.0, np.nan, np.nan))
+    assert "worth most" not in prose.who_is_worth_most(unknown, RUN)
+    assert prose.who_is_worth_most(valued(("all", 10, 1000.0, 900.0, 1100.0)), RUN) == ""
+
+
+def test_the_holdout_error_is_said_with_its_direction_and_where_the_truth_fell():
+    # CDNOW: 1653.4 forecast, 1882 came; 1653.4 / 1882 - 1 = -12.1 %.
+    dates = {"holdout_start": dt.date(1997, 10, 1), "holdout_end": dt.date(1998, 6, 30)}
+    text = prose.holdout_sentence(held(1882.0, 1653.4, 1460.0, 1856.0, **dates), RUN)
+    assert "the last 273 days (1 October 1997 to 30 June 1998)" in text
+    assert "1,653 repeat orders where 1,882 repeat orders came, 12.1% too few" in text
+    assert "outside the 90% interval of 1,460 to 1,856" in text
+    assert "inside" in prose.holdout_sentence(held(1800.0, 1653.4, 1460.0, 1856.0), RUN)
+    assert "too many" in prose.holdout_sentence(held(100.0, 120.0), RUN)
+    assert "none came" in prose.holdout_sentence(held(0.0, 12.0), RUN)
+    assert "has not been tested" in prose.holdout_sentence(valued(("all", 9, 1.0, 0.5, 1.5)), RUN)
+
+
+def test_calibrated_is_said_only_where_the_table_says_so():
+    clv = valued(("x", 10, 1000.0, 900.0, 1100.0), ("all", 10, 1000.0, 900.0, 1100.0))
+    assert "calibrated" not in prose.calibration_sentence(clv)
+    table = clv.segment_forecast
+    some = replace(clv, segment_forecast=table.assign(calibrated=[True, False]))
+    assert "1 of 2 rows are calibrated" in prose.calibration_sentence(some)
+    every = replace(clv, segment_forecast=table.assign(calibrated=True))
+    assert prose.calibration_sentence(every).startswith("The intervals of value are calibrated")
+
+
+@pytest.mark.parametrize(
+    ("read", "kept", "text"),
+    [
+        (10, 10, "All 10 rows read were kept."),
+        (0, 0, "No rows were read."),
+        (1000, 999, "Of 1,000 rows read, 999 (99.9%) were kept; 1 was dropped, merged or netted."),
+    ],
+)
+def test_rows_kept(read, kept, text):
+    counts = pd.DataFrame([("orders", "read", read, None), ("orders", "kept", kept, None)])
+    counts.columns = ["source", "reason", "rows", "amount"]
+    assert prose.kept_sentence(DataQuality(row_counts=counts)) == text
+
+
+def test_names_that_would_look_alike_are_told_apart():
+    long = ["a" * 100 + "x" + "b" * 50, "a" * 100 + "y" + "b" * 50, "plain", "plain\u200b"]
+    short = labels.short_names(long, 20)
+    assert len(set(short.values())) == 4
+    assert all(len(label) <= 20 for label in short.values())
+
+
+def test_names_lose_controls_and_direction_marks_but_not_their_letters():
+    assert labels.clean("a\n\tb \u202ec\u200b") == "a b c"
+    assert labels.clean("\u200b ") == "(empty)"
+    assert labels.clean("שלום") == "שלום"

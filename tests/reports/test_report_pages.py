@@ -1,0 +1,148 @@
+"""The report as content: which parts stand in it, and that all of them can be read by eye and by ear."""
+
+from dataclasses import replace
+
+import pytest
+
+from reports.assembly import build_report
+from reports.content import Figure, Heading, KeyFigures, Points, Prose, Table
+from tests.reports.report_samples import WORST_CASES, built, shop, worst_cases
+
+
+@pytest.fixture(scope="module")
+def report():
+    return built("shop")
+
+
+def test_all_worst_cases_are_tried():
+    assert sorted(worst_cases()) == sorted(WORST_CASES)
+
+
+def blocks(report, kind):
+    return [block for section in report.sections for block in section.blocks if isinstance(block, kind)]
+
+
+def sentences(report):
+    """Every text of a report but its tables."""
+    found = [block.text for block in blocks(report, Prose)]
+    found += [" ".join(item) for block in blocks(report, Points) for item in block.items]
+    found += [f"{f.label} {f.value} {f.note}" for block in blocks(report, KeyFigures) for f in block.figures]
+    found += [text for f in blocks(report, Figure) for text in (f.title, f.caption, f.alt, f.source_line)]
+    return [*found, *(text for table in blocks(report, Table) for text in (table.title, table.caption))]
+
+
+def test_the_first_page_answers_three_questions_and_the_rest_follows(report):
+    headings = [block.text for block in report.sections[0].blocks if isinstance(block, Heading)]
+    assert headings == ["What changed against last click", "What customers are worth", "How sure we are"]
+    assert [section.title for section in report.sections[1:]] == [
+        "Channels: who earned the conversions",
+        "Journeys behind the credit",
+        "Customers: what they are worth",
+        "Has the forecast held?",
+        "Data quality",
+        "Method, terms and settings",
+    ]
+
+
+def test_channels_only_and_customers_only_leave_the_other_part_out():
+    channels = " ".join(sentences(built("channels_only")))
+    assert "Gamma-Gamma" not in channels
+    assert "ustomers' value" not in channels
+    customers = " ".join(sentences(built("clv_only")))
+    assert "last click" not in customers
+    assert "removal" not in customers
+
+
+@pytest.mark.parametrize("name", ["shop", *WORST_CASES])
+def test_every_report_can_be_read(name):
+    report = built(name)
+    for text in sentences(report):
+        assert "nan" not in text.split()
+        assert "None" not in text.split()
+        assert " ." not in text
+        assert "  " not in text
+    for figure in blocks(report, Figure):
+        assert len(figure.alt) > 20
+        assert figure.title
+    for table in blocks(report, Table):
+        assert all(cell not in ("nan", "None", "<NA>", "NaT") for row in table.cells() for cell in row)
+
+
+def test_calibrated_stands_nowhere_but_in_the_terms_unless_the_table_says_so(report):
+    assert not [text for text in sentences(report) if "alibrated" in text]
+    run = shop()
+    held = run.clv.segment_forecast.assign(calibrated=True)
+    said = build_report(replace(run, clv=replace(run.clv, segment_forecast=held)))
+    assert [text for text in sentences(said) if "are calibrated" in text]
+
+
+def table_of(report, start):
+    (table,) = [table for table in blocks(report, Table) if table.title.startswith(start)]
+    return table
+
+
+def test_the_comparison_table_adds_up_and_names_the_verdicts(report):
+    table = table_of(report, "Conversions credited by last click")
+    rows = table.data
+    for column in ("last_click", "markov"):
+        assert rows[column].iloc[:-1].sum() == pytest.approx(rows[column].iloc[-1])
+    assert set(rows["verdict"].iloc[:-1]) == {"under-credited", "over-credited", "no clear difference"}
+    assert table.bold_rows == (len(rows) - 1,)
+
+
+def test_return_and_cost_per_conversion_by_hand(report):
+    table = table_of(report, "Credited value against cost")
+    costs = shop().attribution.costs.set_index("channel")["cost"]
+    rows = table.data.set_index("channel")
+    name = costs.index[0]
+    assert rows.loc[name, "after_roas"] == pytest.approx(rows.loc[name, "after_value"] / costs[name])
+    assert rows.loc[name, "before_cpa"] == pytest.approx(costs[name] / rows.loc[name, "before_conversions"])
+    assert rows.loc["All channels", "cost"] == pytest.approx(costs.sum())
+    unpaid = next(channel for channel in rows.index[:-1] if channel not in costs.index)
+    assert dict(zip(rows.index, table.cells(), strict=True))[unpaid][3:] == ["–"] * 5
+
+
+def test_without_spend_there_are_no_columns_of_cost():
+    table = table_of(built("two_channels"), "Credited value")
+    assert [column.name for column in table.columns] == ["channel", "before_value", "after_value"]
+
+
+def test_a_channel_with_spend_and_no_touch_keeps_its_cost():
+    run = shop()
+    costs = run.attribution.costs.copy()
+    costs.loc[len(costs)] = ["Television", 5000.0]
+    report = build_report(replace(run, attribution=replace(run.attribution, costs=costs)))
+    rows = table_of(report, "Credited value against cost").data.set_index("channel")
+    assert rows.loc["Television", "cost"] == 5000
+    assert rows.loc["All channels", "cost"] == pytest.approx(costs["cost"].sum())
+
+
+def test_values_of_many_digits_are_written_in_thousands():
+    table = table_of(built("many_segments"), "Value over the next 12 months")
+    assert "EUR thousand" in next(column.header for column in table.columns if column.name == "clv")
+    total = worst_cases()["many_segments"].clv.segment_forecast.set_index("segment").loc["all", "clv"]
+    assert table.data["clv"].iloc[-1] == pytest.approx(total / 1000)
+    assert table.data["each"].iloc[-1] == pytest.approx(total / table.data["customers"].iloc[-1])
+
+
+def test_names_too_long_for_tables_stand_once_in_full():
+    report = built("hostile")
+    table = table_of(report, "Long names in full")
+    assert "a" * 300 in table.data["full"].tolist()
+    assert max(len(row[0]) for row in table_of(report, "Conversions credited by last click").cells()) <= 60
+
+
+def test_rows_not_kept_are_counted_by_reason(report):
+    table = table_of(report, "Rows dropped, merged or netted")
+    cells = table.cells()
+    assert ["Touchpoints", "Duplicate", "128", "1.2%", "–"] in cells
+    assert ["Orders", "Refund netted", "71", "1.6%", "−8,002"] in cells
+
+
+def test_a_fit_that_did_not_converge_is_said():
+    run = shop()
+    fits = run.clv.convergence.copy()
+    fits.loc[0, ["converged", "message"]] = [False, "the curvature is not positive"]
+    report = build_report(replace(run, clv=replace(run.clv, convergence=fits)))
+    table = table_of(report, "1 of 12 fits did not converge")
+    assert "the curvature is not positive" in table.cells()[0]
