@@ -129,49 +129,72 @@ def forecast(
     ConfigurationError
         An argument is out of its range, or an attribute is unknown.
     """
-    if not isfinite(margin):
-        raise ConfigurationError(f"margin is {margin}; it must be a number, such as 0.35 for 35 % of revenue.")
-    check_interval(confidence, draws)
-    delta = continuous_rate(annual_rate) * DAYS_PER_WEEK
+    terms = Terms(horizon_months, annual_rate, margin, confidence, draws, seed)
     summary = build_histories(connection, until_day=as_of_day, segment_by=segment_by)
-    horizon = calendar_months(summary.until_day, horizon_months)
+    calendar_months(summary.until_day, horizon_months)
     fitted = fit_segments(connection, parameters=segment_parameters, confidence=confidence)
+    return forecast_with(connection, summary, fitted, terms)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is asked of a forecast; the meaning of each is with `forecast`. Checked when made."""
+
+    horizon_months: int = 12
+    annual_rate: float = 0.10
+    margin: float = 1.0
+    confidence: float = 0.90
+    draws: int = 2_000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not isfinite(self.margin):
+            raise ConfigurationError(f"margin is {self.margin}; it must be a number, such as 0.35 for 35 % of revenue.")
+        check_interval(self.confidence, self.draws)
+        continuous_rate(self.annual_rate)
+
+
+def forecast_with(
+    connection: "duckdb.DuckDBPyConnection", summary: HistoriesSummary, fitted: SegmentModels, terms: Terms
+) -> Forecast:
+    """The forecast of the histories on the connection under given models; makes the view ``customer_forecast``."""
+    horizon = calendar_months(summary.until_day, terms.horizon_months)
+    delta = continuous_rate(terms.annual_rate) * DAYS_PER_WEEK
     prediction = predict_segments(
-        connection, fitted, edges=horizon.edges, delta=delta, of="value", draws=draws, seed=seed
+        connection, fitted, edges=horizon.edges, delta=delta, of="value", draws=terms.draws, seed=terms.seed
     )
-    create_customer_forecast(connection, fitted, prediction.patterns, margin=margin)
+    create_customer_forecast(connection, fitted, prediction.patterns, margin=terms.margin)
     return Forecast(
-        segment_forecast=_segment_table(fitted, prediction, margin=margin, confidence=confidence),
-        monthly_flows=_monthly_table(fitted, prediction, horizon, margin=margin),
+        segment_forecast=_segment_table(fitted, prediction, terms),
+        monthly_flows=_monthly_table(fitted, prediction, horizon, margin=terms.margin),
         parameters=fitted.parameters,
         convergence=fitted.convergence,
         histories=summary,
         horizon=horizon,
-        annual_rate=annual_rate,
-        margin=margin,
-        confidence=confidence,
+        annual_rate=terms.annual_rate,
+        margin=terms.margin,
+        confidence=terms.confidence,
         spend_correlation=fitted.spend_correlation,
         notes=summary.warnings + fitted.notes,
         models=fitted,
-        horizon_months=horizon_months,
+        horizon_months=terms.horizon_months,
         value_draws=with_total(fitted.patterns.segments, prediction.draws),
     )
 
 
-def _segment_table(
-    fitted: SegmentModels, prediction: SegmentPrediction, *, margin: float, confidence: float
-) -> "pd.DataFrame":
+def _segment_table(fitted: SegmentModels, prediction: SegmentPrediction, terms: Terms) -> "pd.DataFrame":
     import pandas as pd
 
     patterns = fitted.patterns
     names = patterns.segments
-    bounds = np.sort(margin * np.array(central_interval(with_total(names, prediction.draws), confidence)), axis=0)
+    interval = central_interval(with_total(names, prediction.draws), terms.confidence)
+    bounds = np.sort(terms.margin * np.array(interval), axis=0)
     return pd.DataFrame(
         {
             "segment": names_with_total(names),
             "customers": np.rint(with_total(names, patterns.by_segment(patterns.customers))).astype(np.int64),
             "expected_orders": with_total(names, prediction.orders.sum(axis=0)),
-            "clv": margin * with_total(names, prediction.discounted.sum(axis=0)),
+            "clv": terms.margin * with_total(names, prediction.discounted.sum(axis=0)),
             "low": bounds[0],
             "high": bounds[1],
             "calibrated": False,

@@ -8,12 +8,15 @@ depend on s. Their expectations over rate and chance are the densities m1 and m2
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clv.calendar import Floats
+
+Span: TypeAlias = tuple[float, float]
+"""Two times after T: what happens after the first and up to the second counts."""
 
 _NODES: Final = 8  # of Gauss and Legendre's rule on a panel
 
@@ -76,9 +79,11 @@ class OrderMoments:
 def order_moments(law: OrderLaw, x: Floats, T: Floats, *, edges: Floats, delta: float) -> OrderMoments:
     """The moments over the periods between ``edges`` (times after T), discounted at ``delta`` per unit of time.
 
+    The first edge may lie after T: ``squares`` and ``products`` count the orders between the first and the last edge.
     Each period is cut into panels that are no longer than their distance from -(alpha + T), where the densities have
     their singularity; on a panel eight nodes are exact to some ten digits.
     """
+    start = float(edges[0])
     time, weight, period = _nodes(edges, law.alpha + float(T.min(initial=np.inf)))
     periods = len(edges) - 1
     orders = np.zeros((periods, len(x)))
@@ -91,15 +96,14 @@ def order_moments(law: OrderLaw, x: Floats, T: Floats, *, edges: Floats, delta: 
         orders[k] += rate
         discounted[k] += discount * rate
         squares += discount**2 * rate
-        earlier = -np.expm1(-delta * s) / delta if delta != 0 else s
+        earlier = (np.exp(-delta * start) - discount) / delta if delta != 0 else s - start
         products += 2 * w * discount * earlier * law.pair_density(s, x, T)
     return OrderMoments(orders, discounted, squares, products)
 
 
-def expected_discounted_orders(law: OrderLaw, x: Floats, T: Floats, *, horizon: float, delta: float) -> Floats:
-    """Expected discounted orders of customers alive at T up to ``horizon``, without the split into periods."""
-    edges = np.array([0.0, horizon])
-    time, weight, _ = _nodes(edges, law.alpha + float(T.min(initial=np.inf)))
+def expected_discounted_orders(law: OrderLaw, x: Floats, T: Floats, *, span: Span, delta: float) -> Floats:
+    """Expected discounted orders within the span of customers alive at T, without the split into periods."""
+    time, weight, _ = _nodes(np.array(span), law.alpha + float(T.min(initial=np.inf)))
     total = np.zeros(len(x))
     for s, w in zip(time, weight, strict=True):
         total += w * float(np.exp(-delta * s)) * law.order_density(s, x, T)
@@ -134,11 +138,11 @@ def simulate_customers(
     T: Floats,
     S: Floats,
     *,
-    horizon: float,
+    span: Span,
     delta: float,
     rng: np.random.Generator,
 ) -> tuple[Floats, Floats]:
-    """One draw of the future of each customer: the number of orders and their discounted value.
+    """One draw of the future of each customer: the number of orders within the span and their discounted value.
 
     ``p_alive`` is the chance to be alive at T under these parameters, ``S`` the value of a customer's repeat purchases.
     Arrays of one shape; each entry is drawn independently.
@@ -160,11 +164,12 @@ def simulate_customers(
     while len(chosen):
         with np.errstate(divide="ignore"):
             state[0] += rng.standard_exponential(len(chosen)) / state[1]
-        here = state[0] <= horizon
+        here = state[0] <= span[1]
         chosen, state = chosen[here], state[:, here]
         time, _, leaving, p, nu = state
-        orders[chosen] += 1
-        value[chosen] += np.exp(-delta * time) * rng.gamma(p) / nu
+        counted = time > span[0]
+        orders[chosen] += counted
+        value[chosen] += counted * np.exp(-delta * time) * rng.gamma(p) / nu
         stays = rng.random(len(chosen)) >= leaving
         chosen, state = chosen[stays], state[:, stays]
     return orders.reshape(x.shape), value.reshape(x.shape)

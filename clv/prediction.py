@@ -68,7 +68,7 @@ def predict_segments(
         Equal seeds give equal draws. Segments under one model share its parameters in every draw.
     """
     patterns = fitted.patterns
-    days = float(edges[-1])
+    span = float(edges[0]), float(edges[-1])
     shape = (len(edges) - 1, len(patterns.segments))
     orders, value, discounted = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     drawn_totals = np.zeros((draws, len(patterns.segments)))
@@ -86,15 +86,15 @@ def predict_segments(
         worth[members] = totals.patterns.discounted
         drawn = ParameterDraws.of(draws, rng)
         if of == "orders":
-            ratio = drawn_order_totals(part, model, drawn, horizon=days)
+            ratio = drawn_order_totals(part, model, drawn, span=span)
             here = draw_totals(totals.orders.sum(axis=0), totals.order_variance, ratio, rng)
         else:
-            ratio = drawn_value_totals(part, model, drawn, horizon=days, delta=delta)
+            ratio = drawn_value_totals(part, model, drawn, span=span, delta=delta)
             here = draw_totals(totals.discounted.sum(axis=0), totals.value_variance, ratio, rng)
         small = smallest[fitted.of_segment[smallest] == index]
         if len(small):
             counts, values = simulated_totals(
-                connection, patterns, model, small, drawn, horizon=days, delta=delta, rng=rng, table=table
+                connection, patterns, model, small, drawn, span=span, delta=delta, rng=rng, table=table
             )
             here[:, small] = counts if of == "orders" else values
         drawn_totals += here

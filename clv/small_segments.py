@@ -8,10 +8,10 @@ import numpy as np
 from clv.calendar import DAYS_PER_WEEK, Floats
 from clv.engine_queries import quoted
 from clv.order_frames import MONEY_SCALE
-from clv.outcomes import DrawnParameters, OrderLaw, simulate_customers
+from clv.outcomes import DrawnParameters, OrderLaw, Span, simulate_customers
 from clv.segment_patterns import Indices, SegmentPatterns
 from clv.spend_laws import SpendLaw
-from clv.totals import CustomerModel, ParameterDraws, axes
+from clv.totals import CustomerModel, ParameterDraws, axes, in_weeks
 
 if TYPE_CHECKING:
     import duckdb
@@ -36,14 +36,14 @@ def simulated_totals(
     segments: Indices,
     drawn: ParameterDraws,
     *,
-    horizon: float,
+    span: Span,
     delta: float,
     rng: np.random.Generator,
     table: str = "histories",
 ) -> tuple[Floats, Floats]:
     """Draws of the totals of these segments: orders and discounted value, shapes (draws, segments).
 
-    One draw takes one draw of the parameters and one future of every customer under them. ``horizon`` is in days,
+    One draw takes one draw of the parameters and one future of every customer under them. The span is in days,
     ``delta`` per week.
     """
     names = [patterns.segments[index] for index in segments]
@@ -73,7 +73,7 @@ def simulated_totals(
             np.broadcast_to(x, shape),
             np.broadcast_to(T, shape),
             np.broadcast_to(spend, shape),
-            horizon=horizon / DAYS_PER_WEEK,
+            span=in_weeks(span),
             delta=delta,
             rng=rng,
         )

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from clv.calendar import DAYS_PER_WEEK, Floats
-from clv.outcomes import OrderLaw, expected_discounted_orders, order_moments
+from clv.outcomes import OrderLaw, Span, expected_discounted_orders, order_moments
 from clv.patterns import distinct
 from clv.segment_patterns import SegmentPatterns
 from clv.spend_laws import SpendEstimate
@@ -125,39 +125,38 @@ class ParameterDraws:
         return cls(rng.standard_normal((draws, 4)), rng.standard_normal((draws, 3)))
 
 
-def drawn_order_totals(
-    patterns: SegmentPatterns, model: CustomerModel, drawn: ParameterDraws, *, horizon: float
-) -> Floats:
-    """The expected number of orders up to ``horizon`` (days), relative to its value at the estimate.
+def drawn_order_totals(patterns: SegmentPatterns, model: CustomerModel, drawn: ParameterDraws, *, span: Span) -> Floats:
+    """The expected number of orders within the span (days), relative to its value at the estimate.
 
     Shape (draws, segments); its logarithm is quadratic in each coordinate of the parameters.
     """
     x, t_x, T = patterns.x, patterns.t_x / DAYS_PER_WEEK, patterns.T / DAYS_PER_WEEK
+    weeks = in_weeks(span)
 
     def total(deviation: Floats) -> Floats:
         law = model.orders_at(deviation)
-        per_customer = _discounted(law, x, T, horizon=horizon / DAYS_PER_WEEK, delta=0.0) * law.p_alive(x, t_x, T)
+        per_customer = _discounted(law, x, T, span=weeks, delta=0.0) * law.p_alive(x, t_x, T)
         return patterns.by_segment(patterns.customers * per_customer)
 
     return np.exp(_log_ratio(total, axes(model.order_covariance), drawn.orders))
 
 
 def drawn_value_totals(
-    patterns: SegmentPatterns, model: CustomerModel, drawn: ParameterDraws, *, horizon: float, delta: float
+    patterns: SegmentPatterns, model: CustomerModel, drawn: ParameterDraws, *, span: Span, delta: float
 ) -> Floats:
-    """The expected discounted value up to ``horizon`` (days), relative to its value at the estimate.
+    """The expected discounted value within the span (days), relative to its value at the estimate.
 
     Shape (draws, segments). The fits of orders and of spend are independent, so their effects multiply.
     """
     x, t_x, T = patterns.x, patterns.t_x / DAYS_PER_WEEK, patterns.T / DAYS_PER_WEEK
     spend = model.spend.law.expected(x, patterns.spend, patterns.customers)
-    weeks = horizon / DAYS_PER_WEEK
+    weeks = in_weeks(span)
 
     def by_orders(deviation: Floats) -> Floats:
         law = model.orders_at(deviation)
-        return patterns.by_segment(spend * _discounted(law, x, T, horizon=weeks, delta=delta) * law.p_alive(x, t_x, T))
+        return patterns.by_segment(spend * _discounted(law, x, T, span=weeks, delta=delta) * law.p_alive(x, t_x, T))
 
-    orders = _discounted(model.orders, x, T, horizon=weeks, delta=delta) * model.orders.p_alive(x, t_x, T)
+    orders = _discounted(model.orders, x, T, span=weeks, delta=delta) * model.orders.p_alive(x, t_x, T)
 
     def by_spend(deviation: Floats) -> Floats:
         law = model.spend.at(deviation)
@@ -191,15 +190,20 @@ def draw_totals(expected: Floats, variance: Floats, ratio: Floats, rng: np.rando
     return np.where(certain, expected * ratio, totals)
 
 
+def in_weeks(span: Span) -> Span:
+    """A span of days in weeks."""
+    return span[0] / DAYS_PER_WEEK, span[1] / DAYS_PER_WEEK
+
+
 def axes(covariance: Floats) -> Floats:
     """Columns A with A A' = covariance: one standard deviation along each principal axis."""
     variance, directions = np.linalg.eigh(covariance)
     return np.asarray(directions * np.sqrt(np.maximum(variance, 0.0)), dtype=np.float64)
 
 
-def _discounted(law: OrderLaw, x: Floats, T: Floats, *, horizon: float, delta: float) -> Floats:
+def _discounted(law: OrderLaw, x: Floats, T: Floats, *, span: Span, delta: float) -> Floats:
     (pair_x, pair_T), index = distinct(x, T)
-    return expected_discounted_orders(law, pair_x, pair_T, horizon=horizon, delta=delta)[index]
+    return expected_discounted_orders(law, pair_x, pair_T, span=span, delta=delta)[index]
 
 
 def _log_ratio(total: Callable[[Floats], Floats], along: Floats, drawn: Floats) -> Floats:

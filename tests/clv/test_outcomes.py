@@ -63,11 +63,12 @@ def test_a_newcomer_with_a_short_time_scale_is_integrated_as_well():
     law = OrderLaw(0.5, 0.05, 0.8, 2.0)
     x, T = np.zeros(1), np.zeros(1)
     expected = expected_orders(520, 0, 0, 0, **law_arguments(law))
-    found = expected_discounted_orders(law, x, T, horizon=520, delta=0.0)
+    found = expected_discounted_orders(law, x, T, span=(0, 520), delta=0.0)
     np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
-def test_draws_have_the_exact_mean_and_variance():
+@pytest.mark.parametrize("start", [0.0, 26.0])
+def test_draws_have_the_exact_mean_and_variance(start):
     count, horizon = 60_000, 52.0
     rng = np.random.default_rng(7)
     for x, t_x, T in ((0.0, 0.0, 39.0), (2.0, 30.43, 38.86), (7.0, 35.0, 39.0)):
@@ -76,9 +77,9 @@ def test_draws_have_the_exact_mean_and_variance():
         alive = CDNOW.p_alive(alone[0], np.array([t_x]), alone[1])[0]
         shape = np.ones(count)
         orders, value = simulate_customers(
-            DRAWN, alive * shape, x * shape, T * shape, S * shape, horizon=horizon, delta=DELTA, rng=rng
+            DRAWN, alive * shape, x * shape, T * shape, S * shape, span=(start, horizon), delta=DELTA, rng=rng
         )
-        moments = order_moments(CDNOW, *alone, edges=np.array([0, horizon]), delta=DELTA)
+        moments = order_moments(CDNOW, *alone, edges=np.array([start, horizon]), delta=DELTA)
         mean_orders = alive * moments.orders.sum()
         assert orders.mean() == pytest.approx(mean_orders, abs=4 * orders.std() / count**0.5)
         per_order = SPEND.expected(np.array([x]), np.array([S]), np.ones(1))[0]
@@ -93,9 +94,9 @@ def test_the_dead_order_nothing_and_a_rich_past_draws_rich_orders():
     rng = np.random.default_rng(1)
     shape = np.ones(2_000)
     past = 25 * shape, 200 * shape
-    orders, value = simulate_customers(DRAWN, 0 * shape, *past, 100 * shape, horizon=52, delta=0.0, rng=rng)
+    orders, value = simulate_customers(DRAWN, 0 * shape, *past, 100 * shape, span=(0, 52), delta=0.0, rng=rng)
     assert orders.sum() == 0
     assert value.sum() == 0
-    _, poor = simulate_customers(DRAWN, shape, *past, 25 * shape, horizon=52, delta=0.0, rng=rng)
-    _, rich = simulate_customers(DRAWN, shape, *past, 25_000 * shape, horizon=52, delta=0.0, rng=rng)
+    _, poor = simulate_customers(DRAWN, shape, *past, 25 * shape, span=(0, 52), delta=0.0, rng=rng)
+    _, rich = simulate_customers(DRAWN, shape, *past, 25_000 * shape, span=(0, 52), delta=0.0, rng=rng)
     assert rich.mean() > 100 * poor.mean() > 0

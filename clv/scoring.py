@@ -1,0 +1,174 @@
+"""Parameters kept in a file and applied to new data without fitting again."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from clv.calendar import day_date, day_number
+from clv.forecast import Forecast, Terms, forecast_with
+from clv.histories import ALL, build_histories
+from clv.outcomes import OrderLaw
+from clv.segment_patterns import segment_patterns
+from clv.segments import SegmentModels
+from clv.spend_laws import SpendEstimate, SpendLaw
+from clv.totals import CustomerModel
+from customer_data.errors import ConfigurationError, InputError
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
+_FORMAT: Final = "pathworth customer models 1"
+
+
+@dataclass(frozen=True)
+class SavedModels:
+    """Models read from a file.
+
+    Attributes
+    ----------
+    fitted_until : int
+        Last observed day of the data behind them, in days since 1970-01-01.
+    models : tuple of CustomerModel
+        The first is that of all customers.
+    of_segment : mapping of str to int
+        Index into ``models``; a segment that is not here takes the first.
+    parameters, convergence : DataFrame
+        As they were shown when the models were fitted.
+    spend_correlation : float or None
+    """
+
+    fitted_until: int
+    models: tuple[CustomerModel, ...]
+    of_segment: Mapping[str, int]
+    parameters: "pd.DataFrame"
+    convergence: "pd.DataFrame"
+    spend_correlation: float | None
+
+    def applied_to(self, connection: "duckdb.DuckDBPyConnection", *, table: str = "histories") -> SegmentModels:
+        """These models with the patterns of the histories in the table; a note names segments without a model."""
+        patterns = segment_patterns(connection, table=table)
+        new = [name for name in patterns.segments if name not in self.of_segment]
+        note = f"Segments without saved parameters take those of all customers: {', '.join(new)}."
+        return SegmentModels(
+            patterns=patterns,
+            models=self.models,
+            of_segment=np.array([self.of_segment.get(name, 0) for name in patterns.segments], dtype=np.intp),
+            parameters=self.parameters,
+            convergence=self.convergence,
+            spend_correlation=self.spend_correlation,
+            notes=(f"Parameters fitted until {day_date(self.fitted_until)} are applied without fitting again.",)
+            + ((note,) if new and new != [ALL] else ()),
+        )
+
+
+def save_models(forecast: Forecast, path: Path | str) -> None:
+    """Write the parameters behind a forecast, with their uncertainty, as JSON; numbers keep all their digits.
+
+    The file appears whole or not at all.
+    """
+    fitted = forecast.models
+    content = {
+        "format": _FORMAT,
+        "fitted_until": day_date(forecast.histories.until_day).isoformat(),
+        "time_unit": "week",
+        "models": [_written(model) for model in fitted.models],
+        "segments": {name: int(index) for name, index in zip(fitted.patterns.segments, fitted.of_segment, strict=True)},
+        "parameters": fitted.parameters.to_dict("records"),
+        "convergence": fitted.convergence.to_dict("records"),
+        "spend_correlation": fitted.spend_correlation,
+    }
+    target = Path(path)
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        partial.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load_models(path: Path | str) -> SavedModels:
+    """Read what `save_models` wrote.
+
+    Raises
+    ------
+    InputError
+        There is no such file, or it holds something else.
+    """
+    import pandas as pd
+
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        if content["format"] != _FORMAT:
+            raise InputError(f"{path}: its format is {content['format']!r}, not {_FORMAT!r}; save the models again.")
+        return SavedModels(
+            fitted_until=day_number(content["fitted_until"]),
+            models=tuple(_read(model) for model in content["models"]),
+            of_segment=content["segments"],
+            parameters=pd.DataFrame(content["parameters"]),
+            convergence=pd.DataFrame(content["convergence"]),
+            spend_correlation=content["spend_correlation"],
+        )
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file; save_models writes it.") from None
+    except (KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: these are no saved models ({type(error).__name__}: {error}).") from None
+
+
+def score(
+    connection: "duckdb.DuckDBPyConnection",
+    saved: SavedModels,
+    *,
+    as_of_day: int | None = None,
+    segment_by: Sequence[str] = (),
+    horizon_months: int = 12,
+    annual_rate: float = 0.10,
+    margin: float = 1.0,
+    confidence: float = 0.90,
+    draws: int = 2_000,
+    seed: int = 0,
+) -> Forecast:
+    """Forecast the customers on the connection with saved parameters; arguments as in `clv.forecast.forecast`.
+
+    Raises
+    ------
+    ConfigurationError
+        The as-of day lies before the last day that the parameters have seen.
+    """
+    terms = Terms(horizon_months, annual_rate, margin, confidence, draws, seed)
+    summary = build_histories(connection, until_day=as_of_day, segment_by=segment_by)
+    if summary.until_day < saved.fitted_until:
+        raise ConfigurationError(
+            f"the parameters have seen data until {day_date(saved.fitted_until)}, the forecast is made on "
+            f"{day_date(summary.until_day)}: it would know its own future. Choose a later as-of day, or fit again."
+        )
+    return forecast_with(connection, summary, saved.applied_to(connection), terms)
+
+
+def _written(model: CustomerModel) -> dict[str, Any]:
+    law, spend = model.orders, model.spend
+    return {
+        "orders": {"r": law.r, "alpha": law.alpha, "a": law.a, "b": law.b},
+        "orders_log_covariance": model.order_covariance.tolist(),
+        "spend": {"p": spend.law.p, "q": spend.law.q, "v": spend.law.v, "largest_spread": spend.law.largest_spread},
+        "spend_log_covariance": spend.log_covariance.tolist(),
+        "spend_source": spend.source,
+        "spend_notes": list(spend.notes),
+    }
+
+
+def _read(model: Mapping[str, Any]) -> CustomerModel:
+    spend = SpendEstimate(
+        law=SpendLaw(**model["spend"]),
+        log_covariance=np.array(model["spend_log_covariance"], dtype=np.float64),
+        source=model["spend_source"],
+        fit=None,
+        notes=tuple(model["spend_notes"]),
+    )
+    covariance = np.array(model["orders_log_covariance"], dtype=np.float64)
+    return CustomerModel(OrderLaw(**model["orders"]), covariance, spend)

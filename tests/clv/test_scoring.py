@@ -1,0 +1,60 @@
+"""Saved parameters applied to new data."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from clv.calendar import day_number
+from clv.forecast import forecast
+from clv.scoring import load_models, save_models, score
+from customer_data.errors import ConfigurationError, InputError
+
+AS_OF = day_number("1997-09-30")
+
+
+def test_scoring_the_same_data_gives_the_forecast_again_to_the_last_digit(cdnow_engine, tmp_path):
+    cdnow_engine.execute(
+        "CREATE TABLE customers AS SELECT customer_id, 'g' || hash(customer_id) % 2 AS grp FROM orders GROUP BY ALL"
+    )
+    made = forecast(cdnow_engine, as_of_day=AS_OF, segment_by=["grp"], segment_parameters="separate", draws=300)
+    save_models(made, tmp_path / "models.json")
+    again = score(cdnow_engine, load_models(tmp_path / "models.json"), as_of_day=AS_OF, segment_by=["grp"], draws=300)
+    pd.testing.assert_frame_equal(again.segment_forecast, made.segment_forecast, check_exact=True)
+    pd.testing.assert_frame_equal(again.monthly_flows, made.monthly_flows, check_exact=True)
+    pd.testing.assert_frame_equal(again.parameters, made.parameters, check_exact=True)
+    assert "applied without fitting again" in " ".join(again.notes)
+    assert [path.name for path in tmp_path.iterdir()] == ["models.json"]
+
+
+def test_later_data_are_scored_with_the_old_parameters(cdnow_engine, tmp_path):
+    made = forecast(cdnow_engine, as_of_day=AS_OF, draws=200)
+    save_models(made, tmp_path / "models.json")
+    saved = load_models(tmp_path / "models.json")
+    later = score(cdnow_engine, saved, as_of_day=AS_OF + 60, draws=200)
+    fitted = forecast(cdnow_engine, as_of_day=AS_OF + 60, draws=200)
+    pd.testing.assert_frame_equal(later.parameters, made.parameters)
+    assert later.segment_forecast.loc[0, "clv"] != made.segment_forecast.loc[0, "clv"]
+    assert later.segment_forecast.loc[0, "clv"] == pytest.approx(fitted.segment_forecast.loc[0, "clv"], rel=0.15)
+    with pytest.raises(ConfigurationError, match="know its own future"):
+        score(cdnow_engine, saved, as_of_day=AS_OF - 1)
+
+
+def test_a_segment_without_saved_parameters_takes_those_of_all(connection, fill, shop, tmp_path):
+    fill(connection, shop(300, seed=3), pd.DataFrame({"customer_id": range(300), "grp": ["a", "b"] * 150}))
+    made = forecast(connection, segment_by=["grp"], draws=200)
+    save_models(made, tmp_path / "models.json")
+    connection.execute("UPDATE customers SET grp = 'c' WHERE customer_id < 20")
+    again = score(connection, load_models(tmp_path / "models.json"), segment_by=["grp"], draws=200)
+    assert again.segment_forecast["segment"].tolist() == ["a", "b", "c", "all"]
+    assert "Segments without saved parameters take those of all customers: c." in again.notes
+
+
+def test_files_that_are_no_models_are_refused(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        load_models(tmp_path / "absent.json")
+    broken = tmp_path / "broken.json"
+    for text in ("{", "[]", "{}", json.dumps({"format": "something else"})):
+        broken.write_text(text)
+        with pytest.raises(InputError, match=r"no saved models|its format is"):
+            load_models(broken)
