@@ -13,7 +13,6 @@ and one of the two is measured otherwise than the other.
 """
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +20,7 @@ import numpy as np
 from attribution.bootstrap import percentile_interval
 from attribution.credit import check_models, model_credit
 from attribution.delta import credit_covariance
+from attribution.participation import unknown_channel
 from attribution.paths import Paths
 from attribution.ragged import Floats, Integers
 from attribution.rules import RuleOptions
@@ -153,13 +153,10 @@ def _checked(paths: Paths, experiments: "pandas.DataFrame", credit: Floats) -> t
         )
     if len(experiments) == 0:
         raise InputError("experiments: there are none. Without a lift test there is nothing to calibrate with.")
-    problems = []
+    problems: list[str] = []
     code = {name: number for number, name in enumerate(paths.channels)}
     names = [str(name) for name in experiments["channel"]]
-    for name in sorted(set(names) - set(code)):
-        close = get_close_matches(name, paths.channels, n=1)
-        hint = f"Did you mean {close[0]!r}?" if close else f"There are {', '.join(paths.channels[:20])}."
-        problems.append(f"experiments.channel: there is no {name!r}. {hint}")
+    problems += [unknown_channel("experiments.channel", name, paths) for name in sorted(set(names) - set(code))]
     channel = np.array([code.get(name, -1) for name in names])
     lift, error = (experiments[name].to_numpy(dtype=float) for name in ("incremental", "standard_error"))
     whole = np.where(channel >= 0, credit[channel], np.nan)

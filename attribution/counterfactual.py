@@ -11,7 +11,6 @@ At rho = 0 this is the removal effect; at rho = 1 whoever was led to S does as t
 """
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +20,7 @@ from attribution.chain import chain
 from attribution.delta import covariance, interval
 from attribution.gradient import Survival, effects_gradient, survival
 from attribution.markov import removal_effects
+from attribution.participation import unknown_channel
 from attribution.paths import Paths
 from attribution.ragged import Floats
 from attribution.transitions import Transitions, transitions
@@ -107,10 +107,7 @@ def _removed_states(paths: Paths, found: Transitions, named: Sequence[tuple[str,
     empty = [number for number, names in enumerate(named, 1) if not names]
     problems = [f"sets: number {number} holds no channel. Name at least one." for number in empty]
     unknown = sorted({name for names in named for name in names} - set(paths.channels))
-    for name in unknown:
-        close = get_close_matches(name, paths.channels, n=1)
-        hint = f"Did you mean {close[0]!r}?" if close else f"There are {', '.join(paths.channels[:20])}."
-        problems.append(f"sets: there is no channel {name!r}. {hint}")
+    problems += [unknown_channel("sets", name, paths) for name in unknown]
     if problems:
         raise ConfigurationError("\n".join(problems))
     removed = np.zeros((len(found.states), len(named)), dtype=bool)

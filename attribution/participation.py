@@ -7,6 +7,7 @@ import numpy as np
 
 from attribution.paths import Paths
 from attribution.ragged import Floats, Integers
+from customer_data.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -84,3 +85,9 @@ class ParticipationGradient:
     def gains(self, rows: slice | Integers) -> Floats:
         """Array ``(rows, 2 channels)``."""
         return np.asarray(self.present[rows] @ self.weights + self.shares)
+
+
+def unknown_channel(where: str, name: str, paths: Paths) -> str:
+    """A problem's sentence: ``where`` names a channel that no path knows."""
+    hint = did_you_mean(name, paths.channels) or f" There are {', '.join(paths.channels[:20])}."
+    return f"{where}: there is no channel {name!r}.{hint}"

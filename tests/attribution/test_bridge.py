@@ -11,7 +11,6 @@ from attribution.bridge import bridge, credit_along_paths, flows, roles, touch_v
 from attribution.compare import compare
 from attribution.credit import model_credit, removal_effects
 from attribution.participation import ParticipationGradient, participation
-from attribution.path_files import read_paths
 from attribution.paths import Paths
 from attribution.rules import RuleOptions
 from customer_data.errors import ConfigurationError
@@ -51,7 +50,7 @@ def test_bridge_by_hand(shop):
     assert table.smoothing.tolist() == pytest.approx(effects / effects.sum() * 8 - [4.8, 1.6, 1.6])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(some_paths(), st.sampled_from(["conversions", "value"]), st.integers(1, 2))
 def test_bridge_is_exact_and_sums_to_zero(paths, measure, order):
     table = bridge(paths, measure=measure, order=order)
@@ -77,7 +76,7 @@ def test_smoothing_vanishes_as_the_order_grows():
     assert largest[2] == pytest.approx(0, abs=1e-9)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(some_paths())
 def test_participation_gradient_is_the_derivative(paths):
     slopes = ParticipationGradient.make(paths).gains(slice(None)).reshape(len(paths), 2, -1)
@@ -91,7 +90,7 @@ def test_participation_gradient_is_the_derivative(paths):
             assert slopes[row, measure] == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-5, abs=1e-6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(some_paths(), st.sampled_from(["conversions", "value"]), st.integers(1, 3))
 def test_flows_into_a_channel_are_its_credit(paths, measure, order):
     table = flows(paths, order=order, measure=measure)
@@ -120,7 +119,7 @@ def test_roles_by_hand():
     assert table.loc["c"].tolist() == pytest.approx([0, 2, 0, 1, 3])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(some_paths())
 def test_roles_and_varieties_hold_every_conversion(paths):
     linear = model_credit(paths, "linear", order=1, options=RuleOptions()).conversions
@@ -149,29 +148,17 @@ def test_credit_along_paths_by_hand(shop):
     assert table.markov.tolist() == pytest.approx([1, 3 / 7, 1 / 7, 3 / 7])
 
 
-def real_paths(shared_data):
-    return read_paths(
-        shared_data / "channelattribution" / "Data.csv",
-        sep=";",
-        path="path",
-        conversions="total_conversions",
-        value="total_conversion_value",
-        nulls="total_null",
-    )
-
-
-def test_bridge_of_real_paths_agrees_with_the_comparison(shared_data):
-    paths = real_paths(shared_data)
-    table = bridge(paths).set_index("channel")
-    compared = compare(paths).set_index("channel").loc[table.index]
+def test_bridge_of_real_paths_agrees_with_the_comparison(published):
+    table = bridge(published).set_index("channel")
+    compared = compare(published).set_index("channel").loc[table.index]
     assert (table.position_effect + table.model_effect).to_numpy() == pytest.approx(compared.difference.to_numpy())
     # Half of the conversions have touches of one channel only (3,412 of one touch, 6,760 of several; counted by awk).
-    assert touch_variety(paths).conversions.tolist() == [3412, 6760, 9613]
+    assert touch_variety(published).conversions.tolist() == [3412, 6760, 9613]
 
 
-def test_removal_effects_tend_to_participation_on_real_paths(shared_data):
+def test_removal_effects_tend_to_participation_on_real_paths(published):
     # Found by another implementation: the largest gap is .057 at order 1 and .0002 at order 12.
-    paths = real_paths(shared_data)
+    paths = published
     held = [paths.conversions[np.unique(paths.rows[paths.codes == code])].sum() for code in range(len(paths.channels))]
     for order, gap in ((1, 0.057), (12, 0.0002)):
         effects = removal_effects(paths, order=order).removal_effect.to_numpy()

@@ -141,7 +141,7 @@ def test_every_problem_of_the_experiments_is_named(shop):
     with pytest.raises(InputError) as caught:
         calibrate(shop, tests, model="last_click")
     text = str(caught.value)
-    assert "no 'serch'. Did you mean 'search'?" in text
+    assert "no channel 'serch'. Did you mean 'search'?" in text
     assert "experiments.incremental: 1 of 4 rows" in text
     assert "experiments.standard_error: 1 of 4 rows cannot be used (first: row 3, channel 'social')" in text
     assert "experiments.credited" not in text

@@ -111,7 +111,7 @@ def test_the_two_derivatives_agree_where_nothing_is_substituted(shop):
     assert general.reward[ended] == pytest.approx(plain.reward[ended], abs=1e-12)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 10_000), st.sampled_from([1, 2]), st.floats(0.05, 0.95))
 def test_derivatives_with_substitution_are_those_of_the_definition(seed, order, substitution):
     paths = small_paths(seed, paths=12, channels=3)

@@ -9,7 +9,6 @@ from scipy.sparse import csr_array
 from attribution.bootstrap import bootstrap_credit
 from attribution.credit import model_credit
 from attribution.delta import covariance, credit_covariance, interval, model_gradient, normal_reach, without_sharing
-from attribution.path_files import read_paths
 from attribution.paths import Paths
 from attribution.rules import RuleOptions
 from customer_data.errors import ConfigurationError
@@ -160,15 +159,8 @@ def test_standard_errors_equal_the_bootstrap_on_simulated_journeys(order):
         )
 
 
-def test_standard_errors_equal_the_bootstrap_on_real_paths(shared_data):
-    paths = read_paths(
-        shared_data / "channelattribution" / "Data.csv",
-        sep=";",
-        path="path",
-        conversions="total_conversions",
-        value="total_conversion_value",
-        nulls="total_null",
-    )
+def test_standard_errors_equal_the_bootstrap_on_real_paths(published):
+    paths = published
     drawn = bootstrap_credit(paths, ["last_click", "markov"], replicates=3000, seed=2)
     spread = credit_covariance(paths, ["last_click", "markov"])
     credit = model_credit(paths, "markov", order=1, options=RuleOptions())

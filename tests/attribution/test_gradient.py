@@ -59,7 +59,7 @@ def credited(paths, order):
     return np.stack([credit.conversions, credit.value])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(small_paths(), st.data())
 def test_markov_gradient_is_the_derivative_at_every_order(paths, data):
     row = data.draw(st.integers(0, len(paths) - 1))
@@ -126,7 +126,7 @@ def test_gradient_is_zero_where_nothing_converts():
     assert not slopes.gains(slice(None)).any()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(small_paths())
 def test_one_more_conversion_is_one_more_credit_in_all(paths):
     slopes = markov_gradient(paths, transitions(paths))

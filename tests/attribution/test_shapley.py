@@ -79,7 +79,7 @@ def test_values_equal_the_mean_over_every_permutation(game, worth, seed):
     assert not table.std_error.any()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 6), st.data())
 def test_any_game_is_solved_as_defined(channels, data):
     worth = np.array(data.draw(st.lists(st.floats(-5, 5), min_size=1 << channels, max_size=1 << channels)))
