@@ -11,13 +11,15 @@ if TYPE_CHECKING:
     from clv.gamma_gamma import GammaGamma
     from clv.histories import build_histories, purchase_histories
     from clv.modified_beta_geo import ModifiedBetaGeo
+    from clv.pareto_nbd import ParetoNBD
 
-__all__ = ["BetaGeo", "GammaGamma", "ModifiedBetaGeo", "build_histories", "purchase_histories"]
+__all__ = ["BetaGeo", "GammaGamma", "ModifiedBetaGeo", "ParetoNBD", "build_histories", "purchase_histories"]
 
 _HOMES = {
     "BetaGeo": "clv.beta_geo",
     "GammaGamma": "clv.gamma_gamma",
     "ModifiedBetaGeo": "clv.modified_beta_geo",
+    "ParetoNBD": "clv.pareto_nbd",
     "build_histories": "clv.histories",
     "purchase_histories": "clv.histories",
 }

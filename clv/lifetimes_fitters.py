@@ -16,11 +16,12 @@ from clv.patterns import FloatArray, Patterns
 
 if TYPE_CHECKING:
     import pandas as pd
-    from lifetimes import BetaGeoFitter, GammaGammaFitter, ModifiedBetaGeoFitter
+    from lifetimes import BetaGeoFitter, GammaGammaFitter, ModifiedBetaGeoFitter, ParetoNBDFitter
 
     from clv.beta_geo import BetaGeoFit
     from clv.gamma_gamma import GammaGammaFit
     from clv.modified_beta_geo import ModifiedBetaGeoFit
+    from clv.pareto_nbd import ParetoNBDFit
 
 _CONFIDENCE = 1.96  # the quantile that lifetimes uses
 
@@ -40,6 +41,15 @@ def modified_beta_geo_fitter(fit: "ModifiedBetaGeoFit") -> "ModifiedBetaGeoFitte
     fitter = lifetimes.ModifiedBetaGeoFitter()
     _set_results(fitter, fit)
     _set_customers(fitter, fit.patterns, generate.modified_beta_geometric_nbd_model)
+    return fitter
+
+
+def pareto_nbd_fitter(fit: "ParetoNBDFit") -> "ParetoNBDFitter":
+    """lifetimes' ``ParetoNBDFitter`` with the parameters, standard errors and customers of a fit."""
+    lifetimes, generate = _lifetimes()
+    fitter = lifetimes.ParetoNBDFitter()
+    _set_results(fitter, fit)
+    _set_customers(fitter, fit.patterns, generate.pareto_nbd_model)
     return fitter
 
 

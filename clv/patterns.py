@@ -83,6 +83,13 @@ def patterns_of(histories: "pd.DataFrame") -> Patterns:
     return Patterns(x, t_x, T, np.bincount(inverse, weights=weight, minlength=len(x)).astype(np.float64))
 
 
+def coarsened(patterns: Patterns, *, steps: int) -> Patterns:
+    """The patterns with times rounded to ``steps`` equal parts of the longest age: few, and near enough for a start."""
+    step = float(patterns.T.max()) / steps
+    (x, T, t_x), index = distinct(patterns.x, np.rint(patterns.T / step), np.rint(patterns.t_x / step))
+    return Patterns(x, t_x * step, T * step, np.bincount(index, weights=patterns.count).astype(np.float64))
+
+
 def distinct(*columns: FloatArray) -> tuple[tuple[FloatArray, ...], IntArray]:
     """Distinct rows of equally long columns, in lexicographic order, and for each input row the index of its own.
 

@@ -13,6 +13,7 @@ exponentially accurate, no special cases.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
@@ -23,13 +24,20 @@ _TAIL = 42.0  # the integrand is dropped below exp(-tail)
 _BLOCK = 2_000_000  # numbers held at once
 
 
-def beta_nodes(a: float, c: FloatArray, smallest: float) -> tuple[FloatArray, FloatArray]:
+@lru_cache(maxsize=64)
+def legendre_nodes(size: int) -> tuple[FloatArray, FloatArray]:
+    """Nodes and weights of Gauss and Legendre's rule on [-1, 1]; computed once."""
+    node, weight = np.polynomial.legendre.leggauss(size)
+    return node, weight
+
+
+def beta_nodes(a: float, c: FloatArray, smallest: float, *, closest: float = 0.1) -> tuple[FloatArray, FloatArray]:
     """Nodes p (k,) and weights (len(c), k), rows summing to 1, of the expectation over Beta(a, c).
 
-    ``smallest`` is the smallest p around which the integrand bends.
+    ``smallest`` is the smallest p, and ``closest`` the smallest 1 - p, around which the integrand bends.
     """
     bend = np.log(smallest) - 3.0
-    edge = 2.0
+    edge = -np.log(closest)
     start = bend - np.log(max(_TAIL / a, np.e))
     stop = edge + np.log(max(_TAIL / float(c.min()), np.e))
     v = np.arange(start, stop + _STEP, _STEP)
@@ -62,22 +70,30 @@ def rate_while_alive(y: Numbers, R: Numbers, c: Numbers, *, a: float) -> FloatAr
 
 
 def discounted_while_alive(kappa: Numbers, end: Numbers, R: Numbers, c: Numbers, *, a: float) -> FloatArray:
-    """The integral over y from 0 to ``end`` of exp(-kappa y) times the order rate; ``end`` may be infinite where
-    kappa > 0.
+    """The integral over y from 0 to ``end`` of exp(-kappa y) times the order rate; arrays broadcast.
+
+    ``end`` may be infinite where kappa > 0.
+    """
+    (kappa, end, R, c), inverse, shape = _unique(kappa, end, R, c)
+
+    def rate(y: FloatArray) -> FloatArray:
+        return rate_while_alive(y, R[:, None], c[:, None], a=a)
+
+    return np.asarray(discounted(rate, kappa, end)[inverse].reshape(shape))
+
+
+def discounted(rate: Callable[[FloatArray], FloatArray], kappa: FloatArray, end: FloatArray) -> FloatArray:
+    """The integrals over y from 0 to ``end`` (n,) of exp(-kappa y) rate(y), where rate maps (n, k) to (n, k).
 
     Gauss and Legendre's rule in log(1 + y), in which the rate is smooth, cut off where the discount is below 1e-20.
     """
-    (kappa, end, R, c), inverse, shape = _unique(kappa, end, R, c)
     with np.errstate(divide="ignore"):
         cut = np.where(kappa > 0, 46.0 / kappa, np.inf)
     top = np.log1p(np.minimum(end, cut))
-    nodes = int(20 + 8 * top.max()) if len(top) else 20
-    point, weight = np.polynomial.legendre.leggauss(nodes)
+    point, weight = legendre_nodes(int(20 + 8 * top.max(initial=0.0)))
     g = np.multiply.outer(top / 2, point + 1)
     y = np.expm1(g)
-    rate = rate_while_alive(y, R[:, None], c[:, None], a=a)
-    total = np.einsum("ij,ij,j->i", np.exp(g - kappa[:, None] * y), rate, weight) * top / 2
-    return np.asarray(total[inverse].reshape(shape))
+    return np.asarray(np.einsum("ij,ij,j->i", np.exp(g - kappa[:, None] * y), rate(y), weight) * top / 2)
 
 
 def _expectation(

@@ -11,6 +11,9 @@ import pytest
 import clv
 from clv.beta_geo import BetaGeoFit, discounted_orders, discounted_orders_new, expected_orders
 from clv.gamma_gamma import GammaGammaFit
+from clv.pareto_nbd import ParetoNBDFit
+from clv.pareto_nbd import discounted_orders as pareto_discounted_orders
+from clv.pareto_nbd_likelihood import ParetoLikelihood
 
 CLVTOOLS = {"r": 0.2425945, "alpha": 4.4136019, "a": 0.7929199, "b": 2.4258881}
 DELTA = np.log(1.15) / 52
@@ -109,9 +112,78 @@ def test_beta_geo_where_the_textbook_form_divides_by_zero(a: float, printed: lis
     np.testing.assert_allclose(found, printed, atol=1e-7, rtol=0)
 
 
-def test_beta_geo_forecast_of_the_holdout(beta_geo: BetaGeoFit, histories: pd.DataFrame) -> None:
-    expected = beta_geo.expected_orders(39, histories["frequency"], histories["recency"], histories["T"])
-    assert expected.sum() == pytest.approx(1653.4, abs=0.05)
+def test_modified_beta_geo(histories: pd.DataFrame) -> None:
+    fit = clv.ModifiedBetaGeo().fit(histories)
+    assert fit.parameters == pytest.approx({"r": 0.524844, "alpha": 6.18309, "a": 0.891388, "b": 1.61405}, rel=1e-4)
+    assert fit.log_likelihood == pytest.approx(-9582.1357, abs=1e-4)
+    assert fit.expected_orders(39, 2, 30.43, 38.86) == pytest.approx(1.26266, abs=1e-5)
+    np.testing.assert_allclose(fit.p_alive([2, 0], [30.43, 0], 38.86), [0.70612, 0.38971], rtol=2e-5)
+
+
+@pytest.fixture(scope="module")
+def pareto(histories: pd.DataFrame) -> ParetoNBDFit:
+    return clv.ParetoNBD().fit(histories)
+
+
+def test_pareto_parameters_likelihood_and_standard_errors(pareto: ParetoNBDFit) -> None:
+    # BTYD and CLVTools print (.5534, 10.580, .6061, 11.656); the likelihood is a little higher at the paper's own.
+    paper = {"r": 0.553, "alpha": 10.578, "s": 0.606, "beta": 11.669}
+    for name, value in paper.items():
+        assert pareto.parameters[name] == pytest.approx(value, abs=5e-4), name
+    printed = ParetoLikelihood(pareto.patterns)(np.array([0.5534, 10.580, 0.6061, 11.656]))[0]
+    assert printed < pareto.log_likelihood < printed + 1e-4
+    assert pareto.log_likelihood == pytest.approx(-9594.9762, abs=1e-4)
+    printed = {"r": 0.0476, "alpha": 0.843, "s": 0.187, "beta": 6.21}
+    assert pareto.standard_errors == pytest.approx(printed, rel=2e-3)
+
+
+def test_pareto_of_single_customers(pareto: ParetoNBDFit) -> None:
+    # The likelihood is flat in beta: sources stop at parameters that differ by up to 1e-3, and so do their forecasts.
+    assert pareto.expected_orders(39, 2, 30.43, 38.86) == pytest.approx(1.45512, rel=3e-5)
+    assert pareto.p_alive(2, 30.43, 38.86) == pytest.approx(0.86912, abs=1e-5)
+    assert pareto.expected_orders(52, 26, 216 / 7, 31) == pytest.approx(25.456, abs=1e-3)
+    assert pareto.p_alive(26, 216 / 7, 31) == pytest.approx(0.9979, abs=5e-5)
+    printed = [0.70597, 0.14419, 0.022499, 0.0030918]
+    np.testing.assert_allclose(pareto.expected_orders(52, [10, 15, 20, 25], 20, 39), printed, rtol=1e-3)
+
+
+def test_pareto_of_a_new_customer(pareto: ParetoNBDFit) -> None:
+    assert pareto.expected_orders_new(52) == pytest.approx(1.4731, rel=3e-4)
+    printed = [0.593569, 0.165585, 0.082499, 0.049047]
+    np.testing.assert_allclose(pareto.probability_of_orders([0, 1, 2, 3], 39), printed, rtol=2e-4)
+
+
+def test_pareto_discounted_orders_without_end(pareto: ParetoNBDFit) -> None:
+    assert pareto.discounted_orders(0.0027, 7, 35, 39) == pytest.approx(20.5555, rel=2e-4)
+    named = {"r": 0.5629966, "alpha": 12.559037, "s": 0.4081095, "beta": 10.5148048}
+    assert pareto_discounted_orders(0.0027, 7, 35, 77.86, **named) == pytest.approx(1.86418, abs=5e-6)
+
+
+@pytest.mark.parametrize(
+    ("model", "total", "error", "squared", "correlation"),
+    [
+        (clv.ParetoNBD, 1665.4, 0.7545, 1.6028, 0.6302),
+        (clv.BetaGeo, 1653.4, 0.7855, 1.6080, 0.6256),
+        (clv.ModifiedBetaGeo, 1576.7, 0.7648, 1.6072, 0.6273),
+    ],
+)
+def test_forecasts_of_the_holdout(
+    cdnow_orders: pd.DataFrame,
+    histories: pd.DataFrame,
+    model: type[clv.BetaGeo],
+    total: float,
+    error: float,
+    squared: float,
+    correlation: float,
+) -> None:
+    days = cdnow_orders.loc[cdnow_orders["time"] > "1997-09-30", ["customer_id", "time"]].drop_duplicates()
+    actual = histories["customer_id"].map(days.groupby("customer_id").size()).fillna(0)
+    assert actual.sum() == 1882
+    expected = model().fit(histories).expected_orders(39, histories["frequency"], histories["recency"], histories["T"])
+    assert expected.sum() == pytest.approx(total, rel=1e-4)
+    assert np.abs(expected - actual).mean() == pytest.approx(error, abs=5e-5)
+    assert np.sqrt(((expected - actual) ** 2).mean()) == pytest.approx(squared, abs=5e-5)
+    assert np.corrcoef(expected, actual)[0, 1] == pytest.approx(correlation, abs=5e-5)
 
 
 def test_gamma_gamma_parameters_and_likelihood(gamma_gamma: GammaGammaFit) -> None:

@@ -1,0 +1,180 @@
+"""Pareto/NBD: customers order at random at their own rate, and leave at their own rate, ordering or not.
+
+Schmittlein, Morrison & Colombo (1987), Counting Your Customers: Who Are They and What Will They Do Next?, Management
+Science 33(1), in the form of Fader & Hardie, note 009. The order rate comes from Gamma(r, alpha), the rate of leaving
+from Gamma(s, beta). Functions are pure and broadcast over arrays.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from clv.maximum_likelihood import LogNormalPrior
+from clv.order_models import OrderFormulas, OrdersFit
+from clv.pareto_nbd_likelihood import log_odds_left, maximise_pareto
+from clv.patterns import FloatArray, Numbers, Patterns, distinct, floats, patterns_of
+from clv.special import beta_nodes, discounted
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from lifetimes import ParetoNBDFitter
+
+
+def p_alive(x: Numbers, t_x: Numbers, T: Numbers, *, r: float, alpha: float, s: float, beta: float) -> FloatArray:
+    """P(alive at T | x, t_x, T) (note 009, eq. 36)."""
+    from scipy.special import expit
+
+    x, t_x, T = np.broadcast_arrays(*floats(x, t_x, T))
+    log_odds = log_odds_left(x.ravel(), t_x.ravel(), T.ravel(), r=r, alpha=alpha, s=s, beta=beta)
+    return np.asarray(expit(-log_odds).reshape(x.shape))
+
+
+def expected_orders(
+    t: Numbers, x: Numbers, t_x: Numbers, T: Numbers, *, r: float, alpha: float, s: float, beta: float
+) -> FloatArray:
+    """Expected orders in (T, T + t] of a customer with this history (note 009, eq. 41), finite at s = 1 too."""
+    t, x, t_x, T = floats(t, x, t_x, T)
+    alive = (r + x) * (beta + T) / (alpha + T) * _time_until_left(t / (beta + T), s)
+    return p_alive(x, t_x, T, r=r, alpha=alpha, s=s, beta=beta) * alive
+
+
+def expected_orders_new(t: Numbers, *, r: float, alpha: float, s: float, beta: float) -> FloatArray:
+    """Expected repeat orders of a new customer within t of the first order (note 009, eq. 27)."""
+    (t,) = floats(t)
+    return np.asarray(r * beta / alpha * _time_until_left(t / beta, s))
+
+
+def purchase_rate(
+    after: Numbers, x: Numbers, t_x: Numbers, T: Numbers, *, r: float, alpha: float, s: float, beta: float
+) -> FloatArray:
+    """Expected orders per time unit at T + after of a customer who was alive at T."""
+    after, x, _, T = floats(after, x, t_x, T)
+    return np.asarray((r + x) / (alpha + T) * np.exp(-s * np.log1p(after / (beta + T))))
+
+
+def probability_of_orders(n: Numbers, t: Numbers, *, r: float, alpha: float, s: float, beta: float) -> FloatArray:
+    """P(X(t) = n): n repeat orders of a new customer within t of the first order.
+
+    Either the customer is there at t, or left at some u before it; the integral over u of the negative binomial
+    probability of n orders by u is taken in y^(n + 1), y = u / (alpha + u), by a rule exponentially accurate at both
+    ends.
+    """
+    from scipy.special import gammaln, xlogy
+
+    n, t = np.broadcast_arrays(*floats(n, t))
+    shape = n.shape
+    n, t = n.reshape(-1, 1), t.reshape(-1, 1)
+    if n.size == 0:
+        return np.zeros(shape)
+    log_orders = gammaln(r + n) - gammaln(r) - gammaln(n + 1)
+    share = t / (alpha + t)
+    stayed = np.exp(log_orders + xlogy(n, share) - r * np.log1p(t / alpha) - s * np.log1p(t / beta))
+    bend = float(((n + 1) * np.minimum(1 - share, beta / (beta + t))).min())
+    node, (weight,) = beta_nodes(1.0, np.ones(1), 0.1, closest=min(bend, 0.1))
+    fallen = -np.expm1(np.log(node) / (n + 1))
+    not_y = alpha / (alpha + t) + share * fallen
+    u = alpha * share * (1 - fallen) / not_y
+    density = np.exp((r - 2) * np.log(not_y) - (s + 1) * np.log1p(u / beta)) @ weight
+    left = np.exp(log_orders + xlogy(n + 1, share) - np.log(n + 1)) * (s * alpha / beta) * density[:, None]
+    return np.asarray((stayed + left).reshape(shape))
+
+
+def probability_of_no_order(
+    t: Numbers, x: Numbers, t_x: Numbers, T: Numbers, *, r: float, alpha: float, s: float, beta: float
+) -> FloatArray:
+    """P(no order in (T, T + t] | x, t_x, T): the customer has left, or orders nothing before leaving or T + t."""
+    t, x, t_x, T = np.broadcast_arrays(*floats(t, x, t_x, T))
+    silent = -(r + x) * np.log1p(t / (alpha + T)) - s * np.log1p(t / (beta + T))
+    # Silence from T to T + t, by a customer alive at T, is what silence from a last order at T would be.
+    log_odds = log_odds_left(x.ravel(), T.ravel(), (T + t).ravel(), r=r, alpha=alpha, s=s, beta=beta)
+    some = -np.expm1(silent + np.logaddexp(0.0, log_odds).reshape(t.shape))
+    return np.asarray(1 - p_alive(x, t_x, T, r=r, alpha=alpha, s=s, beta=beta) * some)
+
+
+def discounted_orders(
+    delta: Numbers,
+    x: Numbers,
+    t_x: Numbers,
+    T: Numbers,
+    *,
+    horizon: Numbers = np.inf,
+    r: float,
+    alpha: float,
+    s: float,
+    beta: float,
+) -> FloatArray:
+    """Expected orders in (T, T + horizon], each times exp(-delta time since T) (Fader, Hardie & Lee 2005, RFM and CLV).
+
+    DERT when the horizon is infinite, which needs delta > 0.
+    """
+    delta, x, t_x, T, horizon = floats(delta, x, t_x, T, horizon)
+    alive = (r + x) * (beta + T) / (alpha + T) * _discounted_time(delta * (beta + T), horizon / (beta + T), s)
+    return p_alive(x, t_x, T, r=r, alpha=alpha, s=s, beta=beta) * alive
+
+
+def discounted_orders_new(
+    delta: Numbers, *, horizon: Numbers = np.inf, r: float, alpha: float, s: float, beta: float
+) -> FloatArray:
+    """Discounted repeat orders of a new customer, from the first order on; the first order itself is not counted."""
+    delta, horizon = floats(delta, horizon)
+    return np.asarray(r * beta / alpha * _discounted_time(delta * beta, horizon / beta, s))
+
+
+@dataclass(frozen=True)
+class ParetoNBD:
+    """The Pareto/NBD model, to be fitted: ``ParetoNBD().fit(histories)``.
+
+    Attributes
+    ----------
+    prior : LogNormalPrior, optional
+        On r, alpha, s and beta, for small samples: fit by maximum a posteriori instead.
+    """
+
+    prior: LogNormalPrior | None = None
+
+    def fit(self, histories: "pd.DataFrame") -> "ParetoNBDFit":
+        """Fit by maximum likelihood to frequency, recency, T, optionally weight; raises as ``BetaGeo.fit`` does."""
+        return fit_patterns(patterns_of(histories), prior=self.prior)
+
+
+def fit_patterns(patterns: Patterns, *, prior: LogNormalPrior | None = None) -> "ParetoNBDFit":
+    """Fit Pareto/NBD to distinct patterns; see ``ParetoNBD.fit``."""
+    return ParetoNBDFit(maximise_pareto(patterns, prior=prior), patterns)
+
+
+@dataclass(frozen=True)
+class ParetoNBDFit(OrdersFit):
+    """A fitted Pareto/NBD."""
+
+    formulas: ClassVar[OrderFormulas] = OrderFormulas(
+        p_alive=p_alive,
+        expected_orders=expected_orders,
+        expected_orders_new=expected_orders_new,
+        purchase_rate=purchase_rate,
+        probability_of_orders=probability_of_orders,
+        probability_of_no_order=probability_of_no_order,
+        discounted_orders=discounted_orders,
+        discounted_orders_new=discounted_orders_new,
+    )
+
+    def to_lifetimes(self) -> "ParetoNBDFitter":
+        """lifetimes' own fitter with these parameters set; unlike lifetimes' own, it has standard errors."""
+        from clv.lifetimes_fitters import pareto_nbd_fitter
+
+        return pareto_nbd_fitter(self)
+
+
+def _time_until_left(y: FloatArray, s: float) -> FloatArray:
+    """Integral over v from 0 to y of (1 + v)^-s: (1 - (1 + y)^(1 - s)) / (s - 1), and ln(1 + y) at s = 1."""
+    from scipy.special import exprel
+
+    log = np.log1p(y)
+    return np.asarray(log * exprel((1 - s) * log))
+
+
+def _discounted_time(kappa: FloatArray, end: FloatArray, s: float) -> FloatArray:
+    """Integral over v from 0 to end of exp(-kappa v) (1 + v)^-s; arrays broadcast."""
+    kappa, end = np.broadcast_arrays(kappa, end)
+    (levels, ends), index = distinct(kappa.ravel(), end.ravel())
+    return discounted(lambda v: np.exp(-s * np.log1p(v)), levels, ends)[index].reshape(kappa.shape)
