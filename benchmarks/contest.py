@@ -5,22 +5,27 @@ what it took in memory is the peak of its whole process. Contenders alternate, s
 hits all of them.
 """
 
+import multiprocessing
 import os
 import platform
+import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import TypeVar
 
 ROOT = Path(__file__).resolve().parents[1]
 OURS = ROOT / ".venv" / "bin" / "python"
 PEERS = ROOT / ".venv-bench" / "bin" / "python"
 CONTENDERS = Path(__file__).resolve().parent / "contenders"
 DATA = ROOT / "build" / "bench"
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -41,10 +46,11 @@ class Contender:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Seconds of every round and the largest peak in MB, or why there is none."""
+    """Seconds of every round, of the work and of the processor, and the largest peak in MB, or why there is none."""
 
     name: str
     seconds: tuple[float, ...]
+    processor: tuple[float, ...]
     megabytes: float
     failure: str = ""
     note: str = ""
@@ -54,9 +60,15 @@ class Outcome:
         return median(self.seconds)
 
 
+def prepare(make: Callable[..., Made], *arguments: object, **options: object) -> Made:
+    """Make data in a process of its own: a process is charged with the peak of the one it was forked from."""
+    with ProcessPoolExecutor(max_workers=1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(make, *arguments, **options).result()
+
+
 def contest(contenders: Sequence[Contender], *, rounds: int) -> list[Outcome]:
     """Run every contender ``rounds`` times in turn."""
-    found: dict[str, list[tuple[float, float, str]]] = {contender.name: [] for contender in contenders}
+    found: dict[str, list[Run]] = {contender.name: [] for contender in contenders}
     failures: dict[str, str] = {}
     for turn in range(rounds):
         for contender in contenders:
@@ -71,10 +83,11 @@ def contest(contenders: Sequence[Contender], *, rounds: int) -> list[Outcome]:
     return [
         Outcome(
             name=name,
-            seconds=tuple(seconds for seconds, _, _ in runs),
-            megabytes=max((peak for _, peak, _ in runs), default=0.0),
+            seconds=tuple(run.seconds for run in runs),
+            processor=tuple(run.processor for run in runs),
+            megabytes=max((run.megabytes for run in runs), default=0.0),
             failure=failures.get(name, ""),
-            note=runs[-1][2] if runs else "",
+            note=runs[-1].note if runs else "",
         )
         for name, runs in found.items()
     ]
@@ -84,8 +97,18 @@ class ContenderFailed(Exception):
     """A contender could not be run; the message says why in a few words."""
 
 
-def run(contender: Contender) -> tuple[float, float, str]:
-    """Seconds, peak in MB and note (what the script printed before the seconds) of one run."""
+@dataclass(frozen=True)
+class Run:
+    """One run: seconds of the work, of the processor for the whole process, its peak, and what the script said."""
+
+    seconds: float
+    processor: float
+    megabytes: float
+    note: str = ""
+
+
+def run(contender: Contender) -> Run:
+    """Run a contender once."""
     python = PEERS if contender.peer else OURS
     if not python.exists():
         raise ContenderFailed("not installed (make .venv-bench)")
@@ -98,28 +121,28 @@ def run(contender: Contender) -> tuple[float, float, str]:
         elapsed = time.perf_counter() - start
         output.seek(0)
         lines = output.read().decode("utf-8", "replace").strip().splitlines()
-    if status is None:
+    if usage is None:
         raise ContenderFailed(f"took more than {contender.timeout:.0f} s")
     if status != 0:
         raise ContenderFailed(f"ended with status {status}: {lines[-1][:100] if lines else 'no output'}")
-    megabytes = usage / 1024
+    processor, megabytes = usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
     if contender.command is not None:
-        return elapsed, megabytes, ""
-    return float(lines[-1]), megabytes, " ".join(lines[-2:-1])
+        return Run(elapsed, processor, megabytes)
+    return Run(float(lines[-1]), processor, megabytes, " ".join(lines[-2:-1]))
 
 
-def _wait(process: "subprocess.Popen[bytes]", timeout: float) -> tuple[int | None, int]:
+def _wait(process: "subprocess.Popen[bytes]", timeout: float) -> tuple[int, "resource.struct_rusage | None"]:
     deadline = time.perf_counter() + timeout
     while True:
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)
         if pid:
             process.returncode = os.waitstatus_to_exitcode(status)
-            return process.returncode, usage.ru_maxrss
+            return process.returncode, usage
         if time.perf_counter() > deadline:
             process.kill()
             os.wait4(process.pid, 0)
             process.returncode = -9
-            return None, 0
+            return process.returncode, None
         time.sleep(0.002)
 
 
@@ -128,15 +151,16 @@ def table(title: str, outcomes: Sequence[Outcome], *, unit: str, goal: str = "")
     lines = [f"### {title}", ""]
     if goal:
         lines += [f"Goal: {goal}.", ""]
-    lines += [f"| {unit} | median s | min to max | peak MB | times ours |", "|---|---:|---:|---:|---:|"]
+    lines += [f"| {unit} | median s | min to max | CPU s | peak MB | times ours |", "|---|---:|---:|---:|---:|---:|"]
     ours = outcomes[0]
     for outcome in outcomes:
         if outcome.failure:
-            lines.append(f"| {outcome.name} | - | {outcome.failure} | - | - |")
+            lines.append(f"| {outcome.name} | - | {outcome.failure} | - | - | - |")
             continue
         ratio = f"{outcome.median / ours.median:.2f}" if ours.seconds else "-"
         spread = f"{min(outcome.seconds):.3g} to {max(outcome.seconds):.3g} ({len(outcome.seconds)})"
-        lines.append(f"| {outcome.name} | {outcome.median:.3g} | {spread} | {outcome.megabytes:.0f} | {ratio} |")
+        used = f"{median(outcome.processor):.3g} | {outcome.megabytes:.0f}"
+        lines.append(f"| {outcome.name} | {outcome.median:.3g} | {spread} | {used} | {ratio} |")
     notes = [f"{outcome.name}: {outcome.note}" for outcome in outcomes if outcome.note]
     return "\n".join([*lines, *([""] if notes else []), *notes, ""])
 

@@ -119,7 +119,7 @@ def markdown(table: pd.DataFrame) -> list[str]:
     return lines + [f"| {of} | {held:.1%} | {off:+.1%} | {spread:.1%} |" for of, held, off, spread in table.to_numpy()]
 
 
-def main(runs: int = 400, sizes: Sequence[int] = (2_000, 10_000)) -> str:
+def main(runs: int = 300, sizes: Sequence[int] = (2_000, 10_000)) -> str:
     """Return the tables as Markdown."""
     parts = [
         "## Intervals of customer value",
@@ -138,6 +138,6 @@ def main(runs: int = 400, sizes: Sequence[int] = (2_000, 10_000)) -> str:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=400)
+    parser.add_argument("--runs", type=int, default=300)
     parser.add_argument("--sizes", type=int, nargs="+", default=[2_000, 10_000])
     print(main(**vars(parser.parse_args())))

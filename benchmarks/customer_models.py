@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
-from contest import DATA, Contender, contest, table
+from contest import DATA, Contender, contest, prepare, table
 
 
 def write_histories(customers: int, seed: int = 1) -> Path:
@@ -37,7 +37,7 @@ def write_histories(customers: int, seed: int = 1) -> Path:
 
 def main(size: int = 1_000_000, rounds: int = 5) -> str:
     """Return the table of the contest."""
-    file = str(write_histories(size))
+    file = str(prepare(write_histories, size))
     outcomes = contest(
         [
             Contender("pathworth: with standard errors", "orders_pathworth.py", (file,)),

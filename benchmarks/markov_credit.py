@@ -2,13 +2,13 @@
 
 import argparse
 
-from contest import DATA, Contender, contest, table
+from contest import DATA, Contender, contest, prepare, table
 from touchpoints import write_journeys
 
 
 def main(size: int = 1_000_000, rounds: int = 5, channels: int = 12, order: int = 1) -> str:
     """Return the table of the contest."""
-    file = str(write_journeys(DATA, journeys=size, channels=channels))
+    file = str(prepare(write_journeys, DATA, journeys=size, channels=channels))
     contenders = [
         Contender("pathworth: exact, conversions and value, with intervals", "markov_pathworth.py", (file, str(order))),
         Contender(

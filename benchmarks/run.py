@@ -24,7 +24,8 @@ INTRODUCTION = """\
 
 `make bench` sets up the peers in an environment of their own (`.venv-bench`), runs each contender in a process of its
 own, in turn, several rounds, and prints what stands below: medians, the spread, the peak of the whole process, ratios.
-Seconds depend on the machine; the ratios are the claims. `python benchmarks/run.py --write` writes this page, and each
+Seconds depend on the machine; the ratios are the claims. CPU seconds are those of the whole process, start-up included,
+on all cores; they suffer less when the machine is busy. `python benchmarks/run.py --write` writes this page, and each
 script of `benchmarks/` runs alone with other sizes (`--help`).
 """
 

@@ -2,13 +2,14 @@
 
 import argparse
 
-from contest import DATA, Contender, contest, table
+from contest import DATA, Contender, contest, prepare, table
 from touchpoints import write_touchpoints
 
 
 def main(size: int = 10_000_000, rounds: int = 5, memory_limit: str = "-", channels: int = 12) -> str:
     """Return the table of the contest."""
-    arguments = (str(write_touchpoints(DATA, touches=size, channels=channels)), memory_limit)
+    folder = prepare(write_touchpoints, DATA, touches=size, channels=channels)
+    arguments = (str(folder), memory_limit)
     outcomes = contest(
         [
             Contender("pathworth: load, check, journeys, distinct paths", "paths_pathworth.py", arguments),

@@ -3,7 +3,7 @@
 import argparse
 import json
 
-from contest import DATA, OURS, Contender, contest, table
+from contest import DATA, OURS, Contender, contest, prepare, table
 
 from customer_data.synthetic_shop import simulate
 
@@ -12,7 +12,7 @@ def main(size: int = 320_000, rounds: int = 3) -> str:
     """Return the table of the runs; ``size`` is the number of people in the market."""
     folder = DATA / f"shop-{size}"
     if not (folder / "pathworth.toml").exists():
-        simulate(folder, customers=size, seed=1)
+        prepare(simulate, folder, customers=size, seed=1)
     rows = json.loads((folder / "truth.json").read_text(encoding="utf-8"))["clean_rows"]
     command = (str(OURS.parent / "pathworth"), "report", "--force", str(folder / "pathworth.toml"))
     return table(
