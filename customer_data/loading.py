@@ -69,7 +69,18 @@ def load(
     problems += timezone_problems(connection, settings.timezone)
     if problems:
         raise ConfigurationError("\n".join(problems))
-    _clear(connection)
+    _drop(connection, results=True)
+    try:
+        return _load(connection, sources, labels, settings)
+    finally:
+        _drop(connection, results=False)
+
+
+def _load(
+    connection: "duckdb.DuckDBPyConnection", sources: Sequence[Source], labels: list[str], settings: LoadSettings
+) -> LoadReport:
+    make_quarantine(connection)
+    connection.execute("CREATE TABLE row_counts (source VARCHAR, reason VARCHAR, rows BIGINT, amount BIGINT)")
     opened = _open_all(connection, sources, labels, settings)
     opened, surveys = _examine_all(connection, opened)
     currency = _currency(opened, surveys, settings)
@@ -104,30 +115,26 @@ def load(
         for number, rows in further.items():
             kept = outcomes[number]["kept"][0] - rows
             outcomes[number] |= {"kept": (kept, None), "another row of a customer": (rows, None)}
-    for one in opened:
-        if one.judged_table is not None:
-            connection.execute(f"DROP TABLE {one.judged_table}")
     _write_counts(connection, opened, surveys, outcomes)
     warnings += order_warnings(opened, outcomes, currency)
     warnings += future_warnings(connection, _present(connection, ("touchpoints", "orders")))
     return _report(connection, warnings, settings, currency)
 
 
-def _clear(connection: "duckdb.DuckDBPyConnection") -> None:
+def _drop(connection: "duckdb.DuckDBPyConnection", *, results: bool) -> None:
+    """Drop what a load needed on its way, and with ``results`` what an earlier one left."""
     existing = connection.execute(
-        "SELECT table_name, false FROM duckdb_tables() WHERE database_name IN ('memory', 'temp') AND NOT internal "
-        "UNION ALL SELECT view_name, true FROM duckdb_views() "
-        "WHERE database_name IN ('memory', 'temp') AND NOT internal"
+        "SELECT table_name, 'TABLE' FROM duckdb_tables() WHERE database_name IN (current_database(), 'temp') "
+        "UNION ALL SELECT view_name, 'VIEW' FROM duckdb_views() "
+        "WHERE database_name IN (current_database(), 'temp') AND NOT internal"
     ).fetchall()
-    for name, is_view in existing:
-        if name in _TABLES or str(name).startswith("__"):
-            connection.execute(f'DROP {"VIEW" if is_view else "TABLE"} IF EXISTS "{name}"')
+    for name, kind in existing:
+        if str(name).startswith("__") or (results and name in _TABLES):
+            connection.execute(f'DROP {kind} IF EXISTS "{name}"')
     attached = connection.execute("SELECT database_name FROM duckdb_databases() WHERE NOT internal").fetchall()
     for (name,) in attached:
         if str(name).startswith("__database_"):
             connection.execute(f"DETACH {name}")
-    make_quarantine(connection)
-    connection.execute("CREATE TABLE row_counts (source VARCHAR, reason VARCHAR, rows BIGINT, amount BIGINT)")
 
 
 def _open_all(

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from customer_data.judging import FILTERED, OpenSource, judged_sql
+from customer_data.relations import in_order
 from customer_data.sql_text import literal
 from customer_data.survey import Survey, examine_carefully, unreadable
 
@@ -85,12 +86,9 @@ def _set_aside(
     connection: "duckdb.DuckDBPyConnection", opened: OpenSource, *, condition: str, reason: str, join: str = ""
 ) -> None:
     once = "QUALIFY row_number() OVER (PARTITION BY __record ORDER BY __file, __row) = 1"
-    connection.execute("SET preserve_insertion_order = true")  # else rows are not numbered in the file's order
-    try:
+    with in_order(connection, opened.relation):
         connection.execute(
             f"INSERT INTO quarantine SELECT {literal(opened.label)}, __file, __row, {reason}, __record "
             f"FROM ({judged_sql(opened, located=True)}) AS located {join} WHERE {condition} "
             f"{once if opened.drops_duplicates else ''}"
         )
-    finally:
-        connection.execute("SET preserve_insertion_order = false")

@@ -1,6 +1,9 @@
 """One face for every kind of source: a scan in SQL, its columns and types, and a scan that knows file and row."""
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     import duckdb
 
 PARQUET_ENDINGS = (".parquet", ".pq")
+_LARGEST_KEPT = 64_000_000
+"""Bytes of CSV files, packed or not, whose rows are kept in the engine while they are looked at."""
 DATABASE_ENDINGS = (".duckdb", ".db", ".ddb")
 
 
@@ -29,7 +34,8 @@ class Relation:
     """A source that is open.
 
     ``scan`` is a FROM item; ``located_scan`` is another with the columns ``__file`` and ``__row`` added, empty if only
-    a careful reading knows the rows. ``broken`` names the table of lines that are no records, if there is one.
+    a careful reading knows the rows; where it counts them, the engine must read in order. ``broken`` names the table of
+    lines that are no records, if there is one.
     """
 
     label: str
@@ -40,6 +46,7 @@ class Relation:
     text_files: tuple[TextFile, ...] = ()
     broken: str | None = None
     short_lines: ShortLines = NO_SHORT_LINES
+    counts_rows: bool = False
 
     @property
     def is_text(self) -> bool:
@@ -82,16 +89,37 @@ def read_again_carefully(
     rows, broken = f"__rows_{number}", f"__broken_{number}"
     short = read_carefully(connection, list(relation.text_files), needed=needed, rows=rows, broken=broken)
     columns = ", ".join(identifier(name) for name in relation.columns)
-    return Relation(
-        label=relation.label,
-        place=relation.place,
-        columns=relation.columns,
-        scan=f"(SELECT {columns} FROM {rows})",
-        located_scan=rows,
-        text_files=relation.text_files,
-        broken=broken,
-        short_lines=short,
-    )
+    scan = f"(SELECT {columns} FROM {rows})"
+    return replace(relation, scan=scan, located_scan=rows, broken=broken, short_lines=short, counts_rows=False)
+
+
+@contextmanager
+def in_order(connection: "duckdb.DuckDBPyConnection", relation: Relation) -> Iterator[None]:
+    """Make the engine read a relation in order where its rows are counted, else they would be numbered at random."""
+    if relation.counts_rows:
+        connection.execute("SET preserve_insertion_order = true")
+    try:
+        yield
+    finally:
+        if relation.counts_rows:
+            connection.execute("SET preserve_insertion_order = false")
+
+
+def keep_rows(connection: "duckdb.DuckDBPyConnection", relation: Relation) -> Relation:
+    """Keep the rows of small CSV files in a table with their lines, since all passes after the first are then cheap.
+
+    Sources of the same files share one table. Larger files, and those whose lines must be read carefully, are left.
+    """
+    if not relation.located_scan or relation.broken is not None or not relation.text_files:
+        return relation
+    if sum(Path(file.path).stat().st_size for file in relation.text_files) > _LARGEST_KEPT:
+        return relation
+    names = ",".join(f"{file.path}\0{file.encoding}\0{file.separator}\0{file.names}" for file in relation.text_files)
+    rows = f"__kept_{hashlib.sha256(names.encode()).hexdigest()[:16]}"
+    with in_order(connection, relation):
+        connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS {rows} AS FROM {relation.located_scan}")
+    columns = ", ".join(identifier(name) for name in relation.columns)
+    return replace(relation, scan=f"(SELECT {columns} FROM {rows})", located_scan=rows, counts_rows=False)
 
 
 def _frame(connection: "duckdb.DuckDBPyConnection", source: Source, label: str, number: int) -> Relation:
@@ -168,7 +196,8 @@ def _database(
     scan = f"{alias}.{identifier(schema)}.{identifier(table)}"
     row = "rowid + 1" if is_table else "row_number() OVER ()"
     located = f"(SELECT *, {literal(paths[0])} AS __file, {row} AS __row FROM {scan})"
-    return Relation(label, f"{paths[0]}, table {table}", _described(connection, scan), scan, located)
+    place = f"{paths[0]}, table {table}"
+    return Relation(label, place, _described(connection, scan), scan, located, counts_rows=not is_table)
 
 
 def _text(paths: list[str], source: Source, label: str) -> Relation:
@@ -202,7 +231,7 @@ def _text(paths: list[str], source: Source, label: str) -> Relation:
         parts = [f"SELECT {listed}, __file, __row FROM {located_scan_sql(file)}" for file in files]
         located = "(" + " UNION ALL ".join(parts) + ")"
     columns = dict.fromkeys(first.names, "VARCHAR")
-    return Relation(label, _place(paths), columns, scan, located, tuple(files))
+    return Relation(label, _place(paths), columns, scan, located, tuple(files), counts_rows=True)
 
 
 def _described(connection: "duckdb.DuckDBPyConnection", scan: str) -> dict[str, str]:

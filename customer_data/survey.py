@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from customer_data.errors import InputError
 from customer_data.judging import FILTERED, OpenSource, judged_sql
-from customer_data.relations import read_again_carefully
+from customer_data.relations import keep_rows, read_again_carefully
 from customer_data.sources import WHITESPACE
 from customer_data.sql_text import identifier
 from customer_data.table_specs import TABLE_SPECS, Kind
@@ -78,7 +78,8 @@ def examine(connection: "duckdb.DuckDBPyConnection", opened: OpenSource) -> tupl
         opened, found = _examine_again(connection, opened)
     else:
         try:
-            opened, found = _examine_as_it_is(connection, opened)
+            kept = keep_rows(connection, opened.relation)
+            opened, found = _examine_as_it_is(connection, replace(opened, relation=kept))
         except duckdb.Error as error:
             if not files:
                 raise unreadable(opened, error) from error

@@ -161,14 +161,16 @@ def test_the_table_of_a_database_must_be_named_and_be_there(
         load(connection, [Source(table="touchpoints", data=source.data, relation="touch")])
 
 
-def test_a_database_is_opened_to_read_only_and_let_go_by_the_next_load(
-    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_load_leaves_nothing_behind_but_its_tables(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path, kind: str
 ) -> None:
-    source = made(tmp_path, "duckdb")
-    load(connection, [source])
-    with pytest.raises(duckdb.Error, match="read-only"):
-        connection.execute("DROP TABLE __database_1.web.touches")
-    load(connection, [Source(table="touchpoints", data=FRAME)])
+    load(connection, [made(tmp_path, kind)])
+    left = connection.execute(
+        "SELECT table_name FROM duckdb_tables() UNION ALL SELECT view_name FROM duckdb_views() WHERE NOT internal "
+        "ORDER BY 1"
+    )
+    assert [name for (name,) in left.fetchall()] == ["channels", "quarantine", "row_counts", "touchpoints"]
     assert connection.execute("SELECT count(*) FROM duckdb_databases() WHERE NOT internal").fetchall() == [(1,)]
 
 
