@@ -1,0 +1,175 @@
+"""Lists to act on: who is slipping away, who is overdue, who matters most, who should be won a second time."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from clv.calendar import DAYS_PER_WEEK, day_date
+from clv.engine_queries import literal
+from clv.forecast import Forecast
+from clv.order_frames import MONEY_SCALE
+from customer_data.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
+_FEWEST_FOR_A_RHYTHM: Final = 3
+
+_SAFE_TEXT: Final = """
+CASE WHEN regexp_matches({column}::VARCHAR, '^[=+@\\t\\r-]') AND TRY_CAST({column}::VARCHAR AS BIGINT) IS NULL
+     THEN '''' || {column}::VARCHAR ELSE {column}::VARCHAR END AS {column}"""
+
+_QUERIES: Final = {
+    "at_risk": """
+        SELECT customer_id, segment, p_alive_before, p_alive, clv, frequency, age_days - recency_days AS days_since_last
+        FROM customer_forecast JOIN p_alive_before USING (segment, frequency, recency_days, age_days)
+        WHERE p_alive_before >= {line} AND p_alive < {line}
+        ORDER BY clv DESC, customer_id""",
+    "overdue": """
+        SELECT customer_id, segment, age_days - recency_days AS days_since_last,
+               recency_days / frequency::DOUBLE AS usual_gap_days,
+               pow(recency_days / age_days::DOUBLE, frequency) AS chance_of_such_a_gap, p_alive, clv, frequency
+        FROM customer_forecast
+        WHERE frequency >= {fewest} AND age_days > 0 AND pow(recency_days / age_days::DOUBLE, frequency) < {chance}
+          AND p_alive >= {line}
+        ORDER BY clv DESC, customer_id""",
+    "top_value": """
+        SELECT customer_id, segment, clv, expected_orders, expected_value, p_alive, frequency, monetary_value
+        FROM customer_forecast ORDER BY clv DESC, customer_id""",
+    "second_order": """
+        SELECT customer_id, segment, first_value / {scale}::DOUBLE AS first_value, expected_orders,
+               expected_orders * first_value / {scale}::DOUBLE AS potential, age_days AS days_since_first
+        FROM customer_forecast JOIN (SELECT customer_id, first_value FROM histories) USING (customer_id)
+        WHERE frequency = 0 ORDER BY potential DESC, customer_id""",
+}
+
+LISTS: Final = tuple(_QUERIES)
+
+
+def action_list(
+    connection: "duckdb.DuckDBPyConnection",
+    forecast: Forecast,
+    name: str,
+    *,
+    since_day: int | None = None,
+    line: float = 0.5,
+    chance: float = 0.05,
+    limit: int = 1_000,
+) -> "pd.DataFrame":
+    """One list, the most valuable customers first.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        The one `forecast` was made on, last of all forecasts.
+    forecast : Forecast
+    name : {"at_risk", "overdue", "top_value", "second_order"}
+        ``at_risk``: P(alive) was at or above ``line`` on ``since_day`` and is below it now. Columns customer_id,
+        segment, p_alive_before, p_alive, clv, frequency, days_since_last.
+        ``overdue``: at least three repeat purchases, and a silence that has less than ``chance`` by the customer's own
+        rhythm, (t_x / T)^x, while P(alive) is still at or above ``line``: time to ask. Columns customer_id, segment,
+        days_since_last, usual_gap_days, chance_of_such_a_gap, p_alive, clv, frequency.
+        ``top_value``: by lifetime value. Columns customer_id, segment, clv, expected_orders, expected_value, p_alive,
+        frequency, monetary_value.
+        ``second_order``: one-time buyers by expected orders times the value of their first. Columns customer_id,
+        segment, first_value, expected_orders, potential, days_since_first.
+    since_day : int, optional
+        Day of the last run, in days since 1970-01-01. Default: 28 days before the as-of day.
+    limit : int
+        Rows at most.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no such list, or the last run lies after the as-of day.
+    """
+    query = _query(connection, forecast, name, since_day=since_day, line=line, chance=chance, limit=limit)
+    return connection.execute(query).df()
+
+
+def write_action_lists(
+    connection: "duckdb.DuckDBPyConnection",
+    forecast: Forecast,
+    folder: Path | str,
+    *,
+    since_day: int | None = None,
+    line: float = 0.5,
+    chance: float = 0.05,
+    limit: int = 1_000,
+) -> tuple[Path, ...]:
+    """Write all lists as CSV into an existing folder, one file each, by the engine; arguments as in `action_list`.
+
+    Text that a spreadsheet would take for a formula (it begins with = + - @, tab or carriage return) stands behind an
+    apostrophe. Each file appears whole or not at all.
+    """
+    written = []
+    for name in LISTS:
+        query = _query(connection, forecast, name, since_day=since_day, line=line, chance=chance, limit=limit)
+        target = Path(folder) / f"{name}.csv"
+        partial = target.with_name(f".{target.name}.partial")
+        safe = ", ".join(_SAFE_TEXT.format(column=column) for column in ("customer_id", "segment"))
+        try:
+            connection.execute(f"COPY (SELECT * REPLACE ({safe}) FROM ({query})) TO {literal(str(partial))} (HEADER)")
+            os.replace(partial, target)
+        finally:
+            partial.unlink(missing_ok=True)
+        written.append(target)
+    return tuple(written)
+
+
+def _query(
+    connection: "duckdb.DuckDBPyConnection",
+    forecast: Forecast,
+    name: str,
+    *,
+    since_day: int | None,
+    line: float,
+    chance: float,
+    limit: int,
+) -> str:
+    if name not in _QUERIES:
+        raise ConfigurationError(f"there is no list {name!r}; there are {', '.join(LISTS)}.")
+    if not (0 < line < 1 and 0 < chance < 1 and limit >= 1):
+        raise ConfigurationError(
+            f"line is {line}, chance {chance}, limit {limit}; the first two must lie between 0 and 1, the last be 1 "
+            "or more."
+        )
+    if name == "at_risk":
+        _make_earlier_chances(connection, forecast, since_day)
+    query = _QUERIES[name].format(
+        line=float(line), chance=float(chance), fewest=_FEWEST_FOR_A_RHYTHM, scale=MONEY_SCALE
+    )
+    return f"{query} LIMIT {int(limit)}"
+
+
+def _make_earlier_chances(connection: "duckdb.DuckDBPyConnection", forecast: Forecast, since_day: int | None) -> None:
+    """The table ``p_alive_before``: P(alive) on the earlier day of patterns that have been silent since."""
+    import pandas as pd
+
+    as_of = forecast.histories.until_day
+    days = 28 if since_day is None else as_of - since_day
+    if days < 1:
+        raise ConfigurationError(f"the last run is to lie before {day_date(as_of)}, the as-of day of this one.")
+    patterns, fitted = forecast.models.patterns, forecast.models
+    silent = patterns.T - days >= patterns.t_x
+    before = np.zeros(len(patterns.x))
+    for index, model in enumerate(fitted.models):
+        chosen = silent & (fitted.of_segment[patterns.segment] == index)
+        before[chosen] = model.orders.p_alive(
+            patterns.x[chosen], patterns.t_x[chosen] / DAYS_PER_WEEK, (patterns.T[chosen] - days) / DAYS_PER_WEEK
+        )
+    frame = pd.DataFrame(
+        {
+            "segment": np.array(patterns.segments, dtype=object)[patterns.segment[silent]],
+            "frequency": patterns.x[silent].astype("int32"),
+            "recency_days": patterns.t_x[silent].astype("int32"),
+            "age_days": patterns.T[silent].astype("int32"),
+            "p_alive_before": before[silent],
+        }
+    )
+    connection.register("p_alive_before_frame", frame)
+    connection.execute("CREATE OR REPLACE TABLE p_alive_before AS SELECT * FROM p_alive_before_frame")
+    connection.unregister("p_alive_before_frame")
