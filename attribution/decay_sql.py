@@ -5,20 +5,7 @@ weights are fixed-point numbers with SHARE_BITS bits behind the point, so sums d
 of a journey fall short of 1 by less than its touches times 2 ** -31; totals are made exact when they leave the engine.
 """
 
-from attribution.journey_sql import CONVERTER_JOURNEY, CONVERTER_TOUCH, PATH, SHARE_BITS, Packing
-
-
-def journeys_with_paths(packing: Packing) -> str:
-    """A common table expression ``journey``: journeys of customers with conversions, each with its path."""
-    same = " AND ".join(f"journey.word{n} = path.word{n}" for n in range(packing.columns.count("word")))
-    return f"""
-        journey AS (
-            SELECT journey.customer_id, journey.next_us, journey.credited, journey.conversions, journey.value,
-                journey.is_open, path.path_id
-            FROM {CONVERTER_JOURNEY} AS journey
-            JOIN {PATH} AS path
-                ON {same} AND journey.touches = path.touches AND journey.tail IS NOT DISTINCT FROM path.tail
-        )"""
+from attribution.journey_sql import CONVERTER_TOUCH, JOURNEY_PATH, SHARE_BITS
 
 
 def _shares(half_life_us: int) -> str:
@@ -26,10 +13,13 @@ def _shares(half_life_us: int) -> str:
     one = 1 << SHARE_BITS
     return f"""
         weight AS (
-            SELECT customer_id, next_us, position, channel_code,
-                round({one} * pow(2.0, (time_us - last_us) / {half_life_us}::DOUBLE))::BIGINT AS weight
-            FROM {CONVERTER_TOUCH}
-            WHERE credited
+            SELECT touch.customer_id, touch.next_us, touch.position, touch.channel_code,
+                journey.path_id, journey.conversions, journey.value,
+                round({one} * pow(2.0, (touch.time_us - journey.last_us) / {half_life_us}::DOUBLE))::BIGINT AS weight
+            FROM {CONVERTER_TOUCH} AS touch
+            JOIN {JOURNEY_PATH} AS journey
+                ON touch.customer_id = journey.customer_id AND touch.next_us = journey.next_us
+            WHERE touch.credited AND journey.credited
         ),
         total AS (
             SELECT customer_id, next_us, sum(weight)::BIGINT AS weight
@@ -37,30 +27,28 @@ def _shares(half_life_us: int) -> str:
             GROUP BY customer_id, next_us
         ),
         share AS (
-            SELECT journey.customer_id, journey.path_id, journey.conversions, journey.value,
+            SELECT weight.customer_id, weight.path_id, weight.conversions, weight.value,
                 weight.position, weight.channel_code, weight.weight * {one} // total.weight AS share
             FROM weight
             JOIN total ON weight.customer_id = total.customer_id AND weight.next_us = total.next_us
-            JOIN journey ON weight.customer_id = journey.customer_id AND weight.next_us = journey.next_us
-            WHERE journey.credited
         )"""
 
 
-def decay_by_position(packing: Packing, half_life_us: int) -> str:
+def decay_by_position(half_life_us: int) -> str:
     """Per distinct path and position the sums of share times conversions, and of share times value."""
     return f"""
-        WITH {journeys_with_paths(packing)}, {_shares(half_life_us)}
+        WITH {_shares(half_life_us)}
         SELECT path_id, position, sum(share::HUGEINT * conversions)::DOUBLE AS conversions,
             sum(share::HUGEINT * value)::DOUBLE AS value
         FROM share
         GROUP BY path_id, position"""
 
 
-def decay_products(packing: Packing, half_life_us: int) -> str:
+def decay_products(half_life_us: int) -> str:
     """Per pair of channels the sums over customers of the products of what each got from the customer."""
     one = 1 << SHARE_BITS
     return f"""
-        WITH {journeys_with_paths(packing)}, {_shares(half_life_us)},
+        WITH {_shares(half_life_us)},
         earned AS (
             SELECT customer_id, channel_code, sum(share::HUGEINT * conversions) AS conversions,
                 (sum(share::HUGEINT * value) + {one // 2}) // {one} AS value
@@ -76,19 +64,16 @@ def decay_products(packing: Packing, half_life_us: int) -> str:
         GROUP BY one.channel_code, other.channel_code"""
 
 
-def shared_cells(packing: Packing, *, open_counts: bool) -> str:
+def shared_cells() -> str:
     """Per pair of cells the products that customers with several journeys add to those of single journeys.
 
     A cell is a path and a kind: 0 conversions, 1 nulls, 2 value. Customers with one journey of one conversion add
     nothing and are left out.
     """
-    counted = "true" if open_counts else "NOT is_open"
     return f"""
-        WITH {journeys_with_paths(packing)},
-        outcome AS (
+        WITH outcome AS (
             SELECT customer_id, path_id, conversions, value, (conversions = 0)::BIGINT AS nulls
-            FROM journey
-            WHERE {counted}
+            FROM {JOURNEY_PATH}
         ),
         several AS (
             SELECT customer_id

@@ -13,9 +13,11 @@ CONVERSION_MOMENT = f"{PREFIX}conversion_moment"
 CONVERTER_TOUCH = f"{PREFIX}converter_touch"
 CONVERTER_JOURNEY = f"{PREFIX}converter_journey"
 PATH = f"{PREFIX}path"
-TABLES = (CONVERSION_MOMENT, CONVERTER_TOUCH, CONVERTER_JOURNEY, PATH)
+JOURNEY_PATH = f"{PREFIX}journey_path"
+TABLES = (CONVERSION_MOMENT, CONVERTER_TOUCH, CONVERTER_JOURNEY, PATH, JOURNEY_PATH)
 
 WORDS = 3
+WORD_COLUMNS = ", ".join(f"word{number}" for number in range(WORDS))
 SHARE_BITS = 31
 
 
@@ -53,7 +55,7 @@ class Packing:
 
     @property
     def columns(self) -> str:
-        return ", ".join([*(f"word{number}" for number in range(WORDS)), "tail"])
+        return f"{WORD_COLUMNS}, tail"
 
     @property
     def aggregates(self) -> str:
@@ -101,8 +103,7 @@ def converter_touches(window: Window) -> str:
                 ON touch.customer_id = moment.customer_id AND touch.time_us <= moment.time_us
         )
         SELECT *,
-            row_number() OVER (PARTITION BY customer_id, next_us, credited ORDER BY time_us, channel_code) AS position,
-            max(time_us) OVER (PARTITION BY customer_id, next_us, credited) AS last_us
+            row_number() OVER (PARTITION BY customer_id, next_us, credited ORDER BY time_us, channel_code) AS position
         FROM met"""
 
 
@@ -111,16 +112,28 @@ def converter_journeys(window: Window, packing: Packing) -> str:
     return f"""
         CREATE TEMP TABLE {CONVERTER_JOURNEY} AS
         SELECT customer_id, next_us, credited, {packing.aggregates},
-            max(position) AS touches, min(time_us) AS first_us,
+            max(position) AS touches, min(time_us) AS first_us, max(time_us) AS last_us,
             CASE WHEN credited THEN max(conversions) ELSE 0 END AS conversions,
             CASE WHEN credited THEN max(value) ELSE 0 END AS value,
-            NOT credited AND max(last_us) >= {window.open_from_us} AS is_open
+            NOT credited AND max(time_us) >= {window.open_from_us} AS is_open
         FROM {CONVERTER_TOUCH}
         GROUP BY customer_id, next_us, credited"""
 
 
-def paths(window: Window, packing: Packing) -> str:
-    """Distinct paths of all journeys with what came of them; ``path_id`` only links tables of one run."""
+def paths(window: Window, packing: Packing, *, include_open: bool) -> str:
+    """Distinct paths of the journeys that count, with what came of them; ``path_id`` only links tables of one run.
+
+    Journeys that fit into the words are grouped without the tail: a list is a slow key. One row with no touches stands
+    for the journeys that do not count because they are open.
+    """
+    counts = "true" if include_open else "NOT is_open"
+    outcomes = """
+                sum(conversions)::BIGINT AS conversions, sum(value)::HUGEINT AS value,
+                sum(value::HUGEINT * value) AS value_squares,
+                count(*) FILTER (conversions > 0) AS converted,
+                count(*) FILTER (conversions = 0) AS nulls,
+                count(*) FILTER (is_open) AS open,
+                count(*) FILTER (is_other) AS others"""
     return f"""
         CREATE TEMP TABLE {PATH} AS
         WITH touch AS (
@@ -130,7 +143,7 @@ def paths(window: Window, packing: Packing) -> str:
             ANTI JOIN {CONVERSION_MOMENT} USING (customer_id)
             WHERE time_us <= {window.until_us}
         ),
-        journey AS (
+        journey AS MATERIALIZED (
             SELECT {packing.aggregates}, max(position) AS touches,
                 0 AS conversions, 0 AS value, max(time_us) >= {window.open_from_us} AS is_open, true AS is_other
             FROM touch
@@ -140,18 +153,36 @@ def paths(window: Window, packing: Packing) -> str:
             FROM {CONVERTER_JOURNEY}
         ),
         path AS (
-            SELECT {packing.columns}, touches,
-                sum(conversions)::BIGINT AS conversions, sum(value)::HUGEINT AS value,
-                sum(value::HUGEINT * value) AS value_squares,
-                count(*) FILTER (conversions > 0) AS converted,
-                count(*) FILTER (conversions = 0 AND NOT is_open) AS nulls,
-                count(*) FILTER (is_open) AS open,
-                count(*) FILTER (is_other) AS others
+            SELECT {WORD_COLUMNS}, NULL::INTEGER[] AS tail, touches, {outcomes}
             FROM journey
+            WHERE {counts} AND touches <= {packing.packed}
+            GROUP BY {WORD_COLUMNS}, touches
+            UNION ALL
+            SELECT {packing.columns}, touches, {outcomes}
+            FROM journey
+            WHERE {counts} AND touches > {packing.packed}
             GROUP BY {packing.columns}, touches
+            UNION ALL
+            SELECT {", ".join(["0"] * WORDS)}, NULL, 0, 0, 0, 0, 0, 0, count(*), count(*) FILTER (is_other)
+            FROM journey
+            WHERE NOT ({counts})
         )
         SELECT row_number() OVER () - 1 AS path_id, *
         FROM path"""
+
+
+def journey_paths(*, include_open: bool) -> str:
+    """Journeys of customers with conversions, as far as they count, each with the path it took."""
+    same = " AND ".join(f"journey.{word} = path.{word}" for word in WORD_COLUMNS.split(", "))
+    counts = "true" if include_open else "NOT journey.is_open"
+    return f"""
+        CREATE TEMP TABLE {JOURNEY_PATH} AS
+        SELECT journey.customer_id, journey.next_us, journey.credited, journey.conversions, journey.value,
+            journey.last_us, path.path_id
+        FROM {CONVERTER_JOURNEY} AS journey
+        JOIN {PATH} AS path
+            ON {same} AND journey.touches = path.touches AND journey.tail IS NOT DISTINCT FROM path.tail
+        WHERE {counts}"""
 
 
 def tails() -> str:
@@ -188,11 +219,12 @@ def customers_with_conversions() -> str:
     return f"SELECT count(DISTINCT customer_id) FROM {CONVERSION_MOMENT}"
 
 
-def after_the_end(window: Window) -> str:
-    """Touches and conversions later than the last moment."""
+def before_and_after_the_end(window: Window) -> str:
+    """Touches up to the last moment; touches and conversions later than it."""
     return f"""
-        SELECT (SELECT count(*) FROM touchpoints WHERE time_us > {window.until_us}),
-            (SELECT count(*) FROM orders WHERE time_us > {window.until_us})"""
+        SELECT count(*) FILTER (time_us <= {window.until_us}), count(*) FILTER (time_us > {window.until_us}),
+            (SELECT count(*) FROM orders WHERE time_us > {window.until_us})
+        FROM touchpoints"""
 
 
 def time_lags(day_us: int) -> str:

@@ -80,10 +80,9 @@ def build_paths(
         connection.execute(journey_sql.conversion_moments(window))
         connection.execute(journey_sql.converter_touches(window))
         connection.execute(journey_sql.converter_journeys(window, packing))
-        connection.execute(journey_sql.paths(window, packing))
-        return _leave_the_engine(
-            connection, channels, window, packing, round(half_life_days * DAY_US), include_open=include_open
-        )
+        connection.execute(journey_sql.paths(window, packing, include_open=include_open))
+        connection.execute(journey_sql.journey_paths(include_open=include_open))
+        return _leave_the_engine(connection, channels, window, packing, round(half_life_days * DAY_US))
     finally:
         _drop_tables(connection)
 
@@ -135,19 +134,15 @@ def _leave_the_engine(
     window: Window,
     packing: Packing,
     half_life_us: int,
-    *,
-    include_open: bool,
 ) -> Paths:
-    words = ", ".join(f"word{number}" for number in range(WORDS))
     cells = _columns(
         connection,
-        f"SELECT path_id, {words}, touches, conversions, value::DOUBLE AS value, "
+        f"SELECT path_id, {journey_sql.WORD_COLUMNS}, touches, conversions, value::DOUBLE AS value, "
         f"value_squares::DOUBLE AS value_squares, converted, nulls, open, others FROM {journey_sql.PATH}",
     )
     codes = unpacked(cells, _columns(connection, journey_sql.tails()), packing)
     lengths = cells["touches"].astype(np.int64)
-    nulls = cells["nulls"] + (cells["open"] if include_open else 0)
-    kept = np.flatnonzero(cells["conversions"] + nulls > 0)
+    kept = np.flatnonzero(lengths > 0)
     codes, kept_lengths = ragged.take(codes, lengths, kept), lengths[kept]
     group, order = ragged.canonical_groups(codes, kept_lengths, len(channels))
     codes, chosen = ragged.take(codes, kept_lengths, order), kept[order]
@@ -162,12 +157,12 @@ def _leave_the_engine(
         lengths=lengths[chosen],
         conversions=conversions,
         value=value,
-        nulls=nulls[chosen].astype(float),
+        nulls=cells["nulls"][chosen].astype(float),
         value_squares=cells["value_squares"][chosen] / SCALE**2,
         counts=_counts(connection, cells, window),
         lag_conversions=_lags(connection),
-        time_decay=_decay(connection, packing, half_life_us, rank, starts, conversions, value, len(channels)),
-        shared=_shared(connection, packing, rank, len(chosen), include_open=include_open),
+        time_decay=_decay(connection, half_life_us, rank, starts, conversions, value, len(channels)),
+        shared=_shared(connection, rank, len(chosen)),
     )
 
 
@@ -193,19 +188,19 @@ def _counts(connection: "duckdb.DuckDBPyConnection", cells: Columns, window: Win
     conversions, value, unattributed, unattributed_value = _row(connection, journey_sql.unattributed())
     outside, after_last = _row(connection, journey_sql.touches_without_credit())
     (converters,) = _row(connection, journey_sql.customers_with_conversions())
-    touches_after, conversions_after = _row(connection, journey_sql.after_the_end(window))
+    touches, touches_after, conversions_after = _row(connection, journey_sql.before_and_after_the_end(window))
     journeys = {kind: int(cells[kind].sum()) for kind in ("converted", "nulls", "open", "others")}
-    all_journeys = cells["converted"] + cells["nulls"] + cells["open"]
+    open_and_counted = int(cells["open"][cells["touches"] > 0].sum())
     return JourneyCounts(
         customers=converters + journeys["others"],
         converted=journeys["converted"],
-        not_converted=journeys["nulls"],
+        not_converted=journeys["nulls"] - open_and_counted,
         open=journeys["open"],
         conversions=conversions,
         value=value / SCALE,
         unattributed_conversions=unattributed,
         unattributed_value=unattributed_value / SCALE,
-        touches=int((cells["touches"] * all_journeys).sum()),
+        touches=touches,
         touches_outside_lookback=outside,
         touches_after_last_conversion=after_last,
         touches_after_end=touches_after,
@@ -220,7 +215,6 @@ def _lags(connection: "duckdb.DuckDBPyConnection") -> Floats:
 
 def _decay(
     connection: "duckdb.DuckDBPyConnection",
-    packing: Packing,
     half_life_us: int,
     rank: Integers,
     starts: Integers,
@@ -229,7 +223,7 @@ def _decay(
     channels: int,
 ) -> TimeDecay:
     """Time decay with shares scaled so that each path's credit sums to its conversions and to its value."""
-    sums = _columns(connection, decay_sql.decay_by_position(packing, half_life_us))
+    sums = _columns(connection, decay_sql.decay_by_position(half_life_us))
     place = starts[rank[sums["path_id"]]] + sums["position"] - 1
     lengths = np.diff(starts)
     by_position = []
@@ -239,7 +233,7 @@ def _decay(
         summed = np.bincount(np.repeat(np.arange(len(lengths)), lengths), weights=credited, minlength=len(lengths))
         scale = np.divide(total, summed, out=np.zeros_like(total), where=summed > 0)
         by_position.append(credited * np.repeat(scale, lengths))
-    pairs = _columns(connection, decay_sql.decay_products(packing, half_life_us))
+    pairs = _columns(connection, decay_sql.decay_products(half_life_us))
     products = []
     for ours, unit in (
         ("conversions", 2.0 ** (2 * SHARE_BITS)),
@@ -252,12 +246,10 @@ def _decay(
     return TimeDecay(half_life_us / DAY_US, *by_position, *products)
 
 
-def _shared(
-    connection: "duckdb.DuckDBPyConnection", packing: Packing, rank: Integers, paths: int, *, include_open: bool
-) -> "csr_array":
+def _shared(connection: "duckdb.DuckDBPyConnection", rank: Integers, paths: int) -> "csr_array":
     from scipy.sparse import csr_array
 
-    pairs = _columns(connection, decay_sql.shared_cells(packing, open_counts=include_open))
+    pairs = _columns(connection, decay_sql.shared_cells())
     money = np.array([1.0, 1.0, SCALE])
     amount = pairs["amount"] / (money[pairs["kind"]] * money[pairs["other_kind"]])
     one = pairs["kind"] * np.int64(paths) + rank[pairs["path_id"]]
