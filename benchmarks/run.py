@@ -3,9 +3,12 @@
 import argparse
 import datetime
 from collections.abc import Callable
+from functools import partial
 
+import bootstrap
 import customer_models
 import markov_credit
+import shapley_values
 import start_up
 import touchpoints_to_paths
 import whole_report
@@ -17,6 +20,18 @@ CLAIMS: dict[str, Callable[[], str]] = {
     "markov": markov_credit.main,
     "customers": customer_models.main,
     "report": whole_report.main,
+    "pareto": partial(customer_models.main, size=100_000, rounds=3, model="ParetoNBD"),
+    "bootstrap": bootstrap.main,
+    "shapley": shapley_values.main,
+    "markov-3": partial(markov_credit.main, rounds=3, order=3),
+    "markov-50": partial(markov_credit.main, rounds=3, channels=50),
+}
+LARGE: dict[str, Callable[[], str]] = {
+    "markov-large": partial(markov_credit.main, size=10_000_000, rounds=1),
+    "customers-large": partial(customer_models.main, size=10_000_000, rounds=1),
+    "pareto-large": partial(customer_models.main, size=10_000_000, rounds=1, model="ParetoNBD"),
+    "paths-large": partial(touchpoints_to_paths.main, size=100_000_000, rounds=1, memory_limit="4GB"),
+    "paths-small-memory": partial(touchpoints_to_paths.main, size=100_000_000, rounds=1, memory_limit="2GB"),
 }
 
 INTRODUCTION = """\
@@ -33,14 +48,19 @@ script of `benchmarks/` runs alone with other sizes (`--help`).
 def main() -> None:
     """Run the claims that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("claims", nargs="*", metavar="CLAIM", help=f"of {', '.join(CLAIMS)}; all when none is named")
+    parser.add_argument(
+        "claims",
+        nargs="*",
+        metavar="CLAIM",
+        help=f"of {', '.join(CLAIMS)} (all when none is named), {', '.join(LARGE)}",
+    )
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
     arguments = parser.parse_args()
-    if unknown := set(arguments.claims) - set(CLAIMS):
+    if unknown := set(arguments.claims) - set(CLAIMS | LARGE):
         parser.error(f"no such claim: {', '.join(sorted(unknown))}")
     sections = [f"{datetime.date.today().isoformat()}, {machine()}.", ""]
     for name in arguments.claims or CLAIMS:
-        section = CLAIMS[name]()
+        section = (CLAIMS | LARGE)[name]()
         print(section, flush=True)
         sections.append(section)
     if arguments.write:
