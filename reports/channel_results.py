@@ -69,6 +69,7 @@ def channel_results(paths: Paths, configuration: Configuration, costs: pd.DataFr
         order=wanted.order,
         position_weights=weights,
         direct=wanted.direct,
+        confidence=report.confidence,
     )
     return AttributionResults(
         credit=credit,

@@ -211,7 +211,10 @@ def _shown(file: Path, place: Position) -> str:
 
 
 def _place(path: KeyPath, places: Mapping[KeyPath, str]) -> str | None:
-    return next((places[path[:length]] for length in range(len(path), 0, -1) if path[:length] in places), None)
+    """The place of a key, else of the section around it, else of what stands inside it."""
+    around = (places[path[:length]] for length in range(len(path), 0, -1) if path[:length] in places)
+    inside = (place for known, place in places.items() if path and known[: len(path)] == path)
+    return next(around, None) or next(inside, None)
 
 
 def _sorted(problems: list[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -37,18 +37,34 @@ def interruptible(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     theirs.setblocking(False)
     before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
 
+    caught = threading.Event()
+
     def listen() -> None:
         while (number := ours.recv(1)) and number != b"\0":
             if number[0] in (signal.SIGINT, signal.SIGTERM):
+                caught.set()
                 connection.interrupt()
 
     listener = threading.Thread(target=listen, name="pathworth-signals", daemon=True)
     listener.start()
-    try:
-        yield
-    finally:
+
+    def stop_listening() -> None:
         signal.set_wakeup_fd(before)
         theirs.send(b"\0")
         listener.join()
         ours.close()
         theirs.close()
+
+    try:
+        yield
+    except Exception as error:
+        stop_listening()
+        if caught.is_set():  # the engine turns an interrupted query into errors of its own
+            raise KeyboardInterrupt from error
+        raise
+    except BaseException:
+        stop_listening()
+        raise
+    stop_listening()
+    if caught.is_set():
+        raise KeyboardInterrupt

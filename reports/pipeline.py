@@ -84,6 +84,8 @@ def analyse(configuration: Configuration, folder: Path, progress: Progress) -> t
     with configuration.engine().connect() as connection, interruptible(connection):
         if configuration.sources():
             results = read_data(connection, configuration, results, progress)
+            if results.quality is not None and results.quality.quarantine_rows:
+                write_quarantine(connection, folder)
             checks += quarantine_checks(connection, most=settings.checks.max_quarantined_share)
         if "channels" in report.parts and (settings.touchpoints or settings.paths):
             try:
@@ -140,6 +142,16 @@ def read_data(
     )
 
 
+def write_quarantine(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Let the engine write every row that was put aside to a Parquet file."""
+    from customer_data.sql_text import literal
+
+    (folder / "tables").mkdir(exist_ok=True)
+    rows = "SELECT * REPLACE (parse_filename(file) AS file) FROM quarantine ORDER BY source, file, row, reason, record"
+    target = literal(str(folder / "tables" / "quarantine.parquet"))
+    connection.execute(f"COPY ({rows}) TO {target} (FORMAT parquet)")
+
+
 def credit_channels(
     connection: duckdb.DuckDBPyConnection, configuration: Configuration, results: RunResults, progress: Progress
 ) -> RunResults:
@@ -178,7 +190,7 @@ def value_customers(
     with progress.step("Forecasting customers"):
         made = value_forecast(connection, configuration, results.as_of)
     for note in made.notes:
-        progress.note(note)
+        progress.say(f"note: {note}")
     with progress.step("Checking the forecast on the past"):
         held = value_holdout(connection, configuration, results.as_of, progress)
     with progress.step("Writing the forecasts of customers"):

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from reports.manifest import NOT_IN_THE_ANSWER, flat_settings
+from reports.settings import SOURCE_TABLES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,26 +47,32 @@ def run_tables(results: RunResults) -> dict[str, pd.DataFrame]:
 
 
 def settings_table(configuration: Configuration) -> pd.DataFrame:
-    """Return ``setting, value, origin`` of every setting that the answer depends on; origin without its place."""
+    """Return ``setting, value, origin`` of every setting that the answer depends on.
+
+    The origin is ``flag``, ``environment``, ``file`` or ``default``; how sources are read is left out where it is the
+    default.
+    """
     import pandas as pd
 
-    def origin(name: str) -> str:
-        place = configuration.origins.get(tuple(name.split(".")), "default")
-        return (
-            place
-            if place == "default"
-            else place.split(" ")[0]
-            if place.startswith(("flag ", "environment "))
-            else "file"
-        )
+    rows = [
+        (name, _shown(value), origin)
+        for name, value in flat_settings(configuration).items()
+        if not name.startswith(NOT_IN_THE_ANSWER)
+        and ((origin := _origin(configuration, name)) != "default" or name.split(".")[0] not in SOURCE_TABLES)
+    ]
+    return pd.DataFrame(rows, columns=["setting", "value", "origin"])
 
-    shown = {
-        name: value for name, value in flat_settings(configuration).items() if not name.startswith(NOT_IN_THE_ANSWER)
-    }
-    return pd.DataFrame(
-        {
-            "setting": list(shown),
-            "value": [one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in shown.values()],
-            "origin": [origin(name) for name in shown],
-        }
-    )
+
+def _origin(configuration: Configuration, name: str) -> str:
+    key = tuple(name.split("."))
+    place = next((place for path, place in configuration.origins.items() if path[: len(key)] == key), "default")
+    kind = place.split(" ")[0]
+    return kind if kind in ("default", "flag", "environment") else "file"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{ours} = {_shown(theirs)}" for ours, theirs in value.items())
+    if isinstance(value, list):
+        return ", ".join(_shown(one) for one in value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -188,8 +188,8 @@ class AttributionSection(Section):
 
 class ClvSection(Section):
     segment_by: Names = Field(default=(), description="Attributes of customers; a forecast per value.")
-    parameters: Literal["pooled", "separate"] = Field(
-        default="pooled", description="One fit for all customers, or separate fits per segment."
+    parameters: Literal["pooled", "separate", "partial"] = Field(
+        default="pooled", description="One fit for all, separate fits per segment, or partial: small segments shrink."
     )
     horizon_months: int = Field(default=12, ge=1, le=120, description="How far ahead.")
     annual_discount_rate: float = Field(default=0.10, ge=0, lt=10, description="Effective, a year.")

@@ -1,0 +1,49 @@
+"""The command run inside a test, and small shops made once."""
+
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from customer_data.synthetic_shop import simulate
+from reports.command_line import main
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a command left: its exit code and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Finished]:
+    """Run ``pathworth`` with these arguments."""
+
+    def run(*arguments: object) -> Finished:
+        monkeypatch.setattr(sys, "argv", ["pathworth", *map(str, arguments)])
+        before = signal.getsignal(signal.SIGTERM)
+        capsys.readouterr()
+        try:
+            with pytest.raises(SystemExit) as left:
+                main()
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        assert isinstance(left.value.code, int)
+        printed = capsys.readouterr()
+        return Finished(left.value.code, printed.out, printed.err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a synthetic shop of 600 people, with its configuration; nobody writes into it."""
+    folder = tmp_path_factory.mktemp("shop")
+    simulate(folder, customers=600, seed=1)
+    return folder

@@ -1,0 +1,57 @@
+"""Ctrl-C and SIGTERM stop a run at once, and nothing half-written stays."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+ENDLESS_QUERY = """
+from customer_data.engine import Engine
+from reports.interruption import interruptible, terminate_like_ctrl_c
+
+terminate_like_ctrl_c()
+with Engine().connect() as connection, interruptible(connection):
+    print("ready", flush=True)
+    connection.execute("SELECT count(*) FROM range(999999999) a, range(999999999) b WHERE (a.range * b.range) % 7 = 1")
+"""
+
+
+def started(*arguments: str) -> subprocess.Popen[str]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        [sys.executable, *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_long_query_is_interrupted(number):
+    process = started("-c", ENDLESS_QUERY)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "KeyboardInterrupt" in said
+
+
+def test_a_run_that_is_stopped_in_the_middle_leaves_nothing(shop, tmp_path):
+    output = tmp_path / "reports"
+    process = started("-m", "reports.command_line", "report", str(shop / "pathworth.toml"), "--output", str(output))
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "Crediting channels" in line:
+            break
+    else:
+        pytest.fail(f"the run ended before it was stopped: {process.communicate()}")
+    assert [one.name[:10] for one in output.glob(".building-*")] == [".building-"]
+    process.send_signal(signal.SIGTERM)
+    out, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "interrupted; nothing half-written was left behind" in said
+    assert out == ""
+    assert not output.exists()

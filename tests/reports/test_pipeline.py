@@ -1,0 +1,157 @@
+"""Whole runs: the same input gives the same bytes, unchanged runs are not repeated, failures are said and coded."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from reports.configuration import read_configuration
+from reports.manifest import input_files, run_key
+from reports.pipeline import run_report
+from reports.progress import Progress
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
+
+
+def key_of(file: Path, flags: dict[str, str] | None = None) -> str:
+    configuration = read_configuration(file, flags=flags, environment={})
+    return run_key(configuration, input_files(configuration))
+
+
+@pytest.fixture(scope="module")
+def ours(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shop copied to a folder that this module writes into."""
+    folder = tmp_path_factory.mktemp("ours") / "shop"
+    shutil.copytree(shop, folder)
+    return folder / "pathworth.toml"
+
+
+@pytest.fixture(scope="module")
+def folder(ours: Path) -> Path:
+    """The run folder of the shop."""
+    return run_report(read_configuration(ours, environment={}), Progress(verbosity=0)).folder
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {one["file"]: one["sha256"] for one in json.loads((folder / "manifest.json").read_text())["outputs"]}
+
+
+def test_a_run_folder_holds_pages_tables_and_a_manifest_that_adds_up(folder):
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert (folder.parent / "latest").resolve() == folder
+    assert folder.name == f"{manifest['as_of']}-{manifest['key'][:8]}"
+    assert (folder / "report.pdf").read_bytes().startswith(b"%PDF")
+    assert {one["file"] for one in manifest["outputs"]} == {
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+    } - {"manifest.json"}
+    counts = pd.DataFrame(manifest["row_counts"])
+    for _, rows in counts.groupby("source"):
+        read = rows.loc[rows["reason"] == "read", "rows"].sum()
+        assert rows.loc[rows["reason"] != "read", "rows"].sum() == read
+    assert len(pd.read_parquet(folder / "tables" / "quarantine.parquet")) == manifest["quarantine_rows"] > 0
+    assert manifest["exit_code"] == 0
+    assert set(manifest["run"]) == {"started", "finished", "seconds"}
+
+
+def test_every_csv_has_its_parquet_with_the_same_rows(folder):
+    names = sorted(path.stem for path in (folder / "tables").glob("*.csv"))
+    assert {"credit", "comparison", "segment_forecast", "holdout_totals", "row_counts", "settings"} <= set(names)
+    for name in names:
+        as_text = pd.read_csv(folder / "tables" / f"{name}.csv")
+        exact = pd.read_parquet(folder / "tables" / f"{name}.parquet")
+        assert list(as_text.columns) == list(exact.columns)
+        assert len(as_text) == len(exact)
+
+
+def test_the_same_input_gives_the_same_bytes_elsewhere_and_on_one_thread(folder, shop, tmp_path):
+    configuration = read_configuration(
+        shop / "pathworth.toml", flags={"report.output": str(tmp_path), "engine.threads": "1"}, environment={}
+    )
+    again = run_report(configuration, Progress(verbosity=0)).folder
+    assert again.name == folder.name
+    assert digests(again) == digests(folder)
+
+
+def test_an_unchanged_run_is_up_to_date_until_forced_or_damaged(folder, ours, command):
+    manifest = (folder / "manifest.json").read_bytes()
+    again = command("report", ours)
+    assert (again.code, again.out) == (0, f"{folder}\n")
+    assert "Up to date" in again.err
+    assert (folder / "manifest.json").read_bytes() == manifest
+
+
+def test_what_the_answer_depends_on_changes_the_key_and_nothing_else_does(ours, tmp_path):
+    key = key_of(ours)
+    assert key_of(ours, {"report.output": "elsewhere", "engine.memory_limit": "1GB"}) == key
+    assert key_of(ours, {"report.seed": "2"}) != key
+    assert key_of(ours, {"report.as_of": "2025-06-30"}) != key
+    shutil.copytree(ours.parent, tmp_path / "moved", ignore=shutil.ignore_patterns("reports"))
+    moved = tmp_path / "moved" / "pathworth.toml"
+    assert key_of(moved) == key
+    frame = pd.read_parquet(moved.with_name("spend.parquet"))
+    frame.iloc[1:].to_parquet(moved.with_name("spend.parquet"))
+    assert key_of(moved) != key
+
+
+def test_a_part_whose_model_fails_is_left_out_and_the_code_is_4(command, tmp_path):
+    (tmp_path / "touches.csv").write_text(
+        "customer_id,time,channel\n" + "".join(f"{i},2024-01-0{1 + i % 9},{'ab'[i % 2]}\n" for i in range(40))
+    )
+    (tmp_path / "orders.csv").write_text(
+        "customer_id,time,value\n" + "".join(f"{i},2024-01-20,10\n" for i in range(0, 40, 3))
+    )
+    (tmp_path / "p.toml").write_text("[touchpoints]\nfile = 'touches.csv'\n[orders]\nfile = 'orders.csv'\n")
+    ran = command("report", tmp_path / "p.toml")
+    assert ran.code == 4
+    folder = Path(ran.out.strip())
+    assert (folder / "tables" / "credit.csv").exists()
+    assert not (folder / "tables" / "segment_forecast.csv").exists()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["exit_code"] == 4
+    assert any(warning.startswith("customer value: ") for warning in manifest["warnings"])
+
+
+def test_too_many_rows_put_aside_is_1_and_still_published(command, tmp_path):
+    (tmp_path / "paths.csv").write_text("path,conversions,value,nulls\na > b,3,30,5\nb,2,20,9\na,1,10,4\n")
+    rows = "".join(f"{i % 30},2024-0{1 + i % 9}-{1 + i % 28:02d},{10 + i % 7}\n" for i in range(200))
+    (tmp_path / "orders.csv").write_text(f"customer_id,time,value\n{rows}" + ",2024-01-01,1\n" * 20)
+    (tmp_path / "p.toml").write_text(
+        "[report]\nparts = 'channels'\n[paths]\nfile = 'paths.csv'\n[paths.columns]\nvalue = 'value'\nnulls = 'nulls'\n"
+        "[orders]\nfile = 'orders.csv'\n"
+    )
+    ran = command("report", tmp_path / "p.toml")
+    assert ran.code == 1
+    assert "orders: 20 of 220 rows (9.1%) were put aside; 5.0% are allowed" in ran.err
+    assert (Path(ran.out.strip()) / "report.pdf").exists()
+
+
+@pytest.mark.parametrize("name", ["attribution_playbook", "cdnow", "channelattribution"])
+def test_the_examples_run_on_the_real_data(name, shared_data, tmp_path, command, monkeypatch):
+    monkeypatch.setenv("PATHWORTH_DATA", str(shared_data))
+    ran = command("report", EXAMPLES / f"{name}.toml", "--output", tmp_path)
+    assert (ran.code, ran.out) == (0, f"{(tmp_path / 'latest').resolve()}\n")
+
+
+def test_the_example_of_a_dirty_file_counts_what_is_known_of_it(shared_data, command, monkeypatch):
+    monkeypatch.setenv("PATHWORTH_DATA", str(shared_data))
+    checked = command("check", EXAMPLES / "online_retail.toml", "--quiet")
+    assert checked.code == 0  # a quarter of the lines is put aside, and the example allows it
+    assert re.search(r"orders +541,909 +9,747,747.93 +read", checked.out)
+    assert re.search(r"orders +135,080 +[\d,.]+ +customer_id is missing", checked.out)
+
+
+def test_the_example_with_three_files_joins_sessions_orders_and_refunds(shared_data, command, monkeypatch):
+    monkeypatch.setenv("PATHWORTH_DATA", str(shared_data))
+    checked = command("check", EXAMPLES / "maven_fuzzy_factory.toml", "--quiet")
+    assert checked.code == 0
+    assert re.search(r"touchpoints +5,000 +kept", checked.out)
+    assert re.search(r"orders +32,313 +1,938,509.75 +read", checked.out)
+    assert re.search(r"refunds +1,731 +85,338.69 +read", checked.out)
+
+
+def test_every_example_reads(shared_data):
+    for file in EXAMPLES.glob("*.toml"):
+        read_configuration(file, environment={"PATHWORTH_DATA": str(shared_data)}).require_files()
