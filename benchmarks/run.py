@@ -14,7 +14,7 @@ import touchpoints_to_paths
 import whole_report
 from contest import ROOT, machine
 
-CLAIMS: dict[str, Callable[[], str]] = {
+CLAIMS: dict[str, Callable[..., str]] = {
     "start-up": start_up.main,
     "paths": touchpoints_to_paths.main,
     "markov": markov_credit.main,
@@ -26,7 +26,7 @@ CLAIMS: dict[str, Callable[[], str]] = {
     "markov-3": partial(markov_credit.main, rounds=3, order=3),
     "markov-50": partial(markov_credit.main, rounds=3, channels=50),
 }
-LARGE: dict[str, Callable[[], str]] = {
+LARGE: dict[str, Callable[..., str]] = {
     "markov-large": partial(markov_credit.main, size=10_000_000, rounds=1),
     "customers-large": partial(customer_models.main, size=10_000_000, rounds=1),
     "pareto-large": partial(customer_models.main, size=10_000_000, rounds=1, model="ParetoNBD"),
@@ -54,13 +54,15 @@ def main() -> None:
         metavar="CLAIM",
         help=f"of {', '.join(CLAIMS)} (all when none is named), {', '.join(LARGE)}",
     )
+    parser.add_argument("--rounds", type=int, help="of every contest, in place of its own")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
     arguments = parser.parse_args()
     if unknown := set(arguments.claims) - set(CLAIMS | LARGE):
         parser.error(f"no such claim: {', '.join(sorted(unknown))}")
     sections = [f"{datetime.date.today().isoformat()}, {machine()}.", ""]
     for name in arguments.claims or CLAIMS:
-        section = (CLAIMS | LARGE)[name]()
+        claim = (CLAIMS | LARGE)[name]
+        section = claim(rounds=arguments.rounds) if arguments.rounds else claim()
         print(section, flush=True)
         sections.append(section)
     if arguments.write:
