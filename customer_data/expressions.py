@@ -1,7 +1,7 @@
 """The user's SQL expressions, held to what they may be: one scalar expression over the columns of one source."""
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from customer_data.nearest import did_you_mean, nearest_names
 from customer_data.sources import Sql
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _ARITHMETIC = ("Add", "Sub", "Mul", "Div", "Neg", "Mod", "IntDiv")
 _GRAMMAR = {"case", "cast", "try_cast", "coalesce", "extract", "if", "nullif", "position", "substring", "trim", "in"}
+_MACROS = {"split_part", "nullif", "ifnull", "array_to_string"}
 _BARRED = {"current_localtime", "current_localtimestamp", "version", "json_serialize_sql", "json_serialize_plan"}
 
 
@@ -35,8 +36,9 @@ def checked_expression(
         place = f" near character {places[0]['col']}" if places and places[0].get("col") else ""
         return "", [f"{where}: {sql.expression!r} cannot be read as SQL{place}."]
     tree = trees[0] if len(trees) == 1 else None
-    if tree is None or not isinstance(tree, exp.Expression) or isinstance(tree, exp.Command):
+    if not isinstance(tree, exp.Condition | exp.Interval | exp.AtTimeZone | exp.Query | exp.Star):
         return "", [f"{where}: {sql.expression!r} is not one expression."]
+    tree = cast("exp.Expression", tree)
     problems = [f"{where}: {sql.expression!r} {problem}" for problem in _barred_parts(tree, functions)]
     by_fold = {name.casefold(): name for name in columns}
     for column in list(tree.find_all(exp.Column)):
@@ -49,18 +51,23 @@ def checked_expression(
     if problems:
         return "", problems
 
-    def prepared(node: "exp.Expression") -> "exp.Expression":
-        if isinstance(node, exp.Column):
-            known = by_fold[node.name.casefold()]
-            quoted = exp.column(exp.to_identifier(known, quoted=True))
-            if columns[known] == "VARCHAR" and type(node.parent).__name__ in _ARITHMETIC:
-                return exp.TryCast(this=quoted, to=exp.DataType.build("DOUBLE"))
-            return quoted
-        if type(node) is exp.Cast:
-            return exp.TryCast(this=node.this, to=node.args["to"])
-        return node
+    def quoted(node: "exp.Expression") -> "exp.Expression":
+        if not isinstance(node, exp.Column):
+            return node
+        known = by_fold[node.name.casefold()]
+        column = exp.column(exp.to_identifier(known, quoted=True))
+        if columns[known] == "VARCHAR" and type(node.parent).__name__ in _ARITHMETIC:
+            return exp.TryCast(this=column, to=exp.DataType.build("DOUBLE"))
+        return column
 
-    return tree.transform(prepared).sql("duckdb"), []
+    def forgiving(node: "exp.Expression") -> "exp.Expression":
+        return exp.TryCast(this=node.this, to=node.args["to"]) if type(node) is exp.Cast else node
+
+    tree = tree.transform(quoted)
+    for inner in list(tree.find_all(exp.Cast)):
+        if inner is not tree:
+            inner.replace(forgiving(inner))
+    return forgiving(tree).sql("duckdb"), []
 
 
 def column_expression(name: str, columns: dict[str, str]) -> str | None:
@@ -95,12 +102,12 @@ def _barred_parts(tree: "exp.Expression", functions: frozenset[str]) -> list[str
             return ["holds a query. Write one expression over the columns of the source."]
         if isinstance(node, exp.Window | exp.AggFunc):
             return ["looks at more than one row (an aggregate or a window). Write an expression of one row."]
-        if isinstance(node, _barred_nodes()):
+        if isinstance(node, _barred_nodes()) or type(node).__name__.startswith("Current"):
             problems.append(f"holds {node.sql('duckdb')!r}, which is no column and no value.")
         elif isinstance(node, exp.Func) and not isinstance(node, exp.And | exp.Or | exp.Xor):
             text = node.sql("duckdb")
             name = text.partition("(")[0].strip().lower()
-            if "(" in text and name.isidentifier() and name not in functions | _GRAMMAR:
+            if "(" in text and name.isidentifier() and name not in functions | _GRAMMAR | _MACROS:
                 hint = did_you_mean(name, functions, likeness=0.8)
                 problems.append(f"uses {name}(), which is not a function of values alone.{hint}")
     return problems
