@@ -3,15 +3,18 @@
 import dataclasses
 
 import numpy as np
+import pandas
 import pytest
 from scipy.sparse import csr_array
 
 from attribution.bootstrap import bootstrap_credit
 from attribution.credit import model_credit
 from attribution.delta import covariance, credit_covariance, interval, model_gradient, normal_reach, without_sharing
+from attribution.journeys import build_paths
 from attribution.paths import Paths
 from attribution.rules import RuleOptions
 from customer_data.errors import ConfigurationError
+from tests.attribution.plain_journeys import DAY_US, plain_journeys
 
 
 def chain_paths(generator, journeys, *, start, step, convert):
@@ -221,3 +224,49 @@ def test_time_decay_takes_its_own_products_and_the_mean_shares_beside_other_mode
 def test_confidence_must_be_a_share(confidence):
     with pytest.raises(ConfigurationError, match="not between 0 and 1"):
         normal_reach(confidence)
+
+
+def test_from_touches_the_covariance_is_that_of_whole_customers(connection):
+    # 300 customers, up to twelve touches each and 260 orders: credit moves with all that a customer did, at once.
+    generator = np.random.default_rng(14)
+    touching, buying = np.repeat(np.arange(300), generator.integers(1, 13, 300)), generator.integers(0, 300, 260)
+    moments = [generator.integers(0, 60 * DAY_US, len(who)) for who in (touching, buying)]
+    codes, values = generator.integers(1, 5, len(touching)), generator.integers(1, 90_000, len(buying))
+    tables = {
+        "channels": pandas.DataFrame({"code": [1, 2, 3, 4], "channel": list("abcd")}),
+        "touchpoints": pandas.DataFrame({"customer_id": touching, "time_us": moments[0], "channel_code": codes}),
+        "orders": pandas.DataFrame({"customer_id": buying, "time_us": moments[1], "value": values}),
+    }
+    for name, frame in tables.items():
+        connection.register("frame", frame)
+        connection.execute(f"CREATE TABLE {name} AS SELECT * FROM frame")
+        connection.unregister("frame")
+    paths = build_paths(connection, lookback_days=20.0)
+    plain = plain_journeys(
+        list(tables["touchpoints"].itertuples(index=False, name=None)),
+        list(tables["orders"].itertuples(index=False, name=None)),
+        lookback_us=20 * DAY_US,
+        until_us=None,
+        half_life_us=7 * DAY_US,
+    )
+    slopes = model_gradient(paths, "markov")
+    ending, gain = slopes.endings(slice(None)), slopes.gains(slice(None))
+    row = {name: number for number, name in enumerate(paths.names(step=""))}
+    conversions, value = np.zeros((4, 4)), np.zeros((4, 4))
+    for did in plain.customers.values():
+        moved = np.zeros((2, 4))
+        for (kind, path), amount in did.items():
+            number = row["".join("abcd"[code - 1] for code in path)]
+            if kind in ("conversion", "null"):
+                moved += amount * ending[number].reshape(2, 4)
+            if kind == "conversion":
+                moved[0] += amount * gain[number, :4]
+            if kind == "value":
+                moved[1] += amount / 10_000 * gain[number, 4:]
+        conversions += np.outer(moved[0], moved[0])
+        value += np.outer(moved[1], moved[1])
+    spread = credit_covariance(paths, "markov")
+    assert spread.conversions == pytest.approx(conversions)
+    assert spread.value == pytest.approx(value)
+    alone = credit_covariance(without_sharing(paths), "markov")
+    assert np.abs(alone.conversions / conversions - 1).max() > 0.05
