@@ -26,11 +26,11 @@ def build_report(results: RunResults) -> Report:
         *((quality,) if quality is not None else ()),
         method_section(results),
     )
+    as_of = f"As of {day(results.as_of)}" if results.as_of else ""
     period = day_range(results.first_day, results.last_day) if results.last_day else ""
     facts = (
         f"Data from {period}" if period else "",
-        f"amounts in {results.currency}" if results.currency else "",
+        f"{'amounts' if as_of or period else 'Amounts'} in {results.currency}" if results.currency else "",
     )
-    as_of = f"As of {day(results.as_of)}" if results.as_of else ""
     subtitle = " · ".join(part for part in (as_of, *facts) if part)
     return Report(title=results.title, subtitle=subtitle, as_of=as_of, sections=sections)

@@ -9,7 +9,7 @@ from reports.content import Block, Column, Figure, Prose, Section, Table
 from reports.figure_comparison import draw_dumbbell, largest_channels
 from reports.journey_pages import conversions_n, journey_blocks, window
 from reports.labels import model_name, table_name
-from reports.number_format import number_range
+from reports.number_format import credit_decimals, number_range
 from reports.results import AttributionResults, RunResults
 
 if TYPE_CHECKING:
@@ -42,7 +42,12 @@ def _credit_blocks(attribution: AttributionResults, run: RunResults) -> list[Blo
     blocks: list[Block] = [
         Figure(
             title=prose.comparison_title(attribution),
-            svg=draw_dumbbell(rows, baseline=attribution.baseline, model=attribution.model),
+            svg=draw_dumbbell(
+                rows,
+                baseline=attribution.baseline,
+                model=attribution.model,
+                decimals=prose.comparison_decimals(attribution),
+            ),
             alt=f"Per channel the conversions credited by {prose.in_sentence(attribution.baseline)} and by {model}, "
             "with "
             f"the interval of the change. {prose.what_changed(attribution, run.confidence)}",
@@ -178,7 +183,11 @@ def _models_table(attribution: AttributionResults) -> Table | None:
         return None
     wide = credit.pivot_table(index="channel", columns="model", values="conversions", aggfunc="sum", sort=False)
     table = wide.reindex(list(_by_size(attribution)["channel"]))[models].reset_index()
-    columns = [Column("channel", "Channel", width=1), *(Column(m, model_name(m), "credit", shade=True) for m in models)]
+    decimals = credit_decimals(table[models].to_numpy().ravel())
+    columns = [
+        Column("channel", "Channel", width=1),
+        *(Column(m, model_name(m), "credit", shade=True, decimals=decimals) for m in models),
+    ]
     if attribution.removal_effects is not None:
         effects = attribution.removal_effects.set_index("channel")["removal_effect"]
         table["removal_effect"] = effects.reindex(table["channel"]).to_numpy()

@@ -37,7 +37,7 @@ def clv_sections(run: RunResults) -> tuple[Section, ...]:
     blocks += segment_figures(clv, run, most=figure_clv.MOST_SEGMENTS)
     if len(clv.segment_forecast):
         blocks.append(_segment_table(clv, run))
-    blocks += _time_figures(clv, run)
+    blocks += time_figures(clv, run)
     if clv.monthly is not None and len(clv.monthly):
         blocks.append(_month_table(clv.monthly, run))
     held = Section(
@@ -142,7 +142,8 @@ def _segment_table(clv: ClvResults, run: RunResults) -> Table:
     )
 
 
-def _time_figures(clv: ClvResults, run: RunResults) -> list[Block]:
+def time_figures(clv: ClvResults, run: RunResults) -> list[Block]:
+    """Expected value by month and the share of each tenth of customers, side by side, as far as the run has them."""
     blocks: list[Block] = []
     unit = f", {run.currency}" if run.currency else ""
     if clv.monthly is not None and len(clv.monthly):
@@ -346,7 +347,10 @@ def _convergence_table(convergence: pd.DataFrame) -> Table:
     rows = rows.assign(
         segment=[shorten(clean("All customers" if s == "all" else s), 40) for s in rows["segment"]],
         state=["converged" if bool(flag) else "did not converge" for flag in rows["converged"]],
-        message=[clean(m) if isinstance(m, str) and m.strip() else "" for m in rows["message"]],
+        message=[
+            "" if bool(fine) or not isinstance(text, str) or not text.strip() else clean(text)
+            for fine, text in zip(rows["converged"], rows["message"], strict=True)
+        ],
     )
     columns = [
         Column("model", "Model"),
@@ -359,5 +363,6 @@ def _convergence_table(convergence: pd.DataFrame) -> Table:
         columns.append(Column("message", "Remark", width=1))
     title = f"{failed} of {len(convergence)} fits did not converge"
     if failed == 0:
-        title = f"All {len(convergence)} fits converged" if len(convergence) > 1 else "The fit converged"
+        words = {1: "The fit", 2: "Both fits"}
+        title = f"{words.get(len(convergence), f'All {len(convergence)} fits')} converged"
     return Table(title=title, data=rows, columns=tuple(columns), tones=(("did not converge", "down"),))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from reports import figure_style as style
 from reports.labels import model_name, short_names
-from reports.number_format import credit_decimals, is_missing, number, number_range
+from reports.number_format import is_missing, number, number_range
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +22,9 @@ def largest_channels(comparison: pd.DataFrame, baseline: str, model: str, most: 
     return ordered.drop(columns="_size").head(most).reset_index(drop=True)
 
 
-def draw_dumbbell(comparison: pd.DataFrame, *, baseline: str, model: str, unit: str = "conversions") -> str:
+def draw_dumbbell(
+    comparison: pd.DataFrame, *, baseline: str, model: str, decimals: int, unit: str = "conversions"
+) -> str:
     """Per channel a grey dot (baseline), a coloured dot (model) with the interval of the change, and the change itself.
 
     The interval of the change is drawn around the model's dot: baseline plus the bounds of the difference.
@@ -47,12 +49,11 @@ def draw_dumbbell(comparison: pd.DataFrame, *, baseline: str, model: str, unit: 
         axes.spines["left"].set_visible(False)
         style.thousands(axes.xaxis)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, borderpad=0, handletextpad=0.2, columnspacing=1)
-        _write_changes(axes, rows, colours)
+        _write_changes(axes, rows, colours, decimals)
         return chart.svg()
 
 
-def _write_changes(axes: Axes, rows: pd.DataFrame, colours: list[str]) -> None:
-    decimals = credit_decimals(rows["difference"])
+def _write_changes(axes: Axes, rows: pd.DataFrame, colours: list[str], decimals: int) -> None:
     changes = [number(value, decimals, signed=True) for value in rows["difference"]]
     ranges = [
         "" if is_missing(low) else f"({number_range(low, high, decimals, signed=True)})"

@@ -49,11 +49,13 @@ def binned(values: pd.Series[int], weights: pd.Series[float], most: int = MOST_B
     return bins
 
 
-def draw_histogram(values: pd.Series[int], weights: pd.Series[float], *, label: str, height: float = 2.1) -> str:
+def draw_histogram(
+    values: pd.Series[int], weights: pd.Series[float], *, label: str, width: float = style.HALF_WIDTH
+) -> str:
     """Bars of the weight per bin, the tail gathered in a grey last bar, and a line at the median."""
     bins = binned(values, weights)
     median = weighted_median(values, weights)
-    with style.Chart(style.HALF_WIDTH, height) as chart:
+    with style.Chart(width, 2.1) as chart:
         axes = chart.axes
         colours = [style.BASELINE if tail else style.MODEL for tail in bins["is_tail"]]
         axes.bar(range(len(bins)), bins["weight"], color=colours, width=0.86)

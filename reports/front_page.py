@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reports import prose
-from reports.clv_pages import segment_figures
+from reports.clv_pages import segment_figures, time_figures
 from reports.content import Block, Figure, Heading, KeyFigure, KeyFigures, Points, Prose, Section
 from reports.figure_comparison import draw_changes
 from reports.labels import model_name, plural
@@ -21,6 +21,10 @@ from reports.number_format import (
 )
 from reports.results import AttributionResults, ClvResults, RunResults
 
+MOST_CHANGES = 10
+# How a warning begins that says why a whole part is missing.
+_FAILED_PARTS = {"channels": "What channels earned", "customer value": "What customers are worth"}
+
 
 def front_page(run: RunResults) -> Section:
     """Build the first page from whatever parts the run has."""
@@ -36,7 +40,11 @@ def front_page(run: RunResults) -> Section:
         if segments := prose.who_is_worth_most(run.clv, run):
             blocks.append(Prose(segments))
         if run.attribution is None:
-            blocks += segment_figures(run.clv, run, most=8)
+            blocks += segment_figures(run.clv, run, most=8) or time_figures(run.clv, run)
+    for part, title in _FAILED_PARTS.items():
+        why = [warning.removeprefix(f"{part}: ") for warning in run.warnings if warning.startswith(f"{part}: ")]
+        if why:
+            blocks += [Heading(title), Prose(" ".join(why), lead="Not answered.", tone="callout")]
     if run.attribution is None and run.clv is None:
         blocks.append(Prose("This run holds neither channels nor customers' value.", tone="callout"))
     blocks += [Heading("How sure we are"), Points(_certainty(run))]
@@ -113,7 +121,7 @@ def _changes(attribution: AttributionResults, run: RunResults) -> list[Block]:
     rows = attribution.comparison
     if len(rows) < 2 or not prose.total_conversions(attribution) > 0:
         return blocks
-    drawn = min(len(rows), 8)
+    drawn = min(len(rows), MOST_CHANGES)
     shown = "" if drawn == len(rows) else f" The {drawn} largest changes of {len(rows)} channels are drawn."
     model, baseline = model_name(attribution.model, order=attribution.order), prose.in_sentence(attribution.baseline)
     blocks.append(
@@ -136,4 +144,7 @@ def _certainty(run: RunResults) -> tuple[tuple[str, str], ...]:
         points.append(("Forecast.", f"{prose.holdout_sentence(run.clv, run)} {prose.calibration_sentence(run.clv)}"))
     if run.quality is not None:
         points.append(("Data.", prose.kept_sentence(run.quality)))
+    if count := len(run.warnings):
+        verb = "is" if count == 1 else "are"
+        points.append(("Warnings.", f"{count} {verb} listed with the data quality."))
     return tuple(points)

@@ -9,6 +9,7 @@ from reports import prose
 from reports.content import Block, Column, Figure, Table
 from reports.figure_graph import MOST_CHANNELS, draw_graph, draw_heatmap, is_dense, most_visited
 from reports.figure_journeys import draw_histogram, weighted_median
+from reports.figure_style import FULL_WIDTH, HALF_WIDTH
 from reports.labels import clean, plural, shorten
 from reports.number_format import day_range, days, number, percent, whole_or
 from reports.results import AttributionResults, RunResults
@@ -79,36 +80,34 @@ def _flow_figure(transitions: pd.DataFrame, attribution: AttributionResults, run
 
 
 def _histograms(attribution: AttributionResults, run: RunResults) -> list[Block]:
-    blocks: list[Block] = []
-    lengths, lags = attribution.path_lengths, attribution.time_lags
-    if lengths is not None and len(lengths) and lengths["conversions"].sum() > 0:
-        rows = lengths[lengths["conversions"] > 0]
-        single = float(rows.loc[rows["touches"] == 1, "conversions"].sum()) / float(rows["conversions"].sum())
-        blocks.append(
-            Figure(
-                title=f"{percent(single, 0)} of conversions have a single touch, where models cannot differ",
-                svg=draw_histogram(rows["touches"], rows["conversions"], label="Touches before the conversion"),
-                alt="Histogram of touches per conversion, median "
-                f"{weighted_median(rows['touches'], rows['conversions']):g}.",
-                n=conversions_n(attribution),
-                width="half",
-                data=rows,
-            )
+    """Touches and days per conversion, side by side; one alone takes the whole width."""
+    drawn: list[tuple[str, str, str, pd.DataFrame, pd.Series[int]]] = []
+    if attribution.path_lengths is not None:
+        rows = attribution.path_lengths[attribution.path_lengths["conversions"] > 0]
+        title = f"{_share_at(rows, 'touches', 1)} of conversions have a single touch"
+        drawn.append((title, "Touches before the conversion", "touches per conversion", rows, rows["touches"]))
+    if attribution.time_lags is not None:
+        rows = attribution.time_lags[attribution.time_lags["conversions"] > 0]
+        title = f"{_share_at(rows, 'days', 0)} of conversions come within a day of the first touch"
+        drawn.append((title, "Days from first touch to conversion", "days to the conversion", rows, rows["days"]))
+    drawn = [part for part in drawn if len(part[3])]
+    alone = len(drawn) == 1
+    return [
+        Figure(
+            title=title,
+            svg=draw_histogram(values, rows["conversions"], label=label, width=FULL_WIDTH if alone else HALF_WIDTH),
+            alt=f"Histogram of {what}, median {weighted_median(values, rows['conversions']):g}.",
+            n=conversions_n(attribution),
+            width="full" if alone else "half",
+            data=rows,
         )
-    if lags is not None and len(lags) and lags["conversions"].sum() > 0:
-        same_day = float(lags.loc[lags["days"] == 0, "conversions"].sum()) / float(lags["conversions"].sum())
-        blocks.append(
-            Figure(
-                title=f"{percent(same_day, 0)} of conversions come within a day of the first touch",
-                svg=draw_histogram(lags["days"], lags["conversions"], label="Days from first touch to conversion"),
-                alt="Histogram of days from first touch to conversion, median "
-                f"{weighted_median(lags['days'], lags['conversions']):g}.",
-                n=conversions_n(attribution),
-                width="half",
-                data=lags,
-            )
-        )
-    return blocks
+        for title, label, what, rows, values in drawn
+    ]
+
+
+def _share_at(rows: pd.DataFrame, column: str, value: int) -> str:
+    total = float(rows["conversions"].sum())
+    return percent(float(rows.loc[rows[column] == value, "conversions"].sum()) / total if total else 0.0, 0)
 
 
 def _paths_table(paths: pd.DataFrame, attribution: AttributionResults, run: RunResults) -> Table:

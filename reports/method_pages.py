@@ -167,12 +167,6 @@ def _settings(run: RunResults) -> Table:
     )
 
 
-def _versions(run: RunResults) -> Table:
-    import pandas as pd
-
-    rows = sorted((clean(name), clean(version)) for name, version in run.versions.items())
-    return Table(
-        title="Versions",
-        data=pd.DataFrame(rows, columns=["library", "version"]),
-        columns=(Column("library", "Library", width=0.36), Column("version", "Version", width=1)),
-    )
+def _versions(run: RunResults) -> Prose:
+    versions = sorted(f"{clean(name)} {clean(version)}" for name, version in run.versions.items())
+    return Prose(", ".join(versions) + ".", lead="Versions.", tone="muted")

@@ -105,7 +105,7 @@ def top_moves(attribution: AttributionResults, confidence: float, most: int = 3)
     for row in moves.to_dict("records"):
         change, before, after = row["difference"], row[attribution.baseline], row[attribution.model]
         size = number(abs(change), decimals)
-        relative = f"{percent(change / before, 0, signed=True)}; " if before > 0 else ""
+        relative = f"{_relative(float(before), float(after))}; " if before > 0 else ""
         points.append(
             (
                 shorten(clean(row["channel"]), NAME_WIDTH),
@@ -116,6 +116,13 @@ def top_moves(attribution: AttributionResults, confidence: float, most: int = 3)
             )
         )
     return tuple(points)
+
+
+def _relative(before: float, after: float) -> str:
+    """A change in per cent, or as a multiple where per cent would be hard to picture."""
+    if after >= 4 * before:
+        return f"{number(after / before)} times as many"
+    return percent(after / before - 1, 0, signed=True)
 
 
 def comparison_title(attribution: AttributionResults) -> str:
@@ -250,8 +257,16 @@ def calibration_sentence(clv: ClvResults) -> str:
 
 
 def comparison_decimals(attribution: AttributionResults) -> int:
-    """Decimals that every number of the comparison is written with, so that changes add up before the reader's eye."""
-    return credit_decimals(attribution.comparison[[attribution.baseline, attribution.model]].to_numpy().ravel())
+    """Decimals that every number of the comparison is written with, so that changes add up before the reader's eye.
+
+    No bound of a clear change is rounded to zero, which would read as if it were not clear.
+    """
+    decimals = credit_decimals(attribution.comparison[[attribution.baseline, attribution.model]].to_numpy().ravel())
+    clear = clear_moves(attribution)
+    nearest = clear[["difference_low", "difference_high"]].abs().min(axis=1).min() if len(clear) else 1.0
+    while decimals < 3 and nearest < 0.5 * 10.0**-decimals:
+        decimals += 1
+    return decimals
 
 
 def kept_sentence(quality: DataQuality) -> str:
@@ -264,6 +279,8 @@ def kept_sentence(quality: DataQuality) -> str:
     if kept == read:
         return f"All {number(read)} rows read were kept."
     rest = read - kept
+    if rest == counts.loc[counts["reason"].str.startswith("merged"), "rows"].sum():
+        return f"All {number(read)} rows read were used; {number(rest)} of them repeat a path and were added to it."
     return (
         f"Of {number(read)} rows read, {number(kept)} ({percent(kept / read)}) were kept; {number(rest)} "
         f"{plural(rest, 'was', 'were')} dropped, merged or netted."

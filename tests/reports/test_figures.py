@@ -25,7 +25,9 @@ def texts(svg):
 
 
 def test_names_with_markup_mathematics_or_a_leading_underscore_stand_in_the_chart_as_they_are(hostile):
-    written = texts(figure_comparison.draw_dumbbell(hostile.comparison, baseline="last_click", model="markov"))
+    written = texts(
+        figure_comparison.draw_dumbbell(hostile.comparison, baseline="last_click", model="markov", decimals=1)
+    )
     for name in ('#read("/etc/passwd")', r"$\bad$ {brace} %s", "_hidden from legends", "<b>bold</b> & *star* `tick`"):
         assert name in written
     assert max(len(text) for text in written) <= 40

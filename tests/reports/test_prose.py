@@ -178,3 +178,24 @@ def test_names_lose_controls_and_direction_marks_but_not_their_letters():
     assert labels.clean("a\n\tb \u202ec\u200b") == "a b c"
     assert labels.clean("\u200b ") == "(empty)"
     assert labels.clean("שלום") == "שלום"
+
+
+def test_a_manifold_change_is_said_as_a_multiple():
+    attribution = compared(("Small", 37, 1248, 40), ("Large", 4000, 2789, 40))
+    assert "1,248 instead of 37 (34 times as many; 90% interval" in prose.top_moves(attribution, 0.9)[0][1]
+
+
+def test_a_bound_of_a_clear_change_is_never_rounded_to_zero():
+    # 8.7 - 11.0 = -2.3 with bounds -4.58 and -0.02: at one decimal the upper bound would read 0.0.
+    attribution = compared(("direct", 11.0, 8.7, 2.28), ("other", 1.0, 3.3, 4.0))
+    assert "−2.30" not in prose.top_moves(attribution, 0.9)[0][1]
+    assert "of the change −4.58 to −0.02" in prose.top_moves(attribution, 0.9)[0][1]
+
+
+def test_paths_added_to_equal_ones_are_not_called_dropped():
+    counts = pd.DataFrame(
+        [("paths", "read", 9, None), ("paths", "kept", 5, None), ("paths", "merged with an equal path", 4, None)]
+    )
+    counts.columns = ["source", "reason", "rows", "amount"]
+    text = prose.kept_sentence(DataQuality(row_counts=counts))
+    assert text == "All 9 rows read were used; 4 of them repeat a path and were added to it."

@@ -146,3 +146,19 @@ def test_a_fit_that_did_not_converge_is_said():
     report = build_report(replace(run, clv=replace(run.clv, convergence=fits)))
     table = table_of(report, "1 of 12 fits did not converge")
     assert "the curvature is not positive" in table.cells()[0]
+
+
+def test_a_part_that_failed_is_said_on_the_first_page_with_its_reason():
+    why = "customer value: 0 of 21 customers ordered again on a later day; a forecast needs 10 at least."
+    report = build_report(replace(worst_cases()["channels_only"], warnings=(why,)))
+    (callout,) = [block for block in report.sections[0].blocks if isinstance(block, Prose) and block.tone == "callout"]
+    assert callout.text.startswith("0 of 21 customers ordered again")
+    assert "What customers are worth" in [b.text for b in report.sections[0].blocks if isinstance(b, Heading)]
+
+
+def test_one_histogram_alone_takes_the_whole_width():
+    (figure,) = [f for f in blocks(built("paths_file"), Figure) if "single touch" in f.title]
+    assert figure.width == "full"
+    assert {f.width for f in blocks(built("shop"), Figure) if "conversions " in f.title and "touch" in f.title} == {
+        "half"
+    }
