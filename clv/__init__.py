@@ -8,15 +8,28 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from clv.beta_geo import BetaGeo
+    from clv.beta_geo_beta_binomial import BetaGeoBetaBinomial
     from clv.gamma_gamma import GammaGamma
     from clv.histories import build_histories, purchase_histories
     from clv.modified_beta_geo import ModifiedBetaGeo
+    from clv.nbd import NBD
     from clv.pareto_nbd import ParetoNBD
 
-__all__ = ["BetaGeo", "GammaGamma", "ModifiedBetaGeo", "ParetoNBD", "build_histories", "purchase_histories"]
+__all__ = [
+    "NBD",
+    "BetaGeo",
+    "BetaGeoBetaBinomial",
+    "GammaGamma",
+    "ModifiedBetaGeo",
+    "ParetoNBD",
+    "build_histories",
+    "purchase_histories",
+]
 
 _HOMES = {
+    "NBD": "clv.nbd",
     "BetaGeo": "clv.beta_geo",
+    "BetaGeoBetaBinomial": "clv.beta_geo_beta_binomial",
     "GammaGamma": "clv.gamma_gamma",
     "ModifiedBetaGeo": "clv.modified_beta_geo",
     "ParetoNBD": "clv.pareto_nbd",

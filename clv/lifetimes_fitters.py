@@ -16,9 +16,16 @@ from clv.patterns import FloatArray, Patterns
 
 if TYPE_CHECKING:
     import pandas as pd
-    from lifetimes import BetaGeoFitter, GammaGammaFitter, ModifiedBetaGeoFitter, ParetoNBDFitter
+    from lifetimes import (
+        BetaGeoBetaBinomFitter,
+        BetaGeoFitter,
+        GammaGammaFitter,
+        ModifiedBetaGeoFitter,
+        ParetoNBDFitter,
+    )
 
     from clv.beta_geo import BetaGeoFit
+    from clv.beta_geo_beta_binomial import BetaGeoBetaBinomialFit
     from clv.gamma_gamma import GammaGammaFit
     from clv.modified_beta_geo import ModifiedBetaGeoFit
     from clv.pareto_nbd import ParetoNBDFit
@@ -50,6 +57,29 @@ def pareto_nbd_fitter(fit: "ParetoNBDFit") -> "ParetoNBDFitter":
     fitter = lifetimes.ParetoNBDFitter()
     _set_results(fitter, fit)
     _set_customers(fitter, fit.patterns, generate.pareto_nbd_model)
+    return fitter
+
+
+def beta_geo_beta_binomial_fitter(fit: "BetaGeoBetaBinomialFit") -> "BetaGeoBetaBinomFitter":
+    """lifetimes' ``BetaGeoBetaBinomFitter`` with the parameters, standard errors and customers of a fit."""
+    import pandas as pd
+
+    lifetimes, generate = _lifetimes()
+    fitter = lifetimes.BetaGeoBetaBinomFitter()
+    _set_results(fitter, fit)
+    patterns, whole = fit.patterns, np.int64
+    fitter.data = pd.DataFrame(
+        {
+            "frequency": patterns.x.astype(whole),
+            "recency": patterns.t_x.astype(whole),
+            "n_periods": patterns.T.astype(whole),
+            "weights": _whole(patterns.count),
+        }
+    )
+    periods = np.repeat(patterns.T.astype(whole), np.rint(patterns.count).astype(whole))
+    fitter.generate_new_data = lambda size=1: generate.beta_geometric_beta_binom_model(
+        periods, *fitter.params_, size=size
+    )
     return fitter
 
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clv import beta_geo, modified_beta_geo, pareto_nbd
+from clv import beta_geo, modified_beta_geo, nbd, pareto_nbd
 from clv.beta_geometric_likelihood import BetaGeometricLikelihood
+from clv.nbd import NBDLikelihood
 from clv.pareto_nbd_likelihood import ParetoLikelihood
 from clv.patterns import Patterns, patterns_of
 from tests.clv.simulated import beta_geo_histories
@@ -17,6 +18,7 @@ positive = st.floats(0.05, 20)
 MODELS = {
     "BG/NBD": (beta_geo, ("r", "alpha", "a", "b")),
     "MBG/NBD": (modified_beta_geo, ("r", "alpha", "a", "b")),
+    "NBD": (nbd, ("r", "alpha")),
     "Pareto/NBD": (pareto_nbd, ("r", "alpha", "s", "beta")),
 }
 TIMES = {"alpha", "beta"}
@@ -30,7 +32,7 @@ def models(draw: st.DrawFn) -> tuple[ModuleType, dict[str, float]]:
 
 def typical(name: str) -> tuple[ModuleType, dict[str, float]]:
     model, names = MODELS[name]
-    return model, dict(zip(names, (0.5, 6.0, 0.8, 2.5), strict=True))
+    return model, dict(zip(names, (0.5, 6.0, 0.8, 2.5), strict=False))
 
 
 @settings(deadline=None)
@@ -115,7 +117,9 @@ def test_heavy_buyers_stay_finite(name: str) -> None:
     assert np.isfinite(model.probability_of_orders(x, 52, **parameters)).all()
 
 
-def likelihood_of(name: str, patterns: Patterns) -> BetaGeometricLikelihood | ParetoLikelihood:
+def likelihood_of(name: str, patterns: Patterns) -> BetaGeometricLikelihood | NBDLikelihood | ParetoLikelihood:
+    if name == "NBD":
+        return NBDLikelihood(patterns)
     if name == "Pareto/NBD":
         return ParetoLikelihood(patterns)
     return BetaGeometricLikelihood(patterns, survived=int(name == "MBG/NBD"))
@@ -124,9 +128,9 @@ def likelihood_of(name: str, patterns: Patterns) -> BetaGeometricLikelihood | Pa
 @pytest.mark.parametrize("name", MODELS)
 def test_gradient_and_hessian_are_those_of_the_likelihood(name: str) -> None:
     likelihood = likelihood_of(name, patterns_of(beta_geo_histories(300, seed=1, r=0.3, alpha=4.0, a=0.8, b=2.4)))
-    at = np.array([0.4, 5.0, 0.9, 2.0])
+    at = np.array([0.4, 5.0, 0.9, 2.0])[: len(MODELS[name][1])]
     _, gradient, hessian = likelihood(at)
-    for index, step in enumerate(np.eye(4) * 1e-5):
+    for index, step in enumerate(np.eye(len(at)) * 1e-5):
         above, below = likelihood(at + step), likelihood(at - step)
         assert gradient[index] == pytest.approx((above[0] - below[0]) / 2e-5, rel=1e-6, abs=1e-4)
         np.testing.assert_allclose(hessian[index], (above[1] - below[1]) / 2e-5, rtol=1e-6, atol=1e-4)

@@ -120,6 +120,14 @@ def test_modified_beta_geo(histories: pd.DataFrame) -> None:
     np.testing.assert_allclose(fit.p_alive([2, 0], [30.43, 0], 38.86), [0.70612, 0.38971], rtol=2e-5)
 
 
+def test_nbd(histories: pd.DataFrame) -> None:
+    fit = clv.NBD().fit(histories)
+    assert fit.parameters == pytest.approx({"r": 0.384766, "alpha": 12.0720}, rel=1e-5)
+    assert fit.log_likelihood == pytest.approx(-9763.6576, abs=1e-4)
+    expected = fit.expected_orders(39, histories["frequency"], histories["recency"], histories["T"])
+    assert expected.sum() == pytest.approx(2929.8, abs=0.05)
+
+
 @pytest.fixture(scope="module")
 def pareto(histories: pd.DataFrame) -> ParetoNBDFit:
     return clv.ParetoNBD().fit(histories)
