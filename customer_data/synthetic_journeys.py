@@ -16,7 +16,8 @@ with all their descendants and changes no other draw (common random numbers), so
 it alone.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,16 +139,25 @@ class Journeys:
 
     def without(self, channels: tuple[int, ...]) -> NDArray[np.bool_]:
         """Who would have bought in time without these channels (numbers), every other draw being the same."""
-        hazard = _hazard_at(self, np.full(self.people, float(self.market.days)), _bits(channels))
-        return (hazard >= self.threshold) & ~self._lost_at_close(channels)
+        bought: NDArray[np.bool_] = self._end_hazard(channels) >= self.threshold
+        return bought & ~self._lost_at_close(channels)
 
     def expected_loss(self, channels: tuple[int, ...]) -> float:
         """Expected orders lost without these channels, given who was shown what (no noise of thresholds)."""
-        end = np.full(self.people, float(self.market.days))
         loss = self.market.column("closing")[list(channels)] @ self.market.column("closing_loss")[list(channels)]
-        bought = -np.expm1(-_hazard_at(self, end, 0))
-        left = -np.expm1(-_hazard_at(self, end, _bits(channels))) * (1.0 - loss)
+        bought = -np.expm1(-self._end_hazard(()))
+        left = -np.expm1(-self._end_hazard(channels)) * (1.0 - loss)
         return float(np.sum(bought - left))
+
+    def _end_hazard(self, removed: tuple[int, ...]) -> Floats:
+        own, weights = self._end_parts
+        kept = np.where(self.exposures.lineage & _bits(removed), 0.0, weights) if removed else weights
+        return own + np.bincount(self.exposures.person, weights=kept, minlength=self.people)
+
+    @cached_property
+    def _end_parts(self) -> tuple[Floats, Floats]:
+        """Cumulative hazard at the end of the data: of each person's own demand, and of each exposure."""
+        return _hazard_parts(self, np.full(self.people, float(self.market.days)))
 
     def _lost_at_close(self, channels: tuple[int, ...]) -> NDArray[np.bool_]:
         loss = np.append(self.market.column("closing_loss"), 0.0)
@@ -179,7 +189,7 @@ def simulate_journeys(market: Market, people: int, generator: np.random.Generato
 def with_buy_days(journeys: Journeys, *, steps: int = 40) -> Journeys:
     """The same journeys with the day on which the cumulative hazard passes the threshold, by bisection."""
     end = float(journeys.market.days)
-    buyers = np.flatnonzero(_hazard_at(journeys, np.full(journeys.people, end), 0) >= journeys.threshold)
+    buyers = np.flatnonzero(journeys.without(()))
     position = np.full(journeys.people, -1)
     position[buyers] = np.arange(len(buyers))
     mine = position[journeys.exposures.person] >= 0
@@ -189,12 +199,12 @@ def with_buy_days(journeys: Journeys, *, steps: int = 40) -> Journeys:
     low, high = part.entry.copy(), np.full(len(buyers), end)
     for _ in range(steps):
         middle = 0.5 * (low + high)
-        passed = _hazard_at(part, middle, 0) >= part.threshold
+        passed = _hazard_at(part, middle) >= part.threshold
         high = np.where(passed, middle, high)
         low = np.where(passed, low, middle)
     buy_day = np.full(journeys.people, np.inf)
     buy_day[buyers] = high
-    return Journeys(**{**journeys.__dict__, "buy_day": buy_day})
+    return replace(journeys, buy_day=buy_day)
 
 
 def touches(journeys: Journeys) -> tuple[Integers, Floats, Integers]:
@@ -227,16 +237,18 @@ def _bits(channels: tuple[int, ...]) -> int:
     return sum(1 << channel for channel in set(channels))
 
 
-def _hazard_at(journeys: Journeys, day: Floats, removed: int) -> Floats:
-    """Cumulative hazard of each person at their ``day``, without what descends from the ``removed`` channels (bits)."""
+def _hazard_at(journeys: Journeys, day: Floats) -> Floats:
+    """Cumulative hazard of each person at their ``day``."""
+    own, weights = _hazard_parts(journeys, day)
+    return own + np.bincount(journeys.exposures.person, weights=weights, minlength=journeys.people)
+
+
+def _hazard_parts(journeys: Journeys, day: Floats) -> tuple[Floats, Floats]:
     shown, market = journeys.exposures, journeys.market
     age = np.maximum(day[shown.person] - shown.day, 0.0)
-    weight = market.column("lift")[shown.channel] * -np.expm1(-age / market.column("carry_over_days")[shown.channel])
-    if removed:
-        weight = np.where(shown.lineage & removed, 0.0, weight)
-    from_channels = np.bincount(shown.person, weights=weight, minlength=journeys.people)
+    weights = market.column("lift")[shown.channel] * -np.expm1(-age / market.column("carry_over_days")[shown.channel])
     own = journeys.demand * -np.expm1(-np.maximum(day - journeys.entry, 0.0) / market.demand_days)
-    return own + from_channels
+    return own, weights
 
 
 def _entry_days(days: int, people: int, generator: np.random.Generator) -> Floats:

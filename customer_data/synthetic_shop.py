@@ -101,7 +101,10 @@ def simulate(
     last_second = market.days * DAY_SECONDS - 1
     order_rows, order_dirt, refunded = soil_orders(clean_orders, last_second=last_second, generator=dirt_random)
     spend = _daily_spend(shop, np.random.default_rng([seed, 4]))
-    seen = np.unique(np.concatenate([clean_touches.customer, clean_orders.customer]))
+    known = np.zeros(customers, dtype=np.bool_)
+    known[clean_touches.customer - FIRST_CUSTOMER] = True
+    known[clean_orders.customer - FIRST_CUSTOMER] = True
+    seen = np.flatnonzero(known)
     write_tables(
         place,
         format=format,
@@ -110,7 +113,7 @@ def simulate(
         touchpoints=touch_rows,
         orders=order_rows,
         spend=spend,
-        customers=(seen, shop.country[seen - FIRST_CUSTOMER], shop.acquisition[seen - FIRST_CUSTOMER]),
+        customers=(FIRST_CUSTOMER + seen, shop.country[seen], shop.acquisition[seen]),
         countries=COUNTRIES,
         acquisitions=ACQUISITIONS,
     )
