@@ -1,0 +1,291 @@
+"""What to book: dated cash flows of known customers and of those not yet won, by period, segment and cohort."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final, Literal
+
+import numpy as np
+
+from clv.acquisitions import Acquisitions, forecast_acquisitions
+from clv.calendar import DAYS_PER_WEEK, Floats, Horizon, continuous_rate, day_date
+from clv.forecast import Forecast
+from clv.newcomers import first_orders, newcomer_repeats
+from clv.prediction import central_interval, names_with_total, predict_segments, with_total
+from clv.totals import draw_totals, expected_totals
+from customer_data.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
+KNOWN: Final = "known customers"
+FIRST: Final = "first orders of new customers"
+REPEAT: Final = "repeat orders of new customers"
+TOTAL: Final = "total"
+
+
+@dataclass(frozen=True)
+class CashFlow:
+    """Cash flows over the horizon of a forecast.
+
+    Attributes
+    ----------
+    flows : DataFrame
+        period (first day of the calendar month or quarter), segment, source, expected_orders, expected_value (revenue),
+        contribution (after margin), discounted (contribution on the as-of day), p10, p50, p90 (of the contribution).
+        ``source`` is known customers, first orders of new customers, repeat orders of new customers, or total. The
+        discounted flows of known customers add up to the forecast's ``clv``. Percentiles hold parameters, outcomes and,
+        for new customers, their number to be uncertain; they do not add up over periods.
+    cohorts : DataFrame
+        cohort (first day of the quarter of first purchase), period, expected_orders, expected_value, discounted: known
+        customers.
+    new_customers : DataFrame
+        period, expected, p10, p50, p90: customers to be won.
+    notes : tuple of str
+    """
+
+    flows: "pd.DataFrame"
+    cohorts: "pd.DataFrame"
+    new_customers: "pd.DataFrame"
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Flows of one source: expectations of shape (periods, segments), draws of shape (draws, periods, segments)."""
+
+    name: str
+    orders: Floats
+    value: Floats
+    discounted: Floats
+    draws: Floats
+
+
+def cash_flow(
+    connection: "duckdb.DuckDBPyConnection",
+    forecast: Forecast,
+    *,
+    period: Literal["month", "quarter"] = "month",
+    draws: int = 1_000,
+    seed: int = 0,
+) -> CashFlow:
+    """Cash flows of known and of new customers over the horizon of a forecast.
+
+    New customers are spread over segments as those of the last year were; their first orders are worth what those of
+    the last year were, their repeats follow the segment's models. Their flows are discounted from the middle of a
+    month, as are the percentiles of known customers back from their discounted draws.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        The one `forecast` was made on, last of all forecasts.
+    forecast : Forecast
+    period : {"month", "quarter"}
+        Calendar months, or quarters that begin in January, April, July and October.
+    """
+    if period not in ("month", "quarter"):
+        raise ConfigurationError(f"period is {period!r}; it must be 'month' or 'quarter'.")
+    months = forecast.horizon
+    starts = [_quarter(month) if period == "quarter" else month for month in months.months]
+    periods = sorted(set(starts))
+    group = np.array([periods.index(start) for start in starts], dtype=np.intp)
+    edges = np.append(0.0, [months.edges[1:][group == index][-1] for index in range(len(periods))])
+    acquisitions = forecast_acquisitions(connection, months, draws=draws, seed=seed)
+    sources = [
+        _known(connection, forecast, edges, draws=draws, seed=seed),
+        *_new(connection, forecast, acquisitions, group, seed=seed),
+    ]
+    import pandas as pd
+
+    new = np.stack([acquisitions.draws[:, group == index].sum(axis=1) for index in range(len(periods))], axis=1)
+    p10, p50, p90 = np.quantile(new, [0.1, 0.5, 0.9], axis=0)
+    return CashFlow(
+        flows=_flow_table(forecast, sources, periods),
+        cohorts=_cohort_table(forecast, Horizon(months.as_of_day, edges, tuple(periods))),
+        new_customers=pd.DataFrame(
+            {"period": periods, "expected": new.mean(axis=0), "p10": p10, "p50": p50, "p90": p90}
+        ),
+        notes=acquisitions.notes,
+    )
+
+
+def product_margin(
+    connection: "duckdb.DuckDBPyConnection", margins: Mapping[str, float], *, default: float | None = None
+) -> float:
+    """One margin for all orders from margins per product, weighted by what was sold.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        Its ``orders`` have a column ``product``.
+    margins : mapping
+        Product to the part of its revenue that counts as value.
+    default : float, optional
+        For products that are not named; without it they are an error.
+
+    Raises
+    ------
+    ConfigurationError
+        Orders have no products, or products have no margin and there is no default.
+    """
+    columns = connection.execute(
+        "SELECT column_name FROM information_schema.columns WHERE table_name = 'orders' AND column_name = 'product'"
+    ).fetchall()
+    if not columns:
+        raise ConfigurationError("orders has no column product, so there are no margins per product; give one margin.")
+    sold = connection.execute(
+        "SELECT product, CAST(sum(value) AS DOUBLE) FROM orders GROUP BY product ORDER BY product"
+    ).fetchall()
+    unknown = [str(product) for product, _ in sold if product not in margins]
+    if unknown and default is None:
+        raise ConfigurationError(
+            f"{len(unknown):,} of {len(sold):,} products have no margin (first: {unknown[0]!r}); add them, or give a "
+            "default."
+        )
+    total = sum(value for _, value in sold)
+    if total <= 0:
+        raise ConfigurationError("orders are worth nothing in all, so margins per product cannot be weighted.")
+    return float(sum(margins.get(product, default or 0.0) * value for product, value in sold) / total)
+
+
+def _known(
+    connection: "duckdb.DuckDBPyConnection", forecast: Forecast, edges: Floats, *, draws: int, seed: int
+) -> _Source:
+    """One prediction per period: each has its own draws, with parameters and outcomes uncertain."""
+    delta = continuous_rate(forecast.annual_rate) * DAYS_PER_WEEK
+    orders, value, discounted, drawn = [], [], [], []
+    for span in pairwise(edges):
+        middle = float(np.exp(-delta * (span[0] + span[1]) / 2 / DAYS_PER_WEEK))
+        predicted = predict_segments(
+            connection, forecast.models, edges=np.array(span), delta=delta, of="value", draws=draws, seed=seed
+        )
+        orders.append(predicted.orders[0])
+        value.append(predicted.value[0])
+        discounted.append(predicted.discounted[0])
+        drawn.append(predicted.draws / middle)
+    return _Source(KNOWN, np.array(orders), np.array(value), np.array(discounted), np.stack(drawn, axis=1))
+
+
+def _new(
+    connection: "duckdb.DuckDBPyConnection",
+    forecast: Forecast,
+    acquisitions: Acquisitions,
+    group: "np.ndarray[tuple[int], np.dtype[np.intp]]",
+    *,
+    seed: int,
+) -> tuple[_Source, _Source]:
+    """First orders and repeats of new customers, by month in the making, by group of months when done."""
+    edges = forecast.horizon.edges
+    rng = np.random.default_rng([seed, 1])
+    fitted = forecast.models
+    first = first_orders(connection, fitted.patterns.segments)
+    repeats = [newcomer_repeats(model, edges) for model in fitted.models]
+    middles = (edges[:-1] + edges[1:]) / 2
+    discount = np.exp(-continuous_rate(forecast.annual_rate) * middles)
+    sources = []
+    for name in (FIRST, REPEAT):
+        amounts = []
+        for segment, share in enumerate(first.share):
+            won = share * acquisitions.draws
+            law = repeats[fitted.of_segment[segment]]
+            if name == FIRST:
+                orders, mean = won, won * first.mean[segment]
+                variance = won * first.variance[segment]
+            else:
+                orders, mean, variance = won @ law.orders, won @ law.value, won @ law.variance
+            amounts.append((orders.mean(axis=0), mean.mean(axis=0), _gamma(mean, variance, rng)))
+        by_month = [np.stack(part, axis=-1) for part in zip(*amounts, strict=True)]
+        orders, value, drawn = by_month
+        sources.append(
+            _Source(
+                name,
+                _grouped(orders, group, 0),
+                _grouped(value, group, 0),
+                _grouped(value * discount[:, None], group, 0),
+                _grouped(drawn, group, 1),
+            )
+        )
+    return sources[0], sources[1]
+
+
+def _gamma(mean: Floats, variance: Floats, rng: np.random.Generator) -> Floats:
+    """Draws with these means and variances, from gamma distributions."""
+    flat = draw_totals(mean.ravel(), variance.ravel(), np.ones((1, mean.size)), rng)
+    return flat.reshape(mean.shape)
+
+
+def _grouped(amounts: Floats, group: "np.ndarray[tuple[int], np.dtype[np.intp]]", axis: int) -> Floats:
+    starts = np.flatnonzero(np.diff(group, prepend=-1))
+    return np.asarray(np.add.reduceat(amounts, starts, axis=axis))
+
+
+def _flow_table(forecast: Forecast, sources: list[_Source], periods: list[date]) -> "pd.DataFrame":
+    import pandas as pd
+
+    segments = forecast.models.patterns.segments
+    names = names_with_total(segments)
+    total = _Source(
+        TOTAL,
+        sum((source.orders for source in sources), start=np.zeros(1)),
+        sum((source.value for source in sources), start=np.zeros(1)),
+        sum((source.discounted for source in sources), start=np.zeros(1)),
+        sum((source.draws for source in sources), start=np.zeros(1)),
+    )
+    tables = []
+    for source in (*sources, total):
+        contribution = forecast.margin * with_total(segments, source.draws)
+        p10, p90 = central_interval(contribution, 0.8)
+        value = with_total(segments, source.value)
+        columns = {
+            "expected_orders": with_total(segments, source.orders),
+            "expected_value": value,
+            "contribution": forecast.margin * value,
+            "discounted": forecast.margin * with_total(segments, source.discounted),
+            "p10": p10,
+            "p50": np.median(contribution, axis=0),
+            "p90": p90,
+        }
+        tables.append(
+            pd.DataFrame(
+                {"period": np.repeat(np.array(periods, dtype=object), len(names)), "segment": names * len(periods)}
+                | {"source": source.name}
+                | {column: amount.ravel() for column, amount in columns.items()}
+            )
+        )
+    return pd.concat(tables, ignore_index=True)
+
+
+def _cohort_table(forecast: Forecast, horizon: Horizon) -> "pd.DataFrame":
+    """Flows of known customers by the quarter in which they first bought."""
+    import pandas as pd
+
+    patterns = forecast.models.patterns
+    ages, place = np.unique(patterns.T, return_inverse=True)
+    quarters = [_quarter(day_date(horizon.as_of_day - int(age))) for age in ages]
+    cohorts = sorted(set(quarters))
+    cohort = np.array([cohorts.index(quarter) for quarter in quarters], dtype=np.intp)[place]
+    of_model = forecast.models.of_segment[patterns.segment]
+    by_cohort = replace(patterns, segments=tuple(quarter.isoformat() for quarter in cohorts), segment=cohort)
+    delta = continuous_rate(forecast.annual_rate) * DAYS_PER_WEEK
+    shape = (len(horizon.months), len(cohorts))
+    orders, value, discounted = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    for index, model in enumerate(forecast.models.models):
+        if not (of_model == index).any():
+            continue
+        totals = expected_totals(by_cohort.part(of_model == index), model, edges=horizon.edges, delta=delta)
+        orders, value, discounted = orders + totals.orders, value + totals.value, discounted + totals.discounted
+    return pd.DataFrame(
+        {
+            "cohort": np.repeat(np.array(cohorts, dtype=object), len(horizon.months)),
+            "period": list(horizon.months) * len(cohorts),
+            "expected_orders": orders.T.ravel(),
+            "expected_value": value.T.ravel(),
+            "discounted": forecast.margin * discounted.T.ravel(),
+        }
+    )
+
+
+def _quarter(day: date) -> date:
+    return date(day.year, 3 * ((day.month - 1) // 3) + 1, 1)
