@@ -32,7 +32,7 @@ def survey_warnings(opened: list[OpenSource], surveys: list[Survey], currency: s
         ]
         warnings += [
             f"{one.label}: {rows:,} of {count_of(found.rows, 'row')}{_worth(amount, currency)} set aside: {reason}."
-            + remedies(one, reason)
+            + remedies(one, reason, share=rows / found.rows)
             for reason, (rows, amount) in sorted(found.bad.items(), key=lambda item: (-item[1][0], item[0]))
         ]
         if DUPLICATE in found.counts:

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     import duckdb
 
 
+_FEW = 0.02
+
+
 def make_quarantine(connection: "duckdb.DuckDBPyConnection") -> None:
     """Make the empty table."""
     connection.execute(
@@ -60,17 +63,20 @@ def all_bad_problem(connection: "duckdb.DuckDBPyConnection", opened: OpenSource,
     )
 
 
-def remedies(opened: OpenSource, told: str) -> str:
-    """Return what a user can do about the reasons told, led by a blank, or nothing."""
+def remedies(opened: OpenSource, told: str, *, share: float = 1.0) -> str:
+    """Return what a user can do about the reasons told, led by a blank, or nothing.
+
+    A few odd times or numbers among many good ones (a small share) are faults of theirs, not of the stated format.
+    """
     advice = []
-    if "is not between 1900" in told:
+    if "is not between 1900" in told and share > _FEW:
         stated = opened.source.time_format
         advice.append(
             'State how times are written, as in time_format = "%d/%m/%Y %H:%M".'
             if stated is None
             else f"Check that time_format = {stated!r} is how times are written."
         )
-    if "is not a number" in told:
+    if "is not a number" in told and share > _FEW:
         mark = "," if opened.source.decimal == "." else "."
         advice.append(f'State the decimal mark, decimal = "{mark}", or clean the numbers by an SQL expression.')
     if "bytes that are not" in told:

@@ -166,6 +166,9 @@ def configuration_problems(settings: LoadSettings, sources: Sequence[Source], la
     problems = setting_problems(settings)
     if not sources:
         problems.append("no source is named. Name at least one of touchpoints and orders.")
+    tables = {source.table for source in sources}
+    if "refunds" in tables and "orders" not in tables:
+        problems.append("refunds: there are no orders to take them from. Name a source of orders.")
     for source, label in zip(sources, labels, strict=True):
         problems += source_problems(source, label)
     return problems

@@ -86,7 +86,7 @@ def typed_column(
         zone = settings.timezone if aware else "UTC"
         time = _time(sql, mapped.type, source.time_format, zone)
         return Typed(time.clean, day_of(time.value, zone), time.trouble)
-    clean = _trimmed(sql)
+    clean = _trimmed(sql, mapped.type)
     if kind is Kind.CHANNEL and settings.missing_channel is not None:
         clean = f"coalesce({clean}, {literal(settings.missing_channel.strip())})"
     return Typed(clean, sql)
@@ -136,7 +136,7 @@ def float_tail_test(sql: str, type_: str) -> str | None:
     return None
 
 
-def _trimmed(sql: str, type_: str = "VARCHAR") -> str:
+def _trimmed(sql: str, type_: str) -> str:
     """SQL of a text without the blanks around it, NULL if nothing is left; trimming is dear, so only where needed."""
     text = sql if type_ == "VARCHAR" else f"CAST({sql} AS VARCHAR)"
     inner = " OR ".join(f"contains({text}, chr({ord(sign)}))" for sign in _BLANKS if sign != " ")

@@ -123,6 +123,11 @@ def test_without_any_source_there_is_nothing_to_load(connection: duckdb.DuckDBPy
         load(connection, [])
 
 
+def test_refunds_without_orders_are_a_wrong_configuration(connection: duckdb.DuckDBPyConnection) -> None:
+    with pytest.raises(ConfigurationError, match="there are no orders to take them from"):
+        load(connection, [Source(table="refunds", data="refunds.csv")])
+
+
 def test_broken_lines_are_set_aside_one_by_one_with_their_line(
     connection: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:

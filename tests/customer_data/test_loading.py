@@ -1,8 +1,12 @@
 """A load, end to end, by hand."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
+import numpy as np
+import pandas as pd
 import pytest
 
 import customer_data
@@ -85,7 +89,49 @@ def test_an_expression_over_text_columns_gives_a_value(connection: duckdb.DuckDB
     assert counts(report, "orders")["value is missing or cannot be computed"] == 1
 
 
-@pytest.mark.parametrize("name", customer_data.__all__)
-def test_the_public_names_are_there(name: str) -> None:
-    assert hasattr(customer_data, name)
+def test_the_public_names_are_there_and_no_more_than_a_dozen() -> None:
+    for name in customer_data.__all__:
+        assert getattr(customer_data, name).__module__.startswith("customer_data.")
     assert len(customer_data.__all__) <= 12
+    with pytest.raises(AttributeError, match="no attribute 'laod'"):
+        customer_data.laod  # noqa: B018
+
+
+def test_importing_everything_public_loads_no_heavy_library() -> None:
+    heavy = "('duckdb', 'pandas', 'numpy', 'sqlglot', 'pyarrow')"
+    code = f"import sys; from customer_data import *; print([name for name in {heavy} if name in sys.modules])"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
+
+
+def test_a_few_odd_times_do_not_put_the_stated_format_in_doubt(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    text = "customer_id,time,value\n" + "a,2024-01-01,5\n" * 99 + "a,soon,5\n"
+    report = load(connection, [Source(table="orders", data=written(tmp_path / "orders.csv", text))])
+    assert report.warnings[0] == (
+        "orders: 1 of 100 rows (5.00) set aside: time cannot be read or is not between 1900 and 2200."
+    )
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_answer_does_not_depend_on_the_threads_or_the_order_of_rows(tmp_path: Path, threads: int) -> None:
+    random = np.random.default_rng(5)
+    frame = pd.DataFrame(
+        {
+            "customer_id": random.integers(0, 40, 3_000),
+            "time": pd.Timestamp("2024-01-01") + pd.to_timedelta(random.integers(0, 90, 3_000), unit="D"),
+            "value": random.integers(-300, 900, 3_000) / 100,
+            "product": random.choice(["cap", "coat", "boots"], 3_000),
+        }
+    )
+    answers = []
+    for seed in (1, 2):
+        path = tmp_path / f"{seed}.parquet"
+        frame.sample(frac=1, random_state=seed).to_parquet(path)
+        opened = customer_data.Engine(threads=threads).connect()
+        report = load(opened, [Source(table="orders", data=path), Source(table="customers", data=path)])
+        tables = [opened.execute(f"FROM {table} ORDER BY ALL").fetchall() for table in ("orders", "customers")]
+        answers.append((tables, report.row_counts.to_csv(), report.warnings))
+    assert answers[0] == answers[1]
+    assert len(answers[0][0][0]) > 1_000
