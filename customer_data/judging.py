@@ -6,7 +6,7 @@ from customer_data.mapping import Mapped
 from customer_data.relations import Relation
 from customer_data.sources import LoadSettings, Source
 from customer_data.sql_text import identifier, literal
-from customer_data.table_specs import Kind
+from customer_data.table_specs import TABLE_SPECS, Kind
 from customer_data.typed_columns import Typed, typed_column
 
 FILTERED = "left out by the filter"
@@ -42,8 +42,8 @@ class OpenSource:
         return None if self.settings.currency is None else self.settings.currency.strip().upper()
 
     def has(self, name: str) -> bool:
-        """Whether one of our columns is mapped."""
-        return name in self.mapped.columns
+        """Whether a column of the table is mapped; attributes do not count, whatever their names."""
+        return name in TABLE_SPECS[self.source.table].column_names and name in self.mapped.columns
 
     def needed_columns(self) -> set[str]:
         """The source's columns that the mapping looks at."""
@@ -104,7 +104,7 @@ def _value(name: str) -> str:
 def _converted(name: str, opened: OpenSource) -> str:
     """SQL of a column's value, money in the currency of the report."""
     own = opened.report_currency
-    if name == "currency":
+    if name == "currency" and opened.has(name):
         return f"coalesce(upper({_value(name)}), {'NULL' if own is None else literal(own)})"
     is_money = opened.mapped.columns[name].column.kind is Kind.MONEY
     if not is_money or not opened.has("currency"):
@@ -122,7 +122,7 @@ def _reason(opened: OpenSource, typed: dict[str, Typed]) -> str:
     problems = []
     for name, column in typed.items():
         mapped = opened.mapped.columns[name]
-        needs_currency = name == "currency" and opened.report_currency is None
+        needs_currency = name == "currency" and opened.has(name) and opened.report_currency is None
         if not mapped.column.may_be_blank or needs_currency:
             missing = "is missing or cannot be computed" if mapped.computed else "is missing"
             problems.append((f"{identifier(name)} IS NULL", f"{name} {missing}"))

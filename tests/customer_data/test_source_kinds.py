@@ -207,6 +207,25 @@ def test_customers_take_the_most_frequent_value_of_each_attribute(connection: du
     assert warning.startswith("customers.Country: 2 customers have several values (first: a).")
 
 
+def test_attributes_may_bear_the_names_of_columns_elsewhere(connection: duckdb.DuckDBPyConnection) -> None:
+    frame = pd.DataFrame(
+        {
+            "customer_id": [1, 2],
+            "channel": ["store", "web"],
+            "currency": [None, "EUR"],
+            "time": [datetime(2024, 1, 1), None],
+            "value": [1.5, 2.5],
+        }
+    )
+    report = load(connection, [Source(table="touchpoints", data=FRAME), Source(table="customers", data=frame)])
+    assert connection.execute("FROM customers ORDER BY 1").fetchall() == [
+        (1, "store", None, "2024-01-01 00:00:00", "1.5"),
+        (2, "web", "EUR", None, "2.5"),
+    ]
+    assert connection.execute("SELECT channel FROM channels ORDER BY code").fetchall() == [("Email",), ("Search",)]
+    assert report.quarantine_rows == 0
+
+
 def test_a_second_load_replaces_the_first(connection: duckdb.DuckDBPyConnection) -> None:
     load(connection, [Source(table="touchpoints", data=FRAME)])
     orders = FRAME.rename(columns={"channel": "value"}).assign(value=1)
