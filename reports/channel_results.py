@@ -83,7 +83,7 @@ def channel_results(paths: Paths, configuration: Configuration, costs: pd.DataFr
             confidence=report.confidence,
             options=RuleOptions(position_weights=weights, direct=wanted.direct),
         ),
-        removal_effects=removal_effects(paths, order=wanted.order),
+        removal_effects=removal_effects(paths, order=wanted.order) if paths.conversions.sum() > 0 else None,
         transitions=transition_matrix(paths, order=1),
         graph=transition_graph(paths),
         top_paths=top_paths(paths, n=20),

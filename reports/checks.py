@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
-    from reports.results import ClvResults
+    from reports.results import AttributionResults, ClvResults
 
 OK, FAILED_CHECKS, WRONG_CONFIGURATION, UNUSABLE_INPUT, FAILED_MODEL, INTERNAL_ERROR, INTERRUPTED = (
     0, 1, 2, 3, 4, 70, 130,
@@ -41,6 +41,21 @@ def quarantine_checks(connection: duckdb.DuckDBPyConnection, *, most: float) -> 
             "(checks.max_quarantined_share)",
         )
         for source, rows, bad in found
+    ]
+
+
+def conversion_checks(channels: AttributionResults | None) -> list[Check]:
+    """Hold the journeys to having converted at all."""
+    if channels is None:
+        return []
+    conversions = channels.path_lengths["conversions"].sum() if channels.path_lengths is not None else 0.0
+    return [
+        Check(
+            "some journeys convert",
+            bool(conversions > 0),
+            "channels: no journey converted, so no channel has credit. Check that touchpoints and orders name "
+            "customers alike, that their times overlap, and attribution.lookback_days",
+        )
     ]
 
 

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from customer_data.sources import LoadSettings, Source
 
 PREFIX = "PATHWORTH_"
+_OPTION_SECTIONS = ("attribution", "clv", "report", "engine")
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
-_LEADING_KEY = re.compile(r"([a-z_]+)(?:\[\d+\])?((?:\.[A-Za-z_]\w*)*): ")
+_LEADING_KEY = re.compile(r"([a-z_]+)(?:\[\d+\])?((?:\.[A-Za-z_]\w*)*)(?:, \w+)*: ")
 
 
 @dataclass(frozen=True)
@@ -67,17 +68,17 @@ class Configuration:
 
     def _located_line(self, line: str) -> str:
         found = _LEADING_KEY.match(line)
-        if not found or found[1] not in Settings.model_fields:
+        if not found:
             return line
-        inner = tuple(found[2].split(".")[1:])
-        place = next(
-            (
-                self.origins[path]
-                for path in ((found[1], "columns", *inner), (found[1], *inner))
-                if path in self.origins
-            ),
-            _place((found[1],), self.origins),
-        )
+        section, inner = found[1], tuple(found[2].split(".")[1:])
+        if section not in Settings.model_fields:  # a part of the package names its own option, not our section
+            homes = [name for name in _OPTION_SECTIONS if section in type(getattr(self.settings, name)).model_fields]
+            if not homes:
+                return line
+            section, inner, line = homes[0], (section,), f"{homes[0]}.{line}"
+        paths = ((section, "columns", *inner), (section, *inner))
+        place = next((self.origins[path] for path in paths if path in self.origins), None)
+        place = place or _place((section,), self.origins)
         return f"{place}: {line}" if place else line
 
     def source_files(self) -> list[tuple[KeyPath, str, Path]]:
@@ -184,9 +185,16 @@ def read_configuration(
             (_place(detail["loc"], places) or str(file), value_message(detail, Settings)) for detail in error.errors()
         ]
     problems += [(_place(path, places) or str(file), said) for path, said in _contradictions(data, environment)]
+    if settings is not None and not problems:
+        configuration = Configuration(file, settings, places, environment)
+        problems += [
+            (configuration.place(("report", "fonts")), f"report.fonts: no file {text!r}.")
+            for text in settings.report.fonts
+            if not configuration.path(text).exists()
+        ]
     if problems or settings is None:
         raise ConfigurationError("\n".join(f"{place}: {said}" for place, said in _sorted(problems)))
-    return Configuration(file, settings, places, environment)
+    return configuration
 
 
 def _text(file: Path) -> str:

@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from customer_data.errors import ModelError
+from customer_data.errors import ConfigurationError, ModelError
 from reports.channel_results import channel_costs, channel_results, journeys, paths_of_file
-from reports.checks import Check, convergence_checks, exit_code, failed_model, quarantine_checks
+from reports.checks import Check, convergence_checks, conversion_checks, exit_code, failed_model, quarantine_checks
 from reports.data_quality import data_quality, with_path_file
 from reports.interruption import interruptible
-from reports.manifest import input_files, library_versions, run_key, write_manifest
+from reports.manifest import input_files, library_versions, read_manifest, run_key, write_manifest
 from reports.publishing import building, find_published, locked, point_latest, publish
 from reports.results import ClvResults, RunResults
 from reports.run_tables import run_tables, settings_table
@@ -57,6 +57,9 @@ def run_report(configuration: Configuration, progress: Progress, *, force: bool 
             done = None if force else find_published(output, key)
         if done is not None:
             point_latest(output, done)
+            for check in (read_manifest(done) or {}).get("checks", ()):
+                if not check["passed"]:
+                    progress.warn(f"when it was made: {check['detail']}")
             return Run(done, 0, up_to_date=True)
         with building(output) as folder:
             started = dt.datetime.now(dt.UTC)
@@ -90,6 +93,7 @@ def analyse(configuration: Configuration, folder: Path, progress: Progress) -> t
         if "channels" in report.parts and (settings.touchpoints or settings.paths):
             try:
                 results = credit_channels(connection, configuration, results, progress)
+                checks += conversion_checks(results.attribution)
             except ModelError as error:
                 checks.append(failed_model("channels", error))
         if "value" in report.parts and settings.orders:
@@ -137,6 +141,13 @@ def read_data(
         return replace(results, currency=loaded.currency, quality=quality)
     first, last = loaded.period
     as_of = results.as_of or last
+    if as_of < first:
+        raise ConfigurationError(f"report.as_of: {as_of} lies before the first day of the data, {first}.")
+    if as_of > last:
+        progress.warn(
+            f"report.as_of: {as_of} is {(as_of - last).days:,} days after the last day of the data, {last}; customers "
+            "are taken to have bought nothing since."
+        )
     return replace(
         results, as_of=as_of, first_day=first, last_day=min(last, as_of), currency=loaded.currency, quality=quality
     )
@@ -164,6 +175,7 @@ def credit_channels(
             paths = journeys(connection, configuration)
         if results.first_day is not None and results.last_day is not None:
             costs = channel_costs(connection, results.first_day, results.last_day)
+    progress.note(f"{len(paths.lengths):,} distinct paths of {len(paths.channels):,} channels")
     with progress.step("Crediting channels"):
         channels = channel_results(paths, configuration, costs)
     return replace(results, attribution=channels)

@@ -188,10 +188,20 @@ def test_files_that_are_not_there_are_named_all_at_once(tmp_path):
 def test_a_message_about_a_key_gets_its_place(tmp_path):
     configuration = read(tmp_path, GOOD)
     file = f"{tmp_path}/pathworth.toml"
-    message = "touchpoints.channel: 3 rows are blank\norders[2].value: bad\nclv: no repeat buyers\nno key here"
+    message = (
+        "touchpoints.channel: 3 rows are blank\norders[2].value: bad\nclv: no repeat buyers\nno key here\n"
+        "lookback_days, model: do not fit\nsep: is no key of ours"
+    )
     assert configuration.located(message).splitlines() == [
         f"{file}:10:1: touchpoints.channel: 3 rows are blank",
         f"{file}:12:1: orders[2].value: bad",
         "clv: no repeat buyers",
         "no key here",
+        f"{file}:18:1: attribution.lookback_days, model: do not fit",
+        "sep: is no key of ours",
     ]
+
+
+def test_a_font_that_is_not_there_is_found_before_the_work(tmp_path):
+    (said,) = problems(tmp_path, "[report]\nfonts = 'no.ttf'\n[orders]\nfile = 'o.csv'")
+    assert said == "pathworth.toml:2:1: report.fonts: no file 'no.ttf'."

@@ -114,6 +114,25 @@ def test_a_part_whose_model_fails_is_left_out_and_the_code_is_4(command, tmp_pat
     assert any(warning.startswith("customer value: ") for warning in manifest["warnings"])
 
 
+def test_journeys_that_never_convert_are_published_as_such_with_code_1(command, tmp_path):
+    (tmp_path / "touches.csv").write_text("customer_id,time,channel\n1,2024-01-01,a\n2,2024-01-02,b\n")
+    (tmp_path / "orders.csv").write_text("customer_id,time,value\n8,2024-01-20,10\n9,2024-03-20,10\n")
+    (tmp_path / "p.toml").write_text(
+        "[report]\nparts = 'channels'\n[touchpoints]\nfile = 'touches.csv'\n[orders]\nfile = 'orders.csv'\n"
+    )
+    ran = command("report", tmp_path / "p.toml")
+    assert ran.code == 1
+    assert "no journey converted" in ran.err
+    again = command("report", tmp_path / "p.toml")
+    assert (again.code, again.out) == (0, ran.out)
+    assert "when it was made: channels: no journey converted" in again.err
+    early = command("report", tmp_path / "p.toml", "--as-of", "2023-12-31")
+    assert early.code == 2
+    assert "flag report.as_of: report.as_of: 2023-12-31 lies before the first day of the data, 2024-01-01." in early.err
+    late = command("report", tmp_path / "p.toml", "--as-of", "2024-03-30")
+    assert "2024-03-30 is 10 days after the last day of the data, 2024-03-20" in late.err
+
+
 def test_too_many_rows_put_aside_is_1_and_still_published(command, tmp_path):
     (tmp_path / "paths.csv").write_text("path,conversions,value,nulls\na > b,3,30,5\nb,2,20,9\na,1,10,4\n")
     rows = "".join(f"{i % 30},2024-0{1 + i % 9}-{1 + i % 28:02d},{10 + i % 7}\n" for i in range(200))
