@@ -1,6 +1,8 @@
 """A configuration is read with its places, and everything wrong with it is said at once."""
 
 import datetime as dt
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,17 @@ import pytest
 from customer_data.errors import ConfigurationError, InputError
 from customer_data.sources import Sql
 from reports.configuration import Configuration, read_configuration
+from reports.settings import (
+    AttributionSection,
+    ChecksSection,
+    ClvSection,
+    EngineSection,
+    PathsSection,
+    ReportSection,
+    SourceSection,
+)
+
+SECTIONS = (ReportSection, EngineSection, AttributionSection, ClvSection, ChecksSection)
 
 GOOD = """\
 [report]
@@ -205,3 +218,13 @@ def test_a_message_about_a_key_gets_its_place(tmp_path):
 def test_a_font_that_is_not_there_is_found_before_the_work(tmp_path):
     (said,) = problems(tmp_path, "[report]\nfonts = 'no.ttf'\n[orders]\nfile = 'o.csv'")
     assert said == "pathworth.toml:2:1: report.fonts: no file 'no.ttf'."
+
+
+def test_every_key_is_documented_with_its_default():
+    text = (Path(__file__).resolve().parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
+    for section in (*SECTIONS, SourceSection, PathsSection):
+        for key, known in section.model_fields.items():
+            default = f"`{json.dumps(known.default)}`" if isinstance(known.default, int | float | str) else ""
+            assert re.search(
+                rf"^\| `{key}` \| {re.escape(default)}.*\| {re.escape(known.description or '?')} \|$", text, re.M
+            )
