@@ -7,15 +7,16 @@ arrays.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from clv.beta_geometric_likelihood import maximise_beta_geometric
+from clv.beta_geometric_likelihood import BetaGeometricLikelihood, maximise_beta_geometric
 from clv.maximum_likelihood import LogNormalPrior
 from clv.order_models import OrderFormulas, OrdersFit
 from clv.patterns import FloatArray, Numbers, Patterns, floats, patterns_of
-from clv.special import discounted_while_alive, orders_while_alive, rate_while_alive
+from clv.special import discounted_while_alive, orders_while_alive, rate_while_alive, staying_while_alive
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +33,15 @@ def p_alive(x: Numbers, t_x: Numbers, T: Numbers, *, r: float, alpha: float, a: 
     repeats = np.maximum(x, 1)
     log_odds_left = np.log(a / (b + repeats - 1)) + (r + x) * np.log((alpha + T) / (alpha + t_x))
     return np.where(x > 0, expit(-log_odds_left), 1.0)
+
+
+def p_alive_at(
+    t: Numbers, x: Numbers, t_x: Numbers, T: Numbers, *, r: float, alpha: float, a: float, b: float
+) -> FloatArray:
+    """P(alive at T + t | x, t_x, T): alive at T, and not leaving after any order in (T, T + t]."""
+    t, x, t_x, T = floats(t, x, t_x, T)
+    staying = staying_while_alive(t / (alpha + T), r + x, b + x, a=a)
+    return p_alive(x, t_x, T, r=r, alpha=alpha, a=a, b=b) * staying
 
 
 def expected_orders(
@@ -172,7 +182,9 @@ class BetaGeoFit(OrdersFit):
     """A fitted BG/NBD."""
 
     formulas: ClassVar[OrderFormulas] = OrderFormulas(
+        likelihood=partial(BetaGeometricLikelihood, survived=0),
         p_alive=p_alive,
+        p_alive_at=p_alive_at,
         expected_orders=expected_orders,
         expected_orders_new=expected_orders_new,
         purchase_rate=purchase_rate,

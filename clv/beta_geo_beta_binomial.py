@@ -11,10 +11,15 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from clv.beta_geo_beta_binomial_likelihood import log_likelihood, maximise_beta_binomial, period_patterns_of
+from clv.beta_geo_beta_binomial_likelihood import (
+    BetaBinomialLikelihood,
+    log_likelihood,
+    maximise_beta_binomial,
+    period_patterns_of,
+)
 from clv.maximum_likelihood import LogNormalPrior
 from clv.order_models import OrderFormulas, OrdersFit
-from clv.patterns import FloatArray, Numbers, floats
+from clv.patterns import FloatArray, Numbers, Patterns, floats
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +38,17 @@ def p_alive(
     log_stayed = betaln(alpha + x, beta + T - x) - betaln(alpha, beta) + betaln(gamma, delta + T) - betaln(gamma, delta)
     flat = log_likelihood(x.ravel(), t_x.ravel(), T.ravel(), alpha=alpha, beta=beta, gamma=gamma, delta=delta)
     return np.asarray(np.exp(log_stayed - flat.reshape(x.shape)))
+
+
+def p_alive_at(
+    t: Numbers, x: Numbers, t_x: Numbers, T: Numbers, *, alpha: float, beta: float, gamma: float, delta: float
+) -> FloatArray:
+    """P(alive in period T + t | x, t_x, T) (2010, eq. A10)."""
+    from scipy.special import betaln
+
+    t, x, t_x, T = floats(t, x, t_x, T)
+    staying = np.exp(betaln(gamma, delta + T + t) - betaln(gamma, delta + T))
+    return p_alive(x, t_x, T, alpha=alpha, beta=beta, gamma=gamma, delta=delta) * np.asarray(staying, dtype=np.float64)
 
 
 def expected_orders(
@@ -146,7 +162,9 @@ class BetaGeoBetaBinomialFit(OrdersFit):
     """A fitted BG/BB; times are whole periods."""
 
     formulas: ClassVar[OrderFormulas] = OrderFormulas(
+        likelihood=BetaBinomialLikelihood,
         p_alive=p_alive,
+        p_alive_at=p_alive_at,
         expected_orders=expected_orders,
         expected_orders_new=expected_orders_new,
         purchase_rate=purchase_rate,
@@ -155,6 +173,11 @@ class BetaGeoBetaBinomialFit(OrdersFit):
         discounted_orders=discounted_orders,
         discounted_orders_new=discounted_orders_new,
     )
+
+    @staticmethod
+    def read(histories: "pd.DataFrame") -> Patterns:
+        """The distinct patterns of histories in whole periods, checked."""
+        return period_patterns_of(histories)
 
     def to_lifetimes(self) -> "BetaGeoBetaBinomFitter":
         """lifetimes' own fitter with these parameters set."""

@@ -28,6 +28,11 @@ def p_alive(x: Numbers, t_x: Numbers, T: Numbers, *, r: float, alpha: float) -> 
     return np.ones(np.broadcast_shapes(*(value.shape for value in floats(x, t_x, T))))
 
 
+def p_alive_at(t: Numbers, x: Numbers, t_x: Numbers, T: Numbers, *, r: float, alpha: float) -> FloatArray:
+    """1: nobody leaves."""
+    return np.ones(np.broadcast_shapes(*(value.shape for value in floats(t, x, t_x, T))))
+
+
 def expected_orders(t: Numbers, x: Numbers, t_x: Numbers, T: Numbers, *, r: float, alpha: float) -> FloatArray:
     """Expected orders in (T, T + t]: the posterior rate (r + x) / (alpha + T), times t."""
     t, x, t_x, T = np.broadcast_arrays(*floats(t, x, t_x, T))
@@ -85,40 +90,6 @@ def discounted_orders_new(delta: Numbers, *, horizon: Numbers = np.inf, r: float
     return discounted_orders(delta, 0, 0, 0, horizon=horizon, r=r, alpha=alpha)
 
 
-@dataclass(frozen=True)
-class NBD:
-    """The NBD model, to be fitted: ``NBD().fit(histories)``.
-
-    Attributes
-    ----------
-    prior : LogNormalPrior, optional
-        On r and alpha, for small samples: fit by maximum a posteriori instead.
-    """
-
-    prior: LogNormalPrior | None = None
-
-    def fit(self, histories: "pd.DataFrame") -> "NBDFit":
-        """Fit by maximum likelihood to frequency, recency, T, optionally weight; raises as ``BetaGeo.fit`` does."""
-        patterns = patterns_of(histories)
-        return NBDFit(_maximise(patterns, self.prior), patterns)
-
-
-@dataclass(frozen=True)
-class NBDFit(OrdersFit):
-    """A fitted NBD."""
-
-    formulas: ClassVar[OrderFormulas] = OrderFormulas(
-        p_alive=p_alive,
-        expected_orders=expected_orders,
-        expected_orders_new=expected_orders_new,
-        purchase_rate=purchase_rate,
-        probability_of_orders=probability_of_orders,
-        probability_of_no_order=probability_of_no_order,
-        discounted_orders=discounted_orders,
-        discounted_orders_new=discounted_orders_new,
-    )
-
-
 class NBDLikelihood:
     """The log-likelihood of (r, alpha): sums over the distinct x and over the distinct T."""
 
@@ -152,6 +123,42 @@ class NBDLikelihood:
             ]
         )
         return value, gradient, hessian
+
+
+@dataclass(frozen=True)
+class NBD:
+    """The NBD model, to be fitted: ``NBD().fit(histories)``.
+
+    Attributes
+    ----------
+    prior : LogNormalPrior, optional
+        On r and alpha, for small samples: fit by maximum a posteriori instead.
+    """
+
+    prior: LogNormalPrior | None = None
+
+    def fit(self, histories: "pd.DataFrame") -> "NBDFit":
+        """Fit by maximum likelihood to frequency, recency, T, optionally weight; raises as ``BetaGeo.fit`` does."""
+        patterns = patterns_of(histories)
+        return NBDFit(_maximise(patterns, self.prior), patterns)
+
+
+@dataclass(frozen=True)
+class NBDFit(OrdersFit):
+    """A fitted NBD."""
+
+    formulas: ClassVar[OrderFormulas] = OrderFormulas(
+        likelihood=NBDLikelihood,
+        p_alive=p_alive,
+        p_alive_at=p_alive_at,
+        expected_orders=expected_orders,
+        expected_orders_new=expected_orders_new,
+        purchase_rate=purchase_rate,
+        probability_of_orders=probability_of_orders,
+        probability_of_no_order=probability_of_no_order,
+        discounted_orders=discounted_orders,
+        discounted_orders_new=discounted_orders_new,
+    )
 
 
 def _maximise(patterns: Patterns, prior: LogNormalPrior | None) -> Estimate:

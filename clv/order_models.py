@@ -2,21 +2,27 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import numpy as np
 
-from clv.maximum_likelihood import Estimate, FittedModel
-from clv.patterns import FloatArray, Numbers, Patterns
+from clv.maximum_likelihood import Estimate, Evaluation, FittedModel
+from clv.patterns import FloatArray, Numbers, Patterns, patterns_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Formula: TypeAlias = Callable[..., FloatArray]
+LikelihoodOf: TypeAlias = Callable[[Patterns], Callable[[FloatArray], Evaluation]]
 
 
 @dataclass(frozen=True)
 class OrderFormulas:
-    """The pure functions of one model; each takes its parameters by name."""
+    """One model: the likelihood of patterns, and its pure functions, which take the parameters by name."""
 
+    likelihood: LikelihoodOf
     p_alive: Formula
+    p_alive_at: Formula
     expected_orders: Formula
     expected_orders_new: Formula
     purchase_rate: Formula
@@ -42,6 +48,10 @@ class OrdersFit(FittedModel):
     def p_alive(self, x: Numbers, t_x: Numbers, T: Numbers) -> FloatArray:
         """P(alive at T | x, t_x, T)."""
         return self.formulas.p_alive(x, t_x, T, **self.parameters)
+
+    def p_alive_at(self, t: Numbers, x: Numbers, t_x: Numbers, T: Numbers) -> FloatArray:
+        """P(alive at T + t | x, t_x, T)."""
+        return self.formulas.p_alive_at(t, x, t_x, T, **self.parameters)
 
     def expected_orders(self, t: Numbers, x: Numbers, t_x: Numbers, T: Numbers) -> FloatArray:
         """Expected orders in (T, T + t] given the history."""
@@ -75,3 +85,16 @@ class OrdersFit(FittedModel):
     def discounted_orders_new(self, delta: Numbers, horizon: Numbers = np.inf) -> FloatArray:
         """Discounted repeat orders of a new customer; the first order itself is not counted."""
         return self.formulas.discounted_orders_new(delta, horizon=horizon, **self.parameters)
+
+    @staticmethod
+    def read(histories: "pd.DataFrame") -> Patterns:
+        """The distinct patterns of histories that this model takes, checked."""
+        return patterns_of(histories)
+
+    def score(self, histories: "pd.DataFrame") -> float:
+        """Log-likelihood of other histories at the fitted parameters, summed over customers.
+
+        The score of customers observed longer, minus their score when the model was fitted, is the held-out
+        log-likelihood: how well the model foretold what they did in between.
+        """
+        return float(self.formulas.likelihood(self.read(histories))(np.array(list(self.parameters.values())))[0])

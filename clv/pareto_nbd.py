@@ -12,7 +12,7 @@ import numpy as np
 
 from clv.maximum_likelihood import LogNormalPrior
 from clv.order_models import OrderFormulas, OrdersFit
-from clv.pareto_nbd_likelihood import log_odds_left, maximise_pareto
+from clv.pareto_nbd_likelihood import ParetoLikelihood, log_odds_left, maximise_pareto
 from clv.patterns import FloatArray, Numbers, Patterns, distinct, floats, patterns_of
 from clv.special import beta_nodes, discounted
 
@@ -28,6 +28,14 @@ def p_alive(x: Numbers, t_x: Numbers, T: Numbers, *, r: float, alpha: float, s: 
     x, t_x, T = np.broadcast_arrays(*floats(x, t_x, T))
     log_odds = log_odds_left(x.ravel(), t_x.ravel(), T.ravel(), r=r, alpha=alpha, s=s, beta=beta)
     return np.asarray(expit(-log_odds).reshape(x.shape))
+
+
+def p_alive_at(
+    t: Numbers, x: Numbers, t_x: Numbers, T: Numbers, *, r: float, alpha: float, s: float, beta: float
+) -> FloatArray:
+    """P(alive at T + t | x, t_x, T): alive at T, times ((beta + T) / (beta + T + t))^s."""
+    t, x, t_x, T = floats(t, x, t_x, T)
+    return p_alive(x, t_x, T, r=r, alpha=alpha, s=s, beta=beta) * np.exp(-s * np.log1p(t / (beta + T)))
 
 
 def expected_orders(
@@ -148,7 +156,9 @@ class ParetoNBDFit(OrdersFit):
     """A fitted Pareto/NBD."""
 
     formulas: ClassVar[OrderFormulas] = OrderFormulas(
+        likelihood=ParetoLikelihood,
         p_alive=p_alive,
+        p_alive_at=p_alive_at,
         expected_orders=expected_orders,
         expected_orders_new=expected_orders_new,
         purchase_rate=purchase_rate,

@@ -69,6 +69,15 @@ def rate_while_alive(y: Numbers, R: Numbers, c: Numbers, *, a: float) -> FloatAr
     return _expectation(integrand, y, R, c, a=a)
 
 
+def staying_while_alive(y: Numbers, R: Numbers, c: Numbers, *, a: float) -> FloatArray:
+    """E[(1 + p y)^-R] over p from Beta(a, c): the chance that a customer who is alive still is at y."""
+
+    def integrand(p: FloatArray, y: FloatArray, R: FloatArray) -> FloatArray:
+        return np.asarray(np.exp(-R * np.log1p(p * y)))
+
+    return _expectation(integrand, y, R, c, a=a)
+
+
 def discounted_while_alive(kappa: Numbers, end: Numbers, R: Numbers, c: Numbers, *, a: float) -> FloatArray:
     """The integral over y from 0 to ``end`` of exp(-kappa y) times the order rate; arrays broadcast.
 

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import clv.forecast as module
 from clv.beta_geo import BetaGeo
 from clv.calendar import day_number
 from clv.customer_forecasts import value_deciles, write_customer_forecast
@@ -194,4 +193,4 @@ def test_free_orders_are_worth_nothing_but_count(connection, fill, shop):
 def test_arguments_out_of_range_are_refused(connection, wrong, message, fill, shop):
     fill(connection, shop(100, seed=1))
     with pytest.raises(ConfigurationError, match=message):
-        module.forecast(connection, **wrong)
+        forecast(connection, **wrong)

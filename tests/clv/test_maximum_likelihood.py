@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib import import_module
 
 import numpy as np
 import pandas as pd
@@ -127,5 +128,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 def test_the_public_names() -> None:
     assert len(clv.__all__) <= 12
     assert all(callable(getattr(clv, name)) for name in clv.__all__)
+    import_module("clv.forecast")
+    assert clv.forecast is sys.modules["clv.forecast"].forecast
     with pytest.raises(AttributeError, match="module 'clv' has no attribute 'BetaGeometric'; it has"):
         clv.BetaGeometric  # noqa: B018

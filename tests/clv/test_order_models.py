@@ -88,6 +88,16 @@ def test_the_rate_is_the_slope_of_expected_orders(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
+def test_the_chance_to_be_there_at_a_date(name: str) -> None:
+    model, parameters = typical(name)
+    now = model.p_alive(3, 20, 39, **parameters)
+    later = model.p_alive_at([0, 10, 1e9], 3, 20, 39, **parameters)
+    assert later[0] == pytest.approx(float(now), rel=1e-12)
+    assert later[1] <= now
+    assert later[2] == (1.0 if name == "NBD" else pytest.approx(0.0, abs=1e-4))
+
+
+@pytest.mark.parametrize("name", MODELS)
 def test_discounted_orders_tend_to_expected_orders_without_discount(name: str) -> None:
     model, parameters = typical(name)
     found = model.discounted_orders(0.0, [0, 4], [0, 30], 39, horizon=52, **parameters)

@@ -194,6 +194,20 @@ def test_forecasts_of_the_holdout(
     assert np.corrcoef(expected, actual)[0, 1] == pytest.approx(correlation, abs=5e-5)
 
 
+def test_models_are_chosen_by_what_they_foretold(cdnow_orders: pd.DataFrame, histories: pd.DataFrame) -> None:
+    later = clv.purchase_histories(
+        cdnow_orders, customer="customer_id", time="time", value="value", until="1998-06-30", unit="week"
+    )
+    table = clv.compare_order_models(histories, later=later)
+    assert list(table["model"]) == ["MBG/NBD", "BG/NBD", "Pareto/NBD", "NBD"]
+    assert table["holdout_log_likelihood"].is_monotonic_decreasing
+    assert set(table["actual_orders"]) == {1882}
+    named = table.set_index("model")
+    assert named.loc["Pareto/NBD", "forecast_orders"] == pytest.approx(1665.4, rel=1e-4)
+    assert named.loc["NBD", "mae"] > named.loc["BG/NBD", "mae"]
+    assert list(clv.compare_order_models(histories)["model"]) == list(named.sort_values("bic").index)
+
+
 def test_gamma_gamma_parameters_and_likelihood(gamma_gamma: GammaGammaFit) -> None:
     assert gamma_gamma.customers == 946
     assert gamma_gamma.parameters == pytest.approx({"p": 6.24935, "q": 3.74426, "v": 15.4443}, rel=1e-4)

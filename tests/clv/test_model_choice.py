@@ -1,0 +1,48 @@
+"""The comparison of models of orders: held-out likelihood, models that fail, histories that do not continue."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from clv.beta_geo import BetaGeo
+from clv.model_choice import compare_order_models
+from clv.nbd import NBD
+from customer_data.errors import InputError
+from tests.clv.simulated import beta_geo_histories
+
+
+@pytest.fixture(scope="module")
+def histories() -> pd.DataFrame:
+    return beta_geo_histories(800, seed=2, r=0.6, alpha=6, a=0.8, b=2.5)
+
+
+def test_silence_is_scored_by_the_probability_of_no_order(histories: pd.DataFrame) -> None:
+    fit = NBD().fit(histories)
+    later = histories.assign(T=histories["T"] + 10)
+    silence = fit.probability_of_no_order(10, histories["frequency"], histories["recency"], histories["T"])
+    assert fit.score(later) - fit.log_likelihood == pytest.approx(np.log(silence).sum(), rel=1e-9)
+    row = compare_order_models(histories, later=later, models=[NBD()]).iloc[0]
+    assert row["holdout_log_likelihood"] == pytest.approx(np.log(silence).sum(), rel=1e-9)
+    assert row["actual_orders"] == 0
+    assert row["mae"] == pytest.approx(row["forecast_orders"] / 800)
+
+
+def test_a_model_that_cannot_be_fitted_says_why_and_comes_last() -> None:
+    regular = pd.DataFrame({"frequency": [30] * 40, "recency": [30.0] * 40, "T": [30.0] * 40})
+    table = compare_order_models(regular, models=[BetaGeo(), NBD()])
+    assert table["problem"].str.contains("did not converge on 40 customers").all()
+    assert table["log_likelihood"].isna().all()
+
+
+def test_the_better_model_comes_first(histories: pd.DataFrame) -> None:
+    table = compare_order_models(histories, models=[NBD(), BetaGeo()])
+    assert list(table["model"]) == ["BG/NBD", "NBD"]
+    assert list(table["parameters"]) == [4, 2]
+    assert table["holdout_log_likelihood"].isna().all()
+
+
+def test_later_histories_must_continue_the_earlier(histories: pd.DataFrame) -> None:
+    with pytest.raises(InputError, match="later: 799 rows, but histories have 800"):
+        compare_order_models(histories, later=histories.iloc[1:])
+    with pytest.raises(InputError, match=r"later.T: 800 of 800 rows are smaller than in histories \(first: row 0\)"):
+        compare_order_models(histories, later=histories.assign(T=histories["T"] - 5))
