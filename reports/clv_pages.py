@@ -224,25 +224,22 @@ def _tracking_figures(tracking: pd.DataFrame, clv: ClvResults, run: RunResults) 
     )
     source = _source(clv, run)
     held = f"held back from {day(clv.holdout_start)}" if clv.holdout_start else ""
+    period = clv.period_name
+    drawn = (
+        (True, f"From the first order on, the forecast {ends}", f"added up, actual and forecast; the forecast {ends}"),
+        (False, f"Repeat orders per {period}", f"per {period}, actual and forecast, with the part held back shaded"),
+    )
     return [
         Figure(
-            title=f"From the first order on, the forecast {ends}",
-            svg=figure_clv.draw_tracking(tracking, cumulative=True, period_name=clv.period_name),
-            alt=f"Lines of repeat orders added up, actual and forecast; the forecast {ends}.",
+            title=title,
+            svg=figure_clv.draw_tracking(tracking, cumulative=cumulative, period_name=period),
+            alt=f"Lines of repeat orders {what}.",
             n=source["n"],
             window=held,
             width="half",
             data=tracking,
-        ),
-        Figure(
-            title=f"Repeat orders per {clv.period_name}",
-            svg=figure_clv.draw_tracking(tracking, cumulative=False, period_name=clv.period_name),
-            alt=f"Lines of repeat orders per {clv.period_name}, actual and forecast, with the part held back shaded.",
-            n=source["n"],
-            window=held,
-            width="half",
-            data=tracking,
-        ),
+        )
+        for cumulative, title, what in drawn
     ]
 
 

@@ -52,7 +52,7 @@ def _flow_figure(transitions: pd.DataFrame, attribution: AttributionResults, run
     title = "Where journeys go"
     if len(first) and len(visited) > 1:
         opener, share = shorten(clean(first["target"].iloc[0]), 40), float(first["probability"].iloc[0])
-        title = f"{opener} opens most journeys ({percent(share, 0)})"
+        title = f"{opener} opens more journeys than any other channel ({percent(share, 0)})"
     likely = transitions[transitions["probability"] >= 0.2].sort_values("probability", ascending=False, kind="stable")
     names = {START: "start", CONVERSION: "conversion", NULL: "no conversion"}
     spoken = "; ".join(

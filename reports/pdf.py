@@ -55,22 +55,23 @@ def typeset(report: Report, *, fonts: Sequence[str | Path] = ()) -> Typeset:
     ConfigurationError
         A font is not there or cannot be read.
     """
+    import shutil
     import tempfile
 
     import typst
 
-    faces = (*_OWN_FONTS, *_font_files(fonts))
-    families, known = _families_and_characters(faces)
+    more = _font_files(fonts)
+    families, known = _families_and_characters((*_OWN_FONTS, *more))
     fitter = _Fitter(known)
     payload = fitter.fit(_payload(report))
     payload["families"] = families
     payload["sections"][-1]["blocks"] += [_prose_block(note, tone="callout") for note in fitter.warnings()]
     with tempfile.TemporaryDirectory(prefix="pathworth-fonts-") as folder:
-        for number, face in enumerate(faces):
-            (Path(folder) / f"{number}-{face.name}").symlink_to(face.resolve())
+        for number, face in enumerate(more):
+            shutil.copyfile(face, Path(folder) / f"{number}{face.suffix}")
         compiler = typst.Compiler(
             root=folder,
-            font_paths=[folder],
+            font_paths=[str(_OWN_FONTS[0].parent), folder],
             ignore_system_fonts=True,
             sys_inputs={"report": json.dumps(payload, ensure_ascii=False)},
         )
@@ -89,7 +90,7 @@ def _compile(compiler: Any, template: bytes, standards: list[str]) -> bytes:
 
 def _payload(report: Report) -> dict[str, Any]:
     return {
-        "title": shorten(report.title, 120),
+        "title": shorten(report.title, 80),
         "short_title": shorten(report.title, 60),
         "subtitle": report.subtitle,
         "as_of": report.as_of,

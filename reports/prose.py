@@ -121,7 +121,7 @@ def top_moves(attribution: AttributionResults, confidence: float, most: int = 3)
 def _relative(before: float, after: float) -> str:
     """A change in per cent, or as a multiple where per cent would be hard to picture."""
     if after >= 4 * before:
-        return f"{number(after / before)} times as many"
+        return f"{number(after / before, 1 if after < 10 * before else 0)} times as many"
     return percent(after / before - 1, 0, signed=True)
 
 
@@ -131,6 +131,8 @@ def comparison_title(attribution: AttributionResults) -> str:
     baseline = in_sentence(attribution.baseline)
     if not total_conversions(attribution) > 0 or len(attribution.comparison) < 2:
         return f"{model_name(attribution.model)} and {baseline} give the same credit"
+    if attribution.comparison["difference_low"].isna().all():
+        return f"How {in_sentence(attribution.model)} moves credit against {baseline}; no intervals were computed"
     if not len(clear):
         return f"No channel's credit clearly differs from {baseline}"
     parts = []

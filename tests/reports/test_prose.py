@@ -180,6 +180,11 @@ def test_names_lose_controls_and_direction_marks_but_not_their_letters():
     assert labels.clean("שלום") == "שלום"
 
 
+def test_without_intervals_the_title_claims_nothing():
+    title = prose.comparison_title(compared(("A", 5, 7, np.nan), ("B", 7, 5, np.nan)))
+    assert title == "How the Markov model moves credit against last click; no intervals were computed"
+
+
 def test_a_manifold_change_is_said_as_a_multiple():
     attribution = compared(("Small", 37, 1248, 40), ("Large", 4000, 2789, 40))
     assert "1,248 instead of 37 (34 times as many; 90% interval" in prose.top_moves(attribution, 0.9)[0][1]
