@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 
 import numpy as np
 
-from clv.beta_geo import BetaGeo, BetaGeoFit, fit_patterns
+from clv.beta_geo import BetaGeoFit, fit_patterns, weak_prior
+from clv.calendar import DAYS_PER_WEEK
 from clv.engine_queries import quoted
 from clv.gamma_gamma import GammaGamma, GammaGammaFit
 from clv.histories import ALL
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 SegmentParameters = Literal["pooled", "separate", "partial"]
 
 FEWEST_REPEAT_CUSTOMERS: Final = 10
+WEAK_PRIOR: Final = (
+    "log-normal with medians r 0.5, alpha 60 days, a 0.8, b 2.5, two thirds of it within a factor of 4.5"
+)
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class _Fitted:
     segment: str
     orders: BetaGeoFit
     spend: SpendEstimate
+    note: str = ""
 
     @property
     def model(self) -> CustomerModel:
@@ -93,7 +98,8 @@ def fit_segments(
     Raises
     ------
     ModelError
-        Fewer than ten customers came back on a later day, or the fit to all customers does not converge.
+        Fewer than ten customers came back on a later day, or the fit to all customers does not converge, not even under
+        the weak prior that is taken, with a note, where the likelihood alone has no maximum.
     ConfigurationError
         ``parameters`` is none of the three.
     """
@@ -117,7 +123,7 @@ def fit_segments(
     notes = [f"Segment {name!r} takes the parameters of all customers: {why}" for name, why in failures.items()]
     for fitted in fits:
         where = "" if fitted.segment == ALL else f"Segment {fitted.segment!r}: "
-        notes += [where + note for note in fitted.spend.notes]
+        notes += [where + note for note in (fitted.note, *fitted.spend.notes) if note]
     spend = overall.spend.fit
     correlation = spend.correlation if spend is not None and np.isfinite(spend.correlation) else None
     return SegmentModels(
@@ -149,7 +155,18 @@ def _fit(
     spend = estimate_spend(
         spend_histories(connection, table=table, segment=segment), day_mean=float(value) / MONEY_SCALE / float(days)
     )
-    return _Fitted(segment or ALL, BetaGeo().fit(patterns.histories()), spend)
+    orders, note = _fit_orders(patterns)
+    return _Fitted(segment or ALL, orders, spend, note)
+
+
+def _fit_orders(patterns: SegmentPatterns) -> tuple[BetaGeoFit, str]:
+    """The fit by maximum likelihood, or where the likelihood has no maximum the one under a weak prior, and a note."""
+    distinct_histories = patterns_of(patterns.histories())
+    try:
+        return fit_patterns(distinct_histories), ""
+    except ModelError as error:
+        fit = fit_patterns(distinct_histories, prior=weak_prior(days_per_unit=DAYS_PER_WEEK))
+        return fit, f"{error} Here a weak prior was stated: {WEAK_PRIOR}."
 
 
 def _fit_partially(
@@ -209,7 +226,7 @@ def _convergence_table(fits: Sequence[_Fitted]) -> "pd.DataFrame":
             "customers": round(fit.customers),
             "log_likelihood": fit.log_likelihood,
             "converged": fit.convergence.converged,
-            "message": fit.convergence.message,
+            "message": fit.convergence.message + (f"; {WEAK_PRIOR}" if fit is fitted.orders and fitted.note else ""),
         }
         for fitted in fits
         for fit in (fitted.orders, fitted.spend.fit)

@@ -107,6 +107,24 @@ def test_without_segments_every_way_is_the_pooled_one(connection, fill, shop):
     assert tables[0]["parameter"].tolist() == ["r", "alpha", "a", "b", "mean"]  # all spend alike
 
 
+def test_where_nobody_is_seen_to_leave_a_weak_prior_is_stated(connection, fill):
+    rng = np.random.default_rng(3)
+    rows = []
+    for customer in range(200):
+        day, gap = float(rng.uniform(0, 100)), 1 / rng.gamma(2.0, 1 / 30)
+        while day <= 400:
+            rows.append((customer, int(day), 10_000))
+            day += rng.exponential(gap)
+    fill(connection, rows)
+    build_histories(connection, until_day=400)
+    fitted = fit_segments(connection)
+    assert "did not converge" in fitted.notes[0]
+    assert "Here a weak prior was stated: log-normal with medians r 0.5" in fitted.notes[0]
+    assert "log-normal with medians" in fitted.convergence.loc[0, "message"]
+    assert np.isfinite(fitted.parameters["std_error"]).all()
+    assert fitted.models[0].orders.p_alive(np.array([5.0]), np.array([40.0]), np.array([45.0]))[0] > 0.95
+
+
 def test_another_way_is_refused(connection, fill, shop):
     fill(connection, shop(50, seed=1))
     build_histories(connection)
