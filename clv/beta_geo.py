@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from clv.beta_geometric_likelihood import BetaGeometricLikelihood, maximise_beta_geometric
-from clv.maximum_likelihood import LogNormalPrior
+from clv.maximum_likelihood import LogNormalPrior, with_fallback
 from clv.order_models import OrderFormulas, OrdersFit
 from clv.patterns import FloatArray, Numbers, Patterns, floats, patterns_of
 from clv.special import discounted_while_alive, orders_while_alive, rate_while_alive, staying_while_alive
@@ -136,9 +136,12 @@ class BetaGeo:
     ----------
     prior : LogNormalPrior, optional
         For small samples: fit by maximum a posteriori instead; ``weak_prior`` gives one that says little.
+    fallback : LogNormalPrior, optional
+        Used only where the likelihood has no maximum, as where nobody is seen to leave; a ModelWarning says so.
     """
 
     prior: LogNormalPrior | None = None
+    fallback: LogNormalPrior | None = None
 
     def fit(self, histories: "pd.DataFrame") -> "BetaGeoFit":
         """Fit by maximum likelihood.
@@ -160,7 +163,7 @@ class BetaGeo:
         ModelError
             No repeat orders, or no maximum inside the range of believable parameters.
         """
-        return fit_patterns(patterns_of(histories), prior=self.prior)
+        return fit_patterns(patterns_of(histories), prior=self.prior, fallback=self.fallback)
 
 
 def weak_prior(*, days_per_unit: float) -> LogNormalPrior:
@@ -172,9 +175,12 @@ def weak_prior(*, days_per_unit: float) -> LogNormalPrior:
     return LogNormalPrior.independent({"r": 0.5, "alpha": 60 / days_per_unit, "a": 0.8, "b": 2.5}, log_sd=1.5)
 
 
-def fit_patterns(patterns: Patterns, *, prior: LogNormalPrior | None = None) -> "BetaGeoFit":
+def fit_patterns(
+    patterns: Patterns, *, prior: LogNormalPrior | None = None, fallback: LogNormalPrior | None = None
+) -> "BetaGeoFit":
     """Fit BG/NBD to distinct patterns; see ``BetaGeo.fit``."""
-    return BetaGeoFit(maximise_beta_geometric(patterns, model="BG/NBD", survived=0, prior=prior), patterns)
+    estimate = partial(maximise_beta_geometric, patterns, model="BG/NBD", survived=0)
+    return BetaGeoFit(with_fallback(estimate, prior=prior, fallback=fallback), patterns)
 
 
 @dataclass(frozen=True)

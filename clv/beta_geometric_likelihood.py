@@ -133,7 +133,7 @@ class BetaGeometricLikelihood:
         return value, gradient, products
 
 
-def maximise_beta_geometric(patterns: Patterns, *, model: str, survived: int, prior: LogNormalPrior | None) -> Estimate:
+def maximise_beta_geometric(patterns: Patterns, prior: LogNormalPrior | None, *, model: str, survived: int) -> Estimate:
     """Maximum likelihood, or a posteriori, of a beta-geometric model; raises ModelError without repeat orders."""
     orders = float(patterns.count @ patterns.x)
     time = float(patterns.count @ patterns.T)

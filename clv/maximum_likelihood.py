@@ -5,8 +5,9 @@ All parameters of the models are positive, so that the search, the curvature and
 logarithms. A fit that fails its checks raises ``ModelError``; there is no fitted object that did not converge.
 """
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -28,6 +29,10 @@ _FLAT = 1e-7  # curvature (1 / variance of a log parameter) below which the data
 
 class ModelWarning(UserWarning):
     """A model answers otherwise than asked; the message says how."""
+
+
+class NoMaximumError(ModelError):
+    """The likelihood has no maximum inside the range of believable parameters."""
 
 
 @dataclass(frozen=True)
@@ -254,8 +259,8 @@ def maximise(
 
     Raises
     ------
-    ModelError
-        When no start converges; says which parameter ran out of its range, what that means, and what to do.
+    NoMaximumError
+        (a ModelError) When no start converges; says which parameter ran out of its range, and what that means.
     """
     names = list(limits)
 
@@ -293,10 +298,28 @@ def maximise(
                 message=f"gradient and curvature checked after {iterations} evaluations from {tried} start(s)",
             ),
         )
-    raise ModelError(
+    raise NoMaximumError(
         f"{model} did not converge on {customers:,.0f} customers from {len(starts)} start values: {failures[0]}. "
         "Fit more customers together (a larger segment, a longer period), or state a prior."
     )
+
+
+def with_fallback(
+    estimate: Callable[[LogNormalPrior | None], Estimate],
+    *,
+    prior: LogNormalPrior | None,
+    fallback: LogNormalPrior | None,
+) -> Estimate:
+    """The estimate under ``prior``; where that has no maximum, the one under ``fallback``, with a ModelWarning."""
+    try:
+        return estimate(prior)
+    except NoMaximumError as error:
+        if fallback is None:
+            raise
+        found = estimate(fallback)
+        message = f"{error} The stated fallback prior was used."
+        warnings.warn(message, ModelWarning, stacklevel=4)
+        return replace(found, convergence=replace(found.convergence, message=message))
 
 
 def _in_logs(evaluation: Evaluation, values: FloatArray) -> Evaluation:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from clv.beta_geometric_likelihood import BetaGeometricLikelihood, maximise_beta_geometric
-from clv.maximum_likelihood import LogNormalPrior
+from clv.maximum_likelihood import LogNormalPrior, with_fallback
 from clv.order_models import OrderFormulas, OrdersFit
 from clv.patterns import FloatArray, Numbers, Patterns, floats, patterns_of
 from clv.special import discounted_while_alive, orders_while_alive, rate_while_alive, staying_while_alive
@@ -115,18 +115,24 @@ class ModifiedBetaGeo:
     ----------
     prior : LogNormalPrior, optional
         On r, alpha, a and b, for small samples: fit by maximum a posteriori instead.
+    fallback : LogNormalPrior, optional
+        Used only where the likelihood has no maximum, as where nobody is seen to leave; a ModelWarning says so.
     """
 
     prior: LogNormalPrior | None = None
+    fallback: LogNormalPrior | None = None
 
     def fit(self, histories: "pd.DataFrame") -> "ModifiedBetaGeoFit":
         """Fit by maximum likelihood to frequency, recency, T, optionally weight; raises as ``BetaGeo.fit`` does."""
-        return fit_patterns(patterns_of(histories), prior=self.prior)
+        return fit_patterns(patterns_of(histories), prior=self.prior, fallback=self.fallback)
 
 
-def fit_patterns(patterns: Patterns, *, prior: LogNormalPrior | None = None) -> "ModifiedBetaGeoFit":
+def fit_patterns(
+    patterns: Patterns, *, prior: LogNormalPrior | None = None, fallback: LogNormalPrior | None = None
+) -> "ModifiedBetaGeoFit":
     """Fit MBG/NBD to distinct patterns; see ``ModifiedBetaGeo.fit``."""
-    return ModifiedBetaGeoFit(maximise_beta_geometric(patterns, model="MBG/NBD", survived=1, prior=prior), patterns)
+    estimate = partial(maximise_beta_geometric, patterns, model="MBG/NBD", survived=1)
+    return ModifiedBetaGeoFit(with_fallback(estimate, prior=prior, fallback=fallback), patterns)
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,12 @@ from Gamma(s, beta). Functions are pure and broadcast over arrays.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from clv.maximum_likelihood import LogNormalPrior
+from clv.maximum_likelihood import LogNormalPrior, with_fallback
 from clv.order_models import OrderFormulas, OrdersFit
 from clv.pareto_nbd_likelihood import ParetoLikelihood, log_odds_left, maximise_pareto
 from clv.patterns import FloatArray, Numbers, Patterns, distinct, floats, patterns_of
@@ -137,18 +138,24 @@ class ParetoNBD:
     ----------
     prior : LogNormalPrior, optional
         On r, alpha, s and beta, for small samples: fit by maximum a posteriori instead.
+    fallback : LogNormalPrior, optional
+        Used only where the likelihood has no maximum, as where nobody is seen to leave; a ModelWarning says so.
     """
 
     prior: LogNormalPrior | None = None
+    fallback: LogNormalPrior | None = None
 
     def fit(self, histories: "pd.DataFrame") -> "ParetoNBDFit":
         """Fit by maximum likelihood to frequency, recency, T, optionally weight; raises as ``BetaGeo.fit`` does."""
-        return fit_patterns(patterns_of(histories), prior=self.prior)
+        return fit_patterns(patterns_of(histories), prior=self.prior, fallback=self.fallback)
 
 
-def fit_patterns(patterns: Patterns, *, prior: LogNormalPrior | None = None) -> "ParetoNBDFit":
+def fit_patterns(
+    patterns: Patterns, *, prior: LogNormalPrior | None = None, fallback: LogNormalPrior | None = None
+) -> "ParetoNBDFit":
     """Fit Pareto/NBD to distinct patterns; see ``ParetoNBD.fit``."""
-    return ParetoNBDFit(maximise_pareto(patterns, prior=prior), patterns)
+    estimate = partial(maximise_pareto, patterns)
+    return ParetoNBDFit(with_fallback(estimate, prior=prior, fallback=fallback), patterns)
 
 
 @dataclass(frozen=True)

@@ -164,7 +164,7 @@ class ParetoLikelihood:
         return value, gradient, upper + np.triu(hessian, 1).T
 
 
-def maximise_pareto(patterns: Patterns, *, prior: LogNormalPrior | None) -> Estimate:
+def maximise_pareto(patterns: Patterns, prior: LogNormalPrior | None) -> Estimate:
     """Maximum likelihood, or a posteriori, of Pareto/NBD; raises ModelError without repeat orders."""
     orders = float(patterns.count @ patterns.x)
     if orders == 0 and prior is None:

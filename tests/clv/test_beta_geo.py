@@ -6,6 +6,7 @@ import pytest
 
 from clv import beta_geo
 from clv.beta_geo import BetaGeo, BetaGeoFit, weak_prior
+from clv.maximum_likelihood import ModelWarning
 from customer_data.errors import ModelError
 from tests.clv.simulated import beta_geo_histories
 
@@ -71,6 +72,29 @@ def test_samples_that_tell_too_little_end_in_a_clear_error_or_take_a_prior(
     fit = BetaGeo(prior=weak_prior(days_per_unit=7)).fit(histories)
     assert np.isfinite(fit.expected_orders(52, x, t_x, T)).all(), case
     assert all(0 < error < np.inf for error in fit.standard_errors.values())
+
+
+def test_a_shop_that_nobody_leaves_takes_the_fallback_and_says_so() -> None:
+    random = np.random.default_rng(8)
+    orders = random.poisson(random.gamma(0.8, 12, 2_000) * 1.0)
+    times = [np.sort(random.uniform(0, 300, n)) for n in orders]
+    loyal = pd.DataFrame({"frequency": orders, "recency": [t[-1] if len(t) else 0.0 for t in times], "T": 300.0})
+    with pytest.raises(ModelError, match="nobody is seen to leave"):
+        BetaGeo().fit(loyal)
+    with pytest.warns(ModelWarning, match="The stated fallback prior was used"):
+        fit = BetaGeo(fallback=weak_prior(days_per_unit=1)).fit(loyal)
+    assert "fallback" in fit.convergence.message
+    assert fit.p_alive(loyal["frequency"], loyal["recency"], 300.0).mean() > 0.97
+    expected = fit.expected_orders(300, loyal["frequency"], loyal["recency"], 300.0)
+    assert expected.sum() == pytest.approx(orders.sum(), rel=0.1)
+
+
+def test_a_fallback_is_not_used_where_it_is_not_needed() -> None:
+    rows = beta_geo_histories(2_000, seed=9, **CDNOW)
+    fit = BetaGeo(fallback=weak_prior(days_per_unit=1)).fit(rows)
+    assert fit.parameters == BetaGeo().fit(rows).parameters
+    with pytest.raises(ModelError, match="has a repeat order"):
+        BetaGeo(fallback=weak_prior(days_per_unit=1)).fit(rows[rows["frequency"] == 0])
 
 
 def test_small_samples_fit_or_say_why() -> None:
