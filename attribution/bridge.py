@@ -19,8 +19,8 @@ import numpy as np
 from attribution import ragged
 from attribution.chain import chain
 from attribution.credit import check_models, model_credit
-from attribution.delta import covariance, interval, model_gradient
-from attribution.gradient import Gradient, survival
+from attribution.delta import interval, model_gradient, variance
+from attribution.gradient import survival
 from attribution.markov import removal_effects
 from attribution.participation import ParticipationGradient, distinct_linear, participation, presence
 from attribution.paths import STEP, Paths
@@ -66,22 +66,15 @@ def bridge(
     import pandas
 
     chosen = _chosen(measure)
-    gradients: list[Gradient] = [
-        model_gradient(paths, "last_click"),
-        ParticipationGradient.make(paths),
-        model_gradient(paths, "markov", order=order),
-    ]
     last, markov = (
         getattr(model_credit(paths, model, order=order, options=RuleOptions()), measure)
         for model in ("last_click", "markov")
     )
     shared = distinct_linear(paths)[chosen]
     took_part = participation(paths)[chosen]
-    spread = covariance(paths, gradients)
-    channels = len(paths.channels)
-    step = np.hstack([-np.eye(channels), np.eye(channels), np.zeros((channels, channels))])
-    position = getattr(spread.combined(step), measure)
-    model = getattr(spread.combined(np.roll(step, channels, axis=1)), measure)
+    middle = ParticipationGradient.make(paths)
+    position = getattr(variance(paths, middle, model_gradient(paths, "last_click")), measure)
+    model = getattr(variance(paths, model_gradient(paths, "markov", order=order), middle), measure)
     position_low, position_high = interval(took_part - last, position, confidence=confidence)
     model_low, model_high = interval(markov - took_part, model, confidence=confidence)
     return pandas.DataFrame(

@@ -6,7 +6,7 @@ import numpy as np
 
 from attribution.bootstrap import bootstrap_credit, percentile_interval
 from attribution.credit import check_models, model_credit
-from attribution.delta import credit_covariance, interval
+from attribution.delta import credit_variance, interval
 from attribution.paths import Paths
 from attribution.ragged import Floats
 from attribution.rules import RuleOptions
@@ -74,8 +74,7 @@ def compare(
     before, after = (model_credit(paths, name, order=order, options=options).conversions for name in (baseline, model))
     difference = after - before
     if replicates == 0:
-        opposite = np.hstack([-np.eye(len(difference)), np.eye(len(difference))])
-        spread = credit_covariance(paths, [baseline, model], order=order, options=options).combined(opposite)
+        spread = credit_variance(paths, model, baseline=baseline, order=order, options=options)
         low, high = interval(difference, spread.conversions, confidence=confidence)
     else:
         drawn = bootstrap_credit(

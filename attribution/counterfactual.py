@@ -139,7 +139,8 @@ def substituted_survival(found: Transitions, paths: Paths, keep: Mask, substitut
         _one_substituted(found, steps, rewards, ending, keep[:, column], substitution)
         for column in range(keep.shape[1])
     ]
-    return Survival(*(np.stack(part, axis=-1) for part in zip(*parts, strict=True)))
+    worth, by_step, by_ending, by_reward = (np.stack(part, axis=-1) for part in zip(*parts, strict=True))
+    return Survival(worth, lambda chosen: by_step[:, chosen], by_ending, by_reward)
 
 
 def _one_substituted(

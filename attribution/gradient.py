@@ -12,7 +12,7 @@ together: at order 1 from one inverse, in blocks of the inverse while the chain 
 and worth backward.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -32,8 +32,10 @@ DENSE_STATES = 500
 PUSHES = 5_000
 TOLERANCE = 1e-14
 PUSHED_CELLS = 4_000_000
+TABLE_CELLS = 1 << 25
 
 Mask = NDArray[np.bool_]
+Change = Callable[[Floats], Floats]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +46,9 @@ class Survival:
     ----------
     worth
         Array ``(2, sets)``: P(conversion), and value per walk.
-    step
-        Array ``(2, transitions, sets)``: derivative by the count of each transition of ``Transitions``.
+    step_of
+        Takes numbers of transitions of ``Transitions`` (or a slice) and gives the derivatives by their counts, array
+        ``(2, chosen, sets)``. All at once they can be more than memory holds.
     ending
         Array ``(2, states, sets)``: derivative by one more journey that ends in a state and brings nothing.
     reward
@@ -53,7 +56,7 @@ class Survival:
     """
 
     worth: Floats
-    step: Floats
+    step_of: Callable[[slice | Integers], Floats]
     ending: Floats
     reward: Floats
 
@@ -78,10 +81,15 @@ def survival(found: Transitions, paths: Paths, keep: Mask) -> Survival:
     total = np.einsum("s,msr->mr", start, worth)
     per_count = np.vstack([visits * rate[:states, None], np.full((1, keep.shape[1]), rate[states])])
     from_state = np.concatenate([worth, total[:, None]], axis=1)
-    derivative = worth[:, found.target]
-    derivative -= from_state[:, found.source]
-    derivative *= per_count[found.source]
-    return Survival(total, derivative, -worth * per_count[:states], per_count[:states])
+
+    def step_of(chosen: slice | Integers) -> Floats:
+        source = found.source[chosen]
+        derivative = worth[:, found.target[chosen]]
+        derivative -= from_state[:, source]
+        derivative *= per_count[source]
+        return derivative
+
+    return Survival(total, step_of, -worth * per_count[:states], per_count[:states])
 
 
 def _solved(step: "csr_array", start: Floats, ends: Floats, keep: Mask) -> tuple[Floats, Floats]:
@@ -182,9 +190,12 @@ class ChainGradient:
     Attributes
     ----------
     found
-        Its ``per_path`` by ``step`` is ``ending`` without the last step.
-    step
-        Array ``(transitions, 2 channels)``.
+        Says which transitions paths make.
+    solved, by_worth
+        The chain's answers, and per measure the function that turns changes of worths into changes of what is said.
+    steps
+        Array ``(transitions, 2 channels)``: what one more of each transition changes; None where that is more than
+        TABLE_CELLS numbers, and transitions are then answered for as paths ask.
     last
         Array ``(states, 2 channels)``: what ending in a state adds to ``ending``.
     gain
@@ -192,7 +203,9 @@ class ChainGradient:
     """
 
     found: Transitions
-    step: Floats
+    solved: Survival
+    by_worth: Sequence[Change]
+    steps: Floats | None
     last: Floats
     gain: Floats
     answers_to_endings: bool = True
@@ -205,9 +218,19 @@ class ChainGradient:
 
     def endings(self, rows: slice | Integers) -> Floats:
         """Array ``(rows, 2 channels)``."""
-        ending: Floats = self.found.per_path[rows] @ self.step
+        taken = self.found.per_path[rows]
+        ending: Floats = self._answered(taken) if self.steps is None else taken @ self.steps
         ending += self.last[self.found.last[rows]]
         return ending
+
+    def _answered(self, taken: "csr_array") -> Floats:
+        """``taken`` times what its transitions change, without a table of all transitions."""
+        from scipy.sparse import csr_array
+
+        used, column = np.unique(taken.indices.astype(np.int64), return_inverse=True)
+        few = csr_array((taken.data, column, taken.indptr), shape=(taken.shape[0], len(used)))
+        by_step = self.solved.step_of(used)
+        return np.hstack([self.by_worth[measure](few @ by_step[measure]) for measure in (0, 1)])
 
     def gains(self, rows: slice | Integers) -> Floats:
         """Array ``(rows, 2 channels)``."""
@@ -280,9 +303,10 @@ def markov_gradient(paths: Paths, found: Transitions) -> ChainGradient:
     keep = np.column_stack([np.ones(len(found.states), dtype=bool), ~found.holds])
     solved = survival(found, paths, keep)
     totals = (float(paths.conversions.sum()), float(paths.value.sum()))
-    shares, by_worth = zip(*(effects_to_credit(worth) for worth in solved.worth), strict=True)
-    scaled = [derivative * total for derivative, total in zip(by_worth, totals, strict=True)]
-    return _mapped(found, solved, scaled, np.concatenate(shares))
+    shares, by_worth = zip(
+        *(worth_to_credit(worth, total) for worth, total in zip(solved.worth, totals, strict=True)), strict=True
+    )
+    return _mapped(found, solved, by_worth, np.concatenate(shares))
 
 
 def effects_gradient(found: Transitions, solved: Survival) -> tuple[Floats, ChainGradient]:
@@ -291,29 +315,42 @@ def effects_gradient(found: Transitions, solved: Survival) -> tuple[Floats, Chai
     return np.stack(effects), _mapped(found, solved, by_worth, np.zeros(2 * (solved.worth.shape[1] - 1)))
 
 
-def _mapped(found: Transitions, solved: Survival, by_worth: Sequence[Floats], constant: Floats) -> ChainGradient:
-    """Gradient of functions of the worths, from their derivative ``(sets, width)`` by the worths, per measure."""
+def _mapped(found: Transitions, solved: Survival, by_worth: Sequence[Change], constant: Floats) -> ChainGradient:
+    """Gradient of functions of the worths; a conversion by itself adds ``constant``."""
+    steps = None
+    if len(found.source) * solved.worth.size <= TABLE_CELLS:
+        by_step = solved.step_of(slice(None))
+        steps = np.hstack([by_worth[measure](by_step[measure]) for measure in (0, 1)])
     return ChainGradient(
         found,
-        step=np.hstack([solved.step[measure] @ by_worth[measure] for measure in (0, 1)]),
-        last=np.hstack([solved.ending[measure] @ by_worth[measure] for measure in (0, 1)]),
-        gain=np.hstack([solved.reward @ by_worth[measure] for measure in (0, 1)]) + constant,
+        solved,
+        by_worth,
+        steps,
+        last=np.hstack([by_worth[measure](solved.ending[measure]) for measure in (0, 1)]),
+        gain=np.hstack([by_worth[measure](solved.reward) for measure in (0, 1)]) + constant,
     )
 
 
-def worth_to_effects(worth: Floats) -> tuple[Floats, Floats]:
-    """Removal effects from worths ``(1 + sets,)``, the whole chain first, and their derivative ``(1 + sets, sets)``."""
-    sets = len(worth) - 1
+def worth_to_effects(worth: Floats) -> tuple[Floats, Change]:
+    """Removal effects from worths ``(1 + sets,)``, the whole chain first, and how changes of worths change them."""
     if worth[0] <= 0:
-        return np.zeros(sets), np.zeros((1 + sets, sets))
-    return 1 - worth[1:] / worth[0], np.vstack([worth[1:] / worth[0] ** 2, -np.eye(sets) / worth[0]])
+        return np.zeros(len(worth) - 1), lambda change: np.zeros_like(change[:, 1:])
+    whole, kept = worth[0], worth[1:] / worth[0]
+    return 1 - kept, lambda change: change[:, :1] * (kept / whole) - change[:, 1:] / whole
 
 
-def effects_to_credit(worth: Floats) -> tuple[Floats, Floats]:
-    """Shares of credit from worths ``(1 + channels,)`` and their derivative ``(1 + channels, channels)``."""
-    effects, derivative = worth_to_effects(worth)
+def worth_to_credit(worth: Floats, total: float) -> tuple[Floats, Change]:
+    """Shares of credit from worths ``(1 + channels,)``, and how changes of worths change a credit of ``total``."""
+    effects, effects_change = worth_to_effects(worth)
     summed = effects.sum()
     if summed <= 0:
-        return effects, derivative
+        return effects, effects_change
     shares = effects / summed
-    return shares, (derivative - derivative.sum(axis=1, keepdims=True) * shares) / summed
+
+    def credit_change(change: Floats) -> Floats:
+        moved = effects_change(change)
+        moved -= moved.sum(axis=1, keepdims=True) * shares
+        moved *= total / summed
+        return moved
+
+    return shares, credit_change

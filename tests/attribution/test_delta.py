@@ -9,7 +9,15 @@ from scipy.sparse import csr_array
 
 from attribution.bootstrap import bootstrap_credit
 from attribution.credit import model_credit
-from attribution.delta import covariance, credit_covariance, interval, model_gradient, normal_reach, without_sharing
+from attribution.delta import (
+    covariance,
+    credit_covariance,
+    credit_variance,
+    interval,
+    model_gradient,
+    normal_reach,
+    without_sharing,
+)
 from attribution.journeys import build_paths
 from attribution.paths import Paths
 from attribution.rules import RuleOptions
@@ -133,6 +141,24 @@ def test_blocks_of_paths_change_nothing(monkeypatch):
     parts = credit_covariance(paths, ["markov", "linear"], order=2)
     assert parts.conversions == pytest.approx(whole.conversions, rel=1e-10)
     assert parts.value == pytest.approx(whole.value, rel=1e-10)
+
+
+def assert_variances_are_those_of_the_covariance(paths, model, baseline):
+    channels = len(paths.channels)
+    both = credit_covariance(paths, [model, baseline])
+    difference = both.combined(np.hstack([np.eye(channels), -np.eye(channels)]))
+    for measure in ("conversions", "value"):
+        whole = np.diag(getattr(both, measure))
+        assert getattr(credit_variance(paths, model), measure) == pytest.approx(whole[:channels])
+        assert getattr(credit_variance(paths, baseline), measure) == pytest.approx(whole[channels:])
+        apart = getattr(credit_variance(paths, model, baseline=baseline), measure)
+        assert apart == pytest.approx(np.diag(getattr(difference, measure)), abs=1e-9)
+
+
+def test_variances_are_the_diagonal_of_covariances():
+    paths = chain_paths(np.random.default_rng(3), 900, **CHAIN)
+    assert_variances_are_those_of_the_covariance(paths, "markov", "last_click")
+    assert_variances_are_those_of_the_covariance(paths, "linear", "first_click")
 
 
 def test_differences_of_models_have_no_variance_in_sum():
@@ -268,5 +294,6 @@ def test_from_touches_the_covariance_is_that_of_whole_customers(connection):
     spread = credit_covariance(paths, "markov")
     assert spread.conversions == pytest.approx(conversions)
     assert spread.value == pytest.approx(value)
+    assert_variances_are_those_of_the_covariance(paths, "markov", "time_decay")
     alone = credit_covariance(without_sharing(paths), "markov")
     assert np.abs(alone.conversions / conversions - 1).max() > 0.05

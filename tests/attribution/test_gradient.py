@@ -102,7 +102,8 @@ def test_the_three_ways_to_solve_agree(order, monkeypatch):
     monkeypatch.setattr(gradient, "PUSHES", 2)
     factorised = survival(found, paths, keep)
     for other in (pushed, factorised):
-        for name in ("worth", "step", "ending", "reward"):
+        assert other.step_of(slice(None)) == pytest.approx(dense.step_of(slice(None)), abs=1e-12)
+        for name in ("worth", "ending", "reward"):
             assert getattr(other, name) == pytest.approx(getattr(dense, name), abs=1e-12)
 
 
@@ -134,3 +135,23 @@ def test_one_more_conversion_is_one_more_credit_in_all(paths):
     gain = slopes.gains(slice(None)).reshape(len(paths), 2, -1).sum(axis=2)
     assert ending == pytest.approx(np.zeros_like(ending), abs=1e-9)
     assert gain == pytest.approx(np.ones_like(gain), abs=1e-9)
+
+
+def test_more_transitions_than_a_table_holds_are_answered_for_as_asked(monkeypatch):
+    generator = np.random.default_rng(5)
+    lengths = generator.integers(1, 8, 80)
+    paths = Paths.from_codes(
+        list(CHANNELS),
+        generator.integers(0, 4, lengths.sum()),
+        lengths,
+        conversions=generator.integers(0, 4, 80),
+        nulls=generator.integers(0, 6, 80),
+    )
+    found = transitions(paths, order=2)
+    table = markov_gradient(paths, found)
+    monkeypatch.setattr(gradient, "TABLE_CELLS", 0)
+    asked = markov_gradient(paths, found)
+    assert table.steps is not None
+    assert asked.steps is None
+    for rows in (slice(None), slice(10, 20), np.array([3, 3, 40])):
+        assert asked.endings(rows) == pytest.approx(table.endings(rows), abs=1e-12)
