@@ -9,7 +9,7 @@ NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.p
 
 
 def test_there_are_notebooks() -> None:
-    assert {notebook.stem for notebook in NOTEBOOKS} >= {"clv_forecast"}
+    assert {notebook.stem for notebook in NOTEBOOKS} >= {"channel_report", "clv_forecast"}
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda notebook: notebook.stem)
