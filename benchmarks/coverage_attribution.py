@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 import attribution
-from attribution.compare import compare
+from attribution.comparison import compare
 from attribution.paths import Paths
 from customer_data.synthetic_shop import simulate_shop
 

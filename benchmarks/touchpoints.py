@@ -23,6 +23,7 @@ def write_touchpoints(folder: Path, *, touches: int, channels: int = 12, seed: i
     share = 1.0 / np.arange(1, channels + 1) ** 0.7
     first_customer, written, part = 0, 0, 0
     with duckdb.connect(config={"preserve_insertion_order": "true"}) as connection:
+        connection.execute("SET enable_progress_bar = false")
         connection.execute("CREATE TABLE names (code BIGINT, channel VARCHAR)")
         names = [[code, f"channel {code:02d}"] for code in range(channels)]
         connection.executemany("INSERT INTO names VALUES (?, ?)", names)
@@ -63,6 +64,7 @@ def write_journeys(folder: Path, *, journeys: int, channels: int = 12, seed: int
     generator = np.random.default_rng([seed, journeys, channels])
     share = 1.0 / np.arange(1, channels + 1) ** 0.7
     with duckdb.connect(config={"preserve_insertion_order": "true"}) as connection:
+        connection.execute("SET enable_progress_bar = false")
         lengths = np.minimum(generator.geometric(0.25, journeys), 500)
         person = np.repeat(np.arange(journeys), lengths)
         channel = generator.choice(channels, len(person), p=share / share.sum())

@@ -74,6 +74,7 @@ def write_tables(
     """
     connection = duckdb.connect(config={"threads": 1, "preserve_insertion_order": "true"})
     try:
+        connection.execute("SET enable_progress_bar = false")
         for name, names in (("channel", channels), ("country", countries), ("acquisition", acquisitions)):
             connection.execute(f"CREATE TABLE {name}_names (number BIGINT, name VARCHAR)")
             connection.executemany(f"INSERT INTO {name}_names VALUES (?, ?)", [list(pair) for pair in enumerate(names)])
