@@ -161,18 +161,7 @@ class BetaGeoBetaBinomial:
 class BetaGeoBetaBinomialFit(OrdersFit):
     """A fitted BG/BB; times are whole periods."""
 
-    formulas: ClassVar[OrderFormulas] = OrderFormulas(
-        likelihood=BetaBinomialLikelihood,
-        p_alive=p_alive,
-        p_alive_at=p_alive_at,
-        expected_orders=expected_orders,
-        expected_orders_new=expected_orders_new,
-        purchase_rate=purchase_rate,
-        probability_of_orders=probability_of_orders,
-        probability_of_no_order=probability_of_no_order,
-        discounted_orders=discounted_orders,
-        discounted_orders_new=discounted_orders_new,
-    )
+    formulas: ClassVar[OrderFormulas] = OrderFormulas.of_module(__name__, likelihood=BetaBinomialLikelihood)
 
     @staticmethod
     def read(histories: "pd.DataFrame") -> Patterns:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clv.maximum_likelihood import FittedModel
-from clv.patterns import FloatArray, Patterns
+from clv.order_models import OrdersFit
+from clv.patterns import FloatArray
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,28 +37,19 @@ _CONFIDENCE = 1.96  # the quantile that lifetimes uses
 def beta_geo_fitter(fit: "BetaGeoFit") -> "BetaGeoFitter":
     """lifetimes' ``BetaGeoFitter`` with the parameters, standard errors and customers of a fit."""
     lifetimes, generate = _lifetimes()
-    fitter = lifetimes.BetaGeoFitter()
-    _set_results(fitter, fit)
-    _set_customers(fitter, fit.patterns, generate.beta_geometric_nbd_model)
-    return fitter
+    return _orders_fitter(lifetimes.BetaGeoFitter(), fit, generate.beta_geometric_nbd_model)
 
 
 def modified_beta_geo_fitter(fit: "ModifiedBetaGeoFit") -> "ModifiedBetaGeoFitter":
     """lifetimes' ``ModifiedBetaGeoFitter`` with the parameters, standard errors and customers of a fit."""
     lifetimes, generate = _lifetimes()
-    fitter = lifetimes.ModifiedBetaGeoFitter()
-    _set_results(fitter, fit)
-    _set_customers(fitter, fit.patterns, generate.modified_beta_geometric_nbd_model)
-    return fitter
+    return _orders_fitter(lifetimes.ModifiedBetaGeoFitter(), fit, generate.modified_beta_geometric_nbd_model)
 
 
 def pareto_nbd_fitter(fit: "ParetoNBDFit") -> "ParetoNBDFitter":
     """lifetimes' ``ParetoNBDFitter`` with the parameters, standard errors and customers of a fit."""
     lifetimes, generate = _lifetimes()
-    fitter = lifetimes.ParetoNBDFitter()
-    _set_results(fitter, fit)
-    _set_customers(fitter, fit.patterns, generate.pareto_nbd_model)
-    return fitter
+    return _orders_fitter(lifetimes.ParetoNBDFitter(), fit, generate.pareto_nbd_model)
 
 
 def beta_geo_beta_binomial_fitter(fit: "BetaGeoBetaBinomialFit") -> "BetaGeoBetaBinomFitter":
@@ -125,10 +117,15 @@ def _set_results(fitter: Any, fit: FittedModel) -> None:
     )
 
 
-def _set_customers(fitter: Any, patterns: Patterns, simulate: Callable[..., "pd.DataFrame"]) -> None:
-    """One row per customer, for lifetimes' figures count rows; one row per pattern where the counts are fractions."""
+def _orders_fitter(fitter: Any, fit: OrdersFit, simulate: Callable[..., "pd.DataFrame"]) -> Any:
+    """The fitter with results, and one row per customer, for lifetimes' figures count rows.
+
+    Where the counts are fractions there is one row per pattern, with its weight.
+    """
     import pandas as pd
 
+    _set_results(fitter, fit)
+    patterns = fit.patterns
     counts = _whole(patterns.count)
     repeats = counts if counts.dtype == np.int64 else np.ones(len(patterns), dtype=np.int64)
     T = np.repeat(patterns.T, repeats)
@@ -143,6 +140,7 @@ def _set_customers(fitter: Any, patterns: Patterns, simulate: Callable[..., "pd.
     fitter._scale = 1.0
     fitter.predict = fitter.conditional_expected_number_of_purchases_up_to_time
     fitter.generate_new_data = lambda size=1: simulate(T, *fitter.params_, size=size)
+    return fitter
 
 
 def _whole(weights: FloatArray) -> Any:

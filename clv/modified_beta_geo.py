@@ -139,17 +139,8 @@ def fit_patterns(
 class ModifiedBetaGeoFit(OrdersFit):
     """A fitted MBG/NBD."""
 
-    formulas: ClassVar[OrderFormulas] = OrderFormulas(
-        likelihood=partial(BetaGeometricLikelihood, survived=1),
-        p_alive=p_alive,
-        p_alive_at=p_alive_at,
-        expected_orders=expected_orders,
-        expected_orders_new=expected_orders_new,
-        purchase_rate=purchase_rate,
-        probability_of_orders=probability_of_orders,
-        probability_of_no_order=probability_of_no_order,
-        discounted_orders=discounted_orders,
-        discounted_orders_new=discounted_orders_new,
+    formulas: ClassVar[OrderFormulas] = OrderFormulas.of_module(
+        __name__, likelihood=partial(BetaGeometricLikelihood, survived=1)
     )
 
     def to_lifetimes(self) -> "ModifiedBetaGeoFitter":

@@ -147,18 +147,7 @@ class NBD:
 class NBDFit(OrdersFit):
     """A fitted NBD."""
 
-    formulas: ClassVar[OrderFormulas] = OrderFormulas(
-        likelihood=NBDLikelihood,
-        p_alive=p_alive,
-        p_alive_at=p_alive_at,
-        expected_orders=expected_orders,
-        expected_orders_new=expected_orders_new,
-        purchase_rate=purchase_rate,
-        probability_of_orders=probability_of_orders,
-        probability_of_no_order=probability_of_no_order,
-        discounted_orders=discounted_orders,
-        discounted_orders_new=discounted_orders_new,
-    )
+    formulas: ClassVar[OrderFormulas] = OrderFormulas.of_module(__name__, likelihood=NBDLikelihood)
 
 
 def _maximise(patterns: Patterns, prior: LogNormalPrior | None) -> Estimate:

@@ -1,7 +1,8 @@
 """What every fitted model of orders answers, for a customer with a history and for a newcomer."""
 
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import numpy as np
@@ -30,6 +31,13 @@ class OrderFormulas:
     probability_of_no_order: Formula
     discounted_orders: Formula
     discounted_orders_new: Formula
+
+    @classmethod
+    def of_module(cls, name: str, *, likelihood: LikelihoodOf) -> "OrderFormulas":
+        """The functions of these names in the module of a model."""
+        module = sys.modules[name]
+        formulas = [field.name for field in fields(cls) if field.name != "likelihood"]
+        return cls(likelihood=likelihood, **{formula: getattr(module, formula) for formula in formulas})
 
 
 @dataclass(frozen=True)

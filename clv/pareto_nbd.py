@@ -162,18 +162,7 @@ def fit_patterns(
 class ParetoNBDFit(OrdersFit):
     """A fitted Pareto/NBD."""
 
-    formulas: ClassVar[OrderFormulas] = OrderFormulas(
-        likelihood=ParetoLikelihood,
-        p_alive=p_alive,
-        p_alive_at=p_alive_at,
-        expected_orders=expected_orders,
-        expected_orders_new=expected_orders_new,
-        purchase_rate=purchase_rate,
-        probability_of_orders=probability_of_orders,
-        probability_of_no_order=probability_of_no_order,
-        discounted_orders=discounted_orders,
-        discounted_orders_new=discounted_orders_new,
-    )
+    formulas: ClassVar[OrderFormulas] = OrderFormulas.of_module(__name__, likelihood=ParetoLikelihood)
 
     def to_lifetimes(self) -> "ParetoNBDFitter":
         """lifetimes' own fitter with these parameters set; unlike lifetimes' own, it has standard errors."""

@@ -81,28 +81,61 @@ def staying_while_alive(y: Numbers, R: Numbers, c: Numbers, *, a: float) -> Floa
 def discounted_while_alive(kappa: Numbers, end: Numbers, R: Numbers, c: Numbers, *, a: float) -> FloatArray:
     """The integral over y from 0 to ``end`` of exp(-kappa y) times the order rate; arrays broadcast.
 
-    ``end`` may be infinite where kappa > 0.
+    ``end`` may be infinite where kappa > 0. The rate is tabulated once per (R, c) and the quadrature made once per
+    (kappa, end); a customer only combines the two.
     """
     (kappa, end, R, c), inverse, shape = _unique(kappa, end, R, c)
-
-    def rate(y: FloatArray) -> FloatArray:
-        return rate_while_alive(y, R[:, None], c[:, None], a=a)
-
-    return np.asarray(discounted(rate, kappa, end)[inverse].reshape(shape))
+    if len(kappa) == 0:
+        return np.zeros(shape)
+    (orders, chances), history = distinct(R, c)
+    (levels, ends), span = distinct(kappa, end)
+    g, weight = _discounting(levels, ends)
+    node = g.max() / 2 * (1 + _chebyshev(int(48 + 24 * g.max())))
+    table = rate_while_alive(np.expm1(node), orders[:, None], chances[:, None], a=a)
+    weights = np.empty((len(levels), len(node)))
+    block = max(1, _BLOCK // (len(node) * g.shape[1]))
+    for first in range(0, len(levels), block):
+        part = slice(first, first + block)
+        weights[part] = np.einsum("ij,ijk->ik", weight[part], _lagrange(g[part], node))
+    result = np.empty(len(kappa))
+    block = max(1, _BLOCK // len(node))
+    for first in range(0, len(result), block):
+        part = slice(first, first + block)
+        result[part] = np.einsum("ij,ij->i", table[history[part]], weights[span[part]])
+    return np.asarray(result[inverse].reshape(shape))
 
 
 def discounted(rate: Callable[[FloatArray], FloatArray], kappa: FloatArray, end: FloatArray) -> FloatArray:
-    """The integrals over y from 0 to ``end`` (n,) of exp(-kappa y) rate(y), where rate maps (n, k) to (n, k).
+    """The integrals over y from 0 to ``end`` (n,) of exp(-kappa y) rate(y), where rate maps (n, k) to (n, k)."""
+    g, weight = _discounting(kappa, end)
+    return np.asarray(np.einsum("ij,ij->i", weight, rate(np.expm1(g))))
 
-    Gauss and Legendre's rule in log(1 + y), in which the rate is smooth, cut off where the discount is below 1e-20.
+
+def _discounting(kappa: FloatArray, end: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Nodes g = log(1 + y) and weights (n, k) of the integrals over y of exp(-kappa y).
+
+    Gauss and Legendre's rule in g, in which the rates are smooth, cut off where the discount is below 1e-20.
     """
     with np.errstate(divide="ignore"):
         cut = np.where(kappa > 0, 46.0 / kappa, np.inf)
     top = np.log1p(np.minimum(end, cut))
     point, weight = legendre_nodes(int(20 + 8 * top.max(initial=0.0)))
     g = np.multiply.outer(top / 2, point + 1)
-    y = np.expm1(g)
-    return np.asarray(np.einsum("ij,ij,j->i", np.exp(g - kappa[:, None] * y), rate(y), weight) * top / 2)
+    return g, np.exp(g - kappa[:, None] * np.expm1(g)) * weight * (top / 2)[:, None]
+
+
+def _chebyshev(size: int) -> FloatArray:
+    """Chebyshev's points of the first kind on (-1, 1)."""
+    return np.asarray(np.cos((2 * np.arange(size) + 1) * (np.pi / (2 * size))))
+
+
+def _lagrange(g: FloatArray, node: FloatArray) -> FloatArray:
+    """Lagrange's polynomials of Chebyshev's points at g: shape (*g.shape, len(node)), in barycentric form."""
+    size = len(node)
+    weight = np.sin((2 * np.arange(size) + 1) * (np.pi / (2 * size))) * (-1.0) ** np.arange(size)
+    away = g[..., None] - node
+    share = weight / np.where(away == 0, 1e-300, away)
+    return np.asarray(share / share.sum(axis=-1, keepdims=True))
 
 
 def _expectation(

@@ -72,25 +72,9 @@ def test_beta_geo_summary_and_customers(orders: BetaGeoFit, histories: pd.DataFr
     assert fitter.conditional_probability_alive_matrix(max_frequency=3, max_recency=5).shape == (6, 4)
 
 
-def test_modified_beta_geo_answers_alike(histories: pd.DataFrame) -> None:
-    fit = ModifiedBetaGeo().fit(histories)
-    fitter = fit.to_lifetimes()
-    history = histories["frequency"], histories["recency"], histories["T"]
-    np.testing.assert_allclose(
-        fitter.conditional_expected_number_of_purchases_up_to_time(26, *history),
-        fit.expected_orders(26, *history),
-        rtol=1e-8,
-    )
-    np.testing.assert_allclose(fitter.conditional_probability_alive(*history), fit.p_alive(*history), rtol=1e-12)
-    assert fitter.expected_number_of_purchases_up_to_time(20) == pytest.approx(float(fit.expected_orders_new(20)))
-    for n in range(5):
-        expected = fit.probability_of_orders(n, 20)
-        assert fitter.probability_of_n_purchases_up_to_time(20, n) == pytest.approx(float(expected), rel=1e-9)
-    assert dict(fitter.summary["se(coef)"]) == pytest.approx(dict(fit.standard_errors))
-
-
-def test_pareto_answers_alike(histories: pd.DataFrame) -> None:
-    fit = ParetoNBD().fit(histories)
+@pytest.mark.parametrize("model", [ModifiedBetaGeo(), ParetoNBD()])
+def test_other_models_answer_alike(model: ModifiedBetaGeo | ParetoNBD, histories: pd.DataFrame) -> None:
+    fit = model.fit(histories)
     fitter = fit.to_lifetimes()
     history = histories["frequency"], histories["recency"], histories["T"]
     np.testing.assert_allclose(
@@ -100,7 +84,10 @@ def test_pareto_answers_alike(histories: pd.DataFrame) -> None:
     )
     np.testing.assert_allclose(fitter.conditional_probability_alive(*history), fit.p_alive(*history), rtol=1e-8)
     assert fitter.expected_number_of_purchases_up_to_time(20) == pytest.approx(float(fit.expected_orders_new(20)))
-    newcomer = [fitter.conditional_probability_of_n_purchases_up_to_time(n, 20, 0, 0, 0) for n in range(4)]
+    if isinstance(model, ParetoNBD):
+        newcomer = [fitter.conditional_probability_of_n_purchases_up_to_time(n, 20, 0, 0, 0) for n in range(4)]
+    else:
+        newcomer = [fitter.probability_of_n_purchases_up_to_time(20, n) for n in range(4)]
     np.testing.assert_allclose(newcomer, fit.probability_of_orders(np.arange(4), 20), rtol=1e-7)
     assert dict(fitter.summary["se(coef)"]) == pytest.approx(dict(fit.standard_errors))
 
