@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from reports.configuration import Configuration
     from reports.settings import AttributionSection
 
-EPOCH = dt.date(1970, 1, 1)
-
 
 def journeys(connection: duckdb.DuckDBPyConnection, configuration: Configuration) -> Paths:
     """Build the distinct paths from the loaded touchpoints and orders, up to the end of the as-of day."""
@@ -54,7 +52,7 @@ def paths_of_file(configuration: Configuration) -> Paths:
 
 def channel_results(paths: Paths, configuration: Configuration, costs: pd.DataFrame | None) -> AttributionResults:
     """Credit the channels of these paths and compare the model with the baseline."""
-    from attribution.compare import compare
+    from attribution.comparison import compare
     from attribution.credit import attribute, removal_effects
     from attribution.descriptions import path_lengths, top_paths
     from attribution.graph import transition_graph, transition_matrix
@@ -123,7 +121,7 @@ def channel_costs(connection: duckdb.DuckDBPyConnection, first: dt.date, last: d
     return connection.execute(
         f"""SELECT channel, sum(cost) / {SCALE}::DOUBLE AS cost
             FROM spend JOIN channels ON spend.channel_code = channels.code
-            WHERE day BETWEEN {day_number(first)} AND {day_number(last)} GROUP BY channel ORDER BY channel"""
+            WHERE DATE '1970-01-01' + day BETWEEN DATE '{first}' AND DATE '{last}' GROUP BY channel ORDER BY channel"""
     ).df()
 
 
@@ -151,11 +149,6 @@ def _time_lags(paths: Paths) -> pd.DataFrame | None:
 
     lags = paths.lag_conversions
     return None if lags is None else pd.DataFrame({"days": range(len(lags)), "conversions": lags})
-
-
-def day_number(day: dt.date) -> int:
-    """Return the days from 1970-01-01 to a day."""
-    return (day - EPOCH).days
 
 
 def end_of_day(day: dt.date, timezone: str) -> int:

@@ -74,6 +74,26 @@ def convergence_checks(clv: ClvResults) -> list[Check]:
     ]
 
 
+def holdout_checks(clv: ClvResults, *, most: float | None) -> list[Check]:
+    """Hold the error of the forecast of all orders held back against the largest that is allowed, if one is."""
+    if most is None:
+        return []
+    name = "orders held back are forecast"
+    if clv.holdout_totals is None:
+        return [Check(name, False, "customer value: no holdout could be made (checks.max_holdout_error)", FAILED_MODEL)]
+    totals = clv.holdout_totals
+    error = float(totals.loc[totals["segment"] == "all", "error"].iloc[0])
+    return [
+        Check(
+            name,
+            abs(error) <= most,
+            f"customer value: the orders held back are forecast with an error of {error:+.1%}; {most:.1%} is allowed "
+            "(checks.max_holdout_error)",
+            FAILED_MODEL,
+        )
+    ]
+
+
 def failed_model(part: str, error: Exception) -> Check:
     """Return the failed check of a part of the report whose model gave no answer."""
     return Check(f"model of {part}", False, f"{part}: {error}", FAILED_MODEL)

@@ -74,10 +74,10 @@ def _sources(configuration: Configuration) -> pd.DataFrame:
     """The label of each source, as in the counts, with the name of its file."""
     import pandas as pd
 
-    found = [(str(key[0]), Path(text).name) for key, text, _ in configuration.source_files()]
-    tables = [table for table, _ in found]
-    labels = [
-        table if tables.count(table) == 1 else f"{table}[{tables[: place + 1].count(table)}]"
-        for place, table in enumerate(tables)
-    ]
-    return pd.DataFrame({"source": labels, "file": [name for _, name in found]})
+    from customer_data.sources import source_labels
+
+    sources = configuration.sources()
+    found = list(zip(source_labels(sources), (Path(str(one.data)).name for one in sources), strict=True))
+    if configuration.settings.paths is not None:
+        found.append(("paths", configuration.path(configuration.settings.paths.file).name))
+    return pd.DataFrame(found, columns=["source", "file"])

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 from customer_data.errors import ConfigurationError, ModelError
 from reports.channel_results import channel_costs, channel_results, journeys, paths_of_file
-from reports.checks import Check, convergence_checks, conversion_checks, exit_code, failed_model, quarantine_checks
+from reports.checks import (
+    Check,
+    convergence_checks,
+    conversion_checks,
+    exit_code,
+    failed_model,
+    holdout_checks,
+    quarantine_checks,
+)
 from reports.data_quality import data_quality, with_path_file
 from reports.interruption import interruptible
 from reports.manifest import input_files, library_versions, read_manifest, run_key, write_manifest
@@ -101,6 +109,7 @@ def analyse(configuration: Configuration, folder: Path, progress: Progress) -> t
                 value = value_customers(connection, configuration, results, folder, progress)
                 results = replace(results, clv=value)
                 checks += convergence_checks(value)
+                checks += holdout_checks(value, most=settings.checks.max_holdout_error)
             except ModelError as error:
                 checks.append(failed_model("customer value", error))
     failures = [check.detail for check in checks if not check.passed]

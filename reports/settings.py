@@ -206,6 +206,11 @@ class ChecksSection(Section):
     max_quarantined_share: float = Field(
         default=0.05, ge=0, le=1, description="Exit with 1 when more of a source's rows were put aside."
     )
+    max_holdout_error: float | None = Field(
+        default=None,
+        gt=0,
+        description="Exit with 4 when orders held back are forecast worse than this; 0.2 is 20 %.",
+    )
 
 
 class Settings(Section):

@@ -6,7 +6,6 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from customer_data.errors import InputError, ModelError
-from reports.channel_results import EPOCH, day_number
 from reports.results import ClvResults
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
 def value_forecast(connection: duckdb.DuckDBPyConnection, configuration: Configuration, as_of: dt.date) -> Forecast:
     """Fit the models to the loaded orders and forecast every customer known on the as-of day."""
+    from clv.calendar import day_number
     from clv.forecast import forecast
 
     wanted, report = configuration.settings.clv, configuration.settings.report
@@ -40,6 +40,7 @@ def value_holdout(
     connection: duckdb.DuckDBPyConnection, configuration: Configuration, as_of: dt.date, progress: Progress
 ) -> Holdout | None:
     """Forecast the last part of the data from the first; None, with a warning, where the data do not suffice."""
+    from clv.calendar import day_number
     from clv.holdout import holdout
 
     wanted, report = configuration.settings.clv, configuration.settings.report
@@ -65,6 +66,7 @@ def value_results(
     connection: duckdb.DuckDBPyConnection, configuration: Configuration, made: Forecast, held: Holdout | None
 ) -> ClvResults:
     """Gather what the report shows of the forecast and of its check."""
+    from clv.calendar import day_date
     from clv.customer_forecasts import value_deciles
 
     wanted = configuration.settings.clv
@@ -82,8 +84,8 @@ def value_results(
         horizon_months=wanted.horizon_months,
         discount_rate=wanted.annual_discount_rate,
         margin=wanted.margin,
-        holdout_start=None if held is None else _day(held.start_day),
-        holdout_end=None if held is None else _day(held.end_day),
+        holdout_start=None if held is None else day_date(held.start_day),
+        holdout_end=None if held is None else day_date(held.end_day),
         period_name="week",
         customers=made.histories.customers,
         repeat_customers=made.histories.repeat_customers,
@@ -91,7 +93,3 @@ def value_results(
         spend_correlation=made.spend_correlation,
         notes=tuple(dict.fromkeys(notes)),
     )
-
-
-def _day(number: int) -> dt.date:
-    return EPOCH + dt.timedelta(days=number)
