@@ -12,20 +12,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from attribution.comparison import compare
     from attribution.credit import attribute, removal_effects
     from attribution.descriptions import path_lengths, top_paths
     from attribution.graph import transition_graph, transition_matrix
     from attribution.journeys import build_paths
+    from attribution.order_selection import choose_order
     from attribution.path_files import read_paths
     from attribution.paths import Paths
+    from attribution.sensitivities import sensitivity
 
 _HOMES = {
     "Paths": "paths",
     "attribute": "credit",
     "build_paths": "journeys",
+    "choose_order": "order_selection",
+    "compare": "comparison",
     "path_lengths": "descriptions",
     "read_paths": "path_files",
     "removal_effects": "credit",
+    "sensitivity": "sensitivities",
     "top_paths": "descriptions",
     "transition_graph": "graph",
     "transition_matrix": "graph",
@@ -35,9 +41,12 @@ __all__ = [
     "Paths",
     "attribute",
     "build_paths",
+    "choose_order",
+    "compare",
     "path_lengths",
     "read_paths",
     "removal_effects",
+    "sensitivity",
     "top_paths",
     "transition_graph",
     "transition_matrix",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attribution.chain import chain
-from attribution.delta import credit_covariance, interval, normal_reach
+from attribution.delta import credit_variance, interval, normal_reach
 from attribution.markov import Convention
 from attribution.markov import removal_effects as solve_removal_effects
 from attribution.paths import Paths
@@ -119,10 +119,10 @@ def _interval_columns(
     if confidence is None or not paths.conversions.any():
         certain = np.full(len(paths.channels), np.nan if confidence is None else 0.0)
         return {f"{measure}_{end}": certain for measure in measures for end in ("low", "high")}
-    covariance = credit_covariance(paths, model, order=order, options=options)
+    spread = credit_variance(paths, model, order=order, options=options)
     columns = {}
     for measure in measures:
-        low, high = interval(getattr(credit, measure), getattr(covariance, measure), confidence=confidence)
+        low, high = interval(getattr(credit, measure), getattr(spread, measure), confidence=confidence)
         columns[f"{measure}_low"], columns[f"{measure}_high"] = np.maximum(low, 0.0), high
     return columns
 

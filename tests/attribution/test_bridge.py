@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attribution.bridge import bridge, credit_along_paths, flows, roles, touch_variety
-from attribution.compare import compare
+from attribution.comparison import compare
 from attribution.credit import model_credit, removal_effects
 from attribution.participation import ParticipationGradient, participation
 from attribution.paths import Paths

@@ -2,7 +2,7 @@ import pytest
 
 from attribution.credit import attribute
 from attribution.paths import Paths
-from attribution.sensitivity import sensitivity
+from attribution.sensitivities import sensitivity
 from customer_data.errors import ConfigurationError, ModelError
 
 PATHS = Paths.from_strings(["a>b", "d>a", "d", "b>b>d"], [4, 3, 2, 1], nulls=[5, 1, 6, 2])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from attribution.compare import compare
+from attribution.comparison import compare
 from attribution.paths import Paths
 from customer_data.errors import ConfigurationError
 
