@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clv.forecast import forecast
+from clv.forecasting import forecast
 from customer_data.engine import Engine
 from customer_data.synthetic_orders import SEGMENTS, Orders, Segment, simulate_orders
 

@@ -3,18 +3,16 @@
 Names are loaded on first use, so that importing the package costs nothing.
 """
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from clv.beta_geo import BetaGeo
     from clv.beta_geo_beta_binomial import BetaGeoBetaBinomial
-    from clv.forecast import forecast
+    from clv.forecasting import forecast
     from clv.gamma_gamma import GammaGamma
     from clv.histories import build_histories, purchase_histories
-    from clv.holdout import holdout
+    from clv.holdout_check import holdout
     from clv.model_choice import compare_order_models
     from clv.modified_beta_geo import ModifiedBetaGeo
     from clv.nbd import NBD
@@ -43,8 +41,8 @@ _HOMES = {
     "ParetoNBD": "clv.pareto_nbd",
     "build_histories": "clv.histories",
     "compare_order_models": "clv.model_choice",
-    "forecast": "clv.forecast",
-    "holdout": "clv.holdout",
+    "forecast": "clv.forecasting",
+    "holdout": "clv.holdout_check",
     "purchase_histories": "clv.histories",
 }
 
@@ -53,17 +51,6 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'clv' has no attribute '{name}'; it has {', '.join(__all__)}")
     return getattr(import_module(_HOMES[name]), name)
-
-
-class _Package(ModuleType):
-    """Keeps a module from hiding the function of the same name: ``clv.forecast`` is the function, always."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name in _HOMES and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
 
 
 def __dir__() -> list[str]:

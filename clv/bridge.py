@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from clv.calendar import DAYS_PER_WEEK, calendar_months, continuous_rate, day_date
-from clv.forecast import Forecast
+from clv.forecasting import Forecast
 from clv.histories import build_histories
 from clv.outcomes import Span
 from clv.scoring import SavedModels

@@ -16,7 +16,7 @@ from clv.beta_geo import BetaGeo, expected_orders_new, weak_prior
 from clv.calendar import DAYS_PER_WEEK, Floats, day_date
 from clv.engine_queries import single_row
 from clv.histories import build_histories
-from clv.holdout import holdout_outcomes
+from clv.holdout_check import holdout_outcomes
 from clv.scoring import SavedModels
 from clv.segment_patterns import segment_patterns
 from clv.totals import expected_totals

@@ -10,7 +10,7 @@ import numpy as np
 
 from clv.acquisitions import Acquisitions, forecast_acquisitions
 from clv.calendar import DAYS_PER_WEEK, Floats, Horizon, continuous_rate, day_date
-from clv.forecast import Forecast
+from clv.forecasting import Forecast
 from clv.newcomers import first_orders, newcomer_repeats
 from clv.prediction import central_interval, names_with_total, predict_segments, with_total
 from clv.totals import draw_totals, expected_totals

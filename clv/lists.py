@@ -8,7 +8,7 @@ import numpy as np
 
 from clv.calendar import DAYS_PER_WEEK, day_date
 from clv.engine_queries import literal
-from clv.forecast import Forecast
+from clv.forecasting import Forecast
 from clv.order_frames import MONEY_SCALE
 from customer_data.errors import ConfigurationError
 

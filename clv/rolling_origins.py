@@ -14,9 +14,9 @@ import numpy as np
 
 from clv.calendar import Floats, add_months, day_date, day_number
 from clv.engine_queries import single_row
-from clv.forecast import Forecast
+from clv.forecasting import Forecast
 from clv.histories import build_histories
-from clv.holdout import holdout_outcomes
+from clv.holdout_check import holdout_outcomes
 from clv.prediction import central_interval, check_interval, names_with_total, predict_segments, with_total
 from clv.segments import SegmentParameters, fit_segments
 from customer_data.errors import ConfigurationError, InputError, ModelError
@@ -110,7 +110,7 @@ def rolling_origins(
         Origins, evenly spread from half a horizon (eight weeks at least) after the first order to one horizon before
         the end. An origin whose past is too small for a model is left out, with a note.
     segment_by, segment_parameters, confidence, draws, seed
-        As in `clv.forecast.forecast`.
+        As in `clv.forecast`.
 
     Raises
     ------

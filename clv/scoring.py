@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from clv.calendar import day_date, day_number
-from clv.forecast import Forecast, Terms, forecast_with
+from clv.forecasting import Forecast, Terms, forecast_with
 from clv.histories import ALL, build_histories
 from clv.outcomes import OrderLaw
 from clv.segment_patterns import segment_patterns
@@ -133,7 +133,7 @@ def score(
     draws: int = 2_000,
     seed: int = 0,
 ) -> Forecast:
-    """Forecast the customers on the connection with saved parameters; arguments as in `clv.forecast.forecast`.
+    """Forecast the customers on the connection with saved parameters; arguments as in `clv.forecast`.
 
     Raises
     ------

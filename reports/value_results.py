@@ -11,8 +11,8 @@ from reports.results import ClvResults
 if TYPE_CHECKING:
     import duckdb
 
-    from clv.forecast import Forecast
-    from clv.holdout import Holdout
+    from clv.forecasting import Forecast
+    from clv.holdout_check import Holdout
     from reports.configuration import Configuration
     from reports.progress import Progress
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def value_forecast(connection: duckdb.DuckDBPyConnection, configuration: Configuration, as_of: dt.date) -> Forecast:
     """Fit the models to the loaded orders and forecast every customer known on the as-of day."""
     from clv.calendar import day_number
-    from clv.forecast import forecast
+    from clv.forecasting import forecast
 
     wanted, report = configuration.settings.clv, configuration.settings.report
     return forecast(
@@ -41,7 +41,7 @@ def value_holdout(
 ) -> Holdout | None:
     """Forecast the last part of the data from the first; None, with a warning, where the data do not suffice."""
     from clv.calendar import day_number
-    from clv.holdout import holdout
+    from clv.holdout_check import holdout
 
     wanted, report = configuration.settings.clv, configuration.settings.report
     until = None if wanted.holdout_until is None else day_number(wanted.holdout_until)

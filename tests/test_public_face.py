@@ -32,7 +32,7 @@ def test_the_promised_names_are_there():
 
 def test_importing_modules_does_not_hide_functions():
     import attribution.comparison
-    import clv.forecast  # noqa: F401
+    import clv.forecasting  # noqa: F401
 
     assert callable(attribution.compare)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from clv.drift import LIMIT, drift, page_sums
-from clv.forecast import forecast
+from clv.forecasting import forecast
 from clv.scoring import load_models, save_models
 from customer_data.errors import ConfigurationError
 

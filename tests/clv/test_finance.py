@@ -11,7 +11,7 @@ from clv.beta_geo import expected_orders_new
 from clv.bridge import forecast_bridge
 from clv.calendar import calendar_months, day_number
 from clv.finance import FIRST, KNOWN, REPEAT, TOTAL, cash_flow, product_margin
-from clv.forecast import forecast
+from clv.forecasting import forecast
 from clv.histories import build_histories
 from clv.newcomers import newcomer_repeats
 from clv.outcomes import DrawnParameters, OrderLaw, simulate_customers

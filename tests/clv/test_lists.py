@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from clv.forecast import forecast
+from clv.forecasting import forecast
 from clv.lists import LISTS, action_list, write_action_lists
 from customer_data.errors import ConfigurationError
 

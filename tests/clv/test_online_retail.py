@@ -5,8 +5,8 @@ import pytest
 
 from clv.calendar import day_number
 from clv.customer_forecasts import value_deciles
-from clv.forecast import forecast
-from clv.holdout import holdout
+from clv.forecasting import forecast
+from clv.holdout_check import holdout
 from customer_data.loading import load
 from customer_data.sources import LoadSettings, Source, Sql
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from clv.calendar import day_date, day_number
-from clv.forecast import forecast
+from clv.forecasting import forecast
 from clv.rolling_origins import Adjustment, adjustment_of, calibrate, rolling_origins
 from customer_data.errors import ConfigurationError, InputError, ModelError
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from clv.calendar import day_number
-from clv.forecast import forecast
+from clv.forecasting import forecast
 from clv.scoring import load_models, save_models, score
 from customer_data.errors import ConfigurationError, InputError
 

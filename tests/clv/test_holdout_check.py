@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from clv.calendar import day_date, day_number
-from clv.holdout import holdout, holdout_days
+from clv.holdout_check import holdout, holdout_days
 from customer_data.errors import ConfigurationError, InputError, ModelError
 
 UNTIL = day_number("1997-09-30")

@@ -7,7 +7,7 @@ import pytest
 from clv.beta_geo import BetaGeo
 from clv.calendar import day_number
 from clv.customer_forecasts import value_deciles, write_customer_forecast
-from clv.forecast import forecast
+from clv.forecasting import forecast
 from clv.gamma_gamma import GammaGamma
 from clv.histories import purchase_histories
 from customer_data.errors import ConfigurationError, ModelError
