@@ -32,6 +32,30 @@ def test_the_coefficients_that_made_the_journeys_are_found_within_their_standard
     assert table["std_error"].max() < 0.05
 
 
+def test_estimates_and_standard_errors_are_those_of_statsmodels():
+    from statsmodels.genmod.families import Binomial
+    from statsmodels.genmod.generalized_linear_model import GLM
+
+    paths, _ = simulated(journeys=5_000, seed=8)
+    names = [name.split(">") for name in paths.names(step=">")]
+    exposure = np.log1p([[name.count(channel) for channel in "abc"] for name in names])
+    recency = np.array([[name[-1] == channel for channel in "abc"] for name in names], dtype=float)
+    terms = np.vstack([np.hstack([exposure, recency]), np.eye(6)])
+    outcomes = np.vstack([np.column_stack([paths.conversions, paths.nulls]), np.full((6, 2), 0.5)])
+    peer = GLM(outcomes, terms, family=Binomial()).fit(tol=1e-12)
+    ours = fit_regression(paths).coefficients
+    assert ours["estimate"].to_numpy() == pytest.approx(peer.params, abs=1e-6)
+    assert ours["std_error"].to_numpy() == pytest.approx(peer.bse, rel=1e-6)
+
+
+def test_a_path_that_only_the_fold_left_out_walked_says_nothing():
+    # b > a was walked twice: where its fold is left out, no journey on it is left to learn from.
+    common = Paths.from_strings(["a", "b", "b>a"], [30, 20, 0], nulls=[20, 30, 0])
+    rare = Paths.from_strings(["a", "b", "b>a"], [31, 19, 1], nulls=[19, 31, 1])
+    row = held_out_regression([common, rare]).iloc[0]
+    assert 0.6 < row["log_loss"] < 0.75
+
+
 def test_predicted_conversions_add_up_to_those_observed():
     # The score equations of the recency terms: fitted and observed conversions agree by last channel.
     paths, _ = simulated(journeys=200_000, seed=4)
