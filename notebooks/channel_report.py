@@ -28,7 +28,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 import attribution
-from attribution.compare import compare
+from attribution.comparison import compare
 from customer_data.engine import Engine
 from customer_data.loading import load
 from customer_data.sources import LoadSettings, Source, Sql
