@@ -8,7 +8,8 @@ import numpy as np
 from clv.calendar import DAYS_PER_WEEK, Floats
 from clv.engine_queries import quoted
 from clv.order_frames import MONEY_SCALE
-from clv.outcomes import order_moments
+from clv.outcomes import panel_nodes
+from clv.special import legendre_nodes
 from clv.totals import CustomerModel
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ class NewcomerRepeats:
 
 def newcomer_repeats(model: CustomerModel, edges: Floats) -> NewcomerRepeats:
     """Repeats of customers whose first purchase falls evenly into a period between the edges (days)."""
-    point, weight = np.polynomial.legendre.leggauss(_NODES)
-    law = model.spend.law
+    point, weight = legendre_nodes(_NODES)
+    law, law_of_orders = model.spend.law, model.orders
     newcomer = np.zeros(1)
     mean = law.population_mean
     squared_mean = mean**2 * (1 + float(law.spread(newcomer)[0]))
@@ -45,13 +46,12 @@ def newcomer_repeats(model: CustomerModel, edges: Floats) -> NewcomerRepeats:
         length = edges[won + 1] - edges[won]
         for node, share in zip((point + 1) / 2, weight / 2, strict=True):
             first = edges[won] + node * length
-            for bought in range(won, periods):
-                span = np.array([max(edges[bought] - first, 0.0), edges[bought + 1] - first]) / DAYS_PER_WEEK
-                moments = order_moments(model.orders, newcomer, newcomer, edges=span, delta=0.0)
-                orders[won, bought] += share * moments.orders.sum()
-                squares[won, bought] += share * (
-                    (1 + 1 / law.p) * float(moments.squares[0]) + float(moments.products[0])
-                )
+            span = np.append(0.0, edges[won + 1 :] - first) / DAYS_PER_WEEK
+            time, weighed, bought = panel_nodes(span, law_of_orders.alpha)
+            rate = weighed * law_of_orders.order_density(time, newcomer, newcomer)
+            pairs = 2 * weighed * (time - span[bought]) * law_of_orders.pair_density(time, newcomer, newcomer)
+            orders[won, won:] += share * np.bincount(bought, weights=rate)
+            squares[won, won:] += share * np.bincount(bought, weights=(1 + 1 / law.p) * rate + pairs)
     value = mean * orders
     return NewcomerRepeats(orders, value, np.maximum(squared_mean * squares - value**2, 0.0))
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clv.calendar import Floats
+from clv.special import legendre_nodes
 
 Span: TypeAlias = tuple[float, float]
 """Two times after T: what happens after the first and up to the second counts."""
@@ -84,7 +85,7 @@ def order_moments(law: OrderLaw, x: Floats, T: Floats, *, edges: Floats, delta: 
     their singularity; on a panel eight nodes are exact to some ten digits.
     """
     start = float(edges[0])
-    time, weight, period = _nodes(edges, law.alpha + float(T.min(initial=np.inf)))
+    time, weight, period = panel_nodes(edges, law.alpha + float(T.min(initial=np.inf)))
     periods = len(edges) - 1
     orders = np.zeros((periods, len(x)))
     discounted = np.zeros((periods, len(x)))
@@ -103,7 +104,7 @@ def order_moments(law: OrderLaw, x: Floats, T: Floats, *, edges: Floats, delta: 
 
 def expected_discounted_orders(law: OrderLaw, x: Floats, T: Floats, *, span: Span, delta: float) -> Floats:
     """Expected discounted orders within the span of customers alive at T, without the split into periods."""
-    time, weight, _ = _nodes(np.array(span), law.alpha + float(T.min(initial=np.inf)))
+    time, weight, _ = panel_nodes(np.array(span), law.alpha + float(T.min(initial=np.inf)))
     total = np.zeros(len(x))
     for s, w in zip(time, weight, strict=True):
         total += w * float(np.exp(-delta * s)) * law.order_density(s, x, T)
@@ -175,9 +176,9 @@ def simulate_customers(
     return orders.reshape(x.shape), value.reshape(x.shape)
 
 
-def _nodes(edges: Floats, scale: float) -> tuple[Floats, Floats, NDArray[np.intp]]:
+def panel_nodes(edges: Floats, scale: float) -> tuple[Floats, Floats, NDArray[np.intp]]:
     """Nodes, weights and period of a composite rule whose panels grow no faster than their distance from -scale."""
-    point, weight = np.polynomial.legendre.leggauss(_NODES)
+    point, weight = legendre_nodes(_NODES)
     nodes, weights, periods = [], [], []
     for period, (first, last) in enumerate(pairwise(edges)):
         panels = max(1, int(np.ceil(np.log2((last + scale) / (first + scale)))))
