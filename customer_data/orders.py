@@ -9,8 +9,12 @@ The second step has a closed form. Per customer let C be the running sum of orde
 minimum of C) and S = C - M, the height of the stack of value not yet refunded. Order i lies on the stack between
 S(i) - v(i) and S(i); of it remains what lies below the lowest later S. A refund finds nothing for as much as it
 lowers M.
+
+With an as-of day, what was booked after it on an order of that day or before is not known yet: later refunds, and later
+lines of an order_id begun by then, are counted and change nothing.
 """
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 from customer_data.judging import OpenSource, judged_sql
@@ -30,6 +34,8 @@ FROM_ITS_ORDER = "refund taken from its order"
 FROM_EARLIER = "refund taken from earlier orders"
 IN_PART = "refund larger than what was bought before"
 WITHOUT_ORDER = "refund without an order before it"
+LATE_REFUND = "refund after the as-of day, not taken"
+LATE_LINE = "line added to an order after the as-of day"
 
 Counts = dict[int, dict[str, tuple[int, int | None]]]
 
@@ -50,9 +56,11 @@ def make_orders(
         ``IN_PART`` and ``WITHOUT_ORDER`` is what could not be taken.
     """
     _make_lines(connection, orders)
+    late = _leave_out_late_lines(connection, settings)
     _quarantine_orders(connection, orders, settings)
     _sum_lines(connection)
     _gather_refunds(connection, refunds)
+    late += _leave_out_late_refunds(connection, settings)
     found = connection.execute("SELECT count(*) FROM __refunds").fetchone()
     has_refunds = found is not None and found[0] > 0
     if has_refunds:
@@ -60,7 +68,8 @@ def make_orders(
         _take_from_earlier_orders(connection)
     else:
         connection.execute(
-            "CREATE TEMP TABLE __remaining AS SELECT *, value AS before, value = 0 AND has_negative AS gone FROM __sums"
+            "CREATE TEMP TABLE __remaining AS SELECT *, value AS before, value = 0 AND has_negative AS gone "
+            "FROM __sums WHERE value >= 0"
         )
     has_product = any(opened.has("product") for opened in orders)
     connection.execute(
@@ -71,7 +80,7 @@ def make_orders(
         FROM __remaining WHERE NOT gone
         """
     )
-    counts = _order_counts(connection) + (_refund_counts(connection) if has_refunds else [])
+    counts = late + _order_counts(connection) + (_refund_counts(connection) if has_refunds else [])
     by_source: Counts = {}
     for source, reason, rows, amount in counts:
         if rows:
@@ -96,6 +105,44 @@ def _make_lines(connection: "duckdb.DuckDBPyConnection", orders: list[OpenSource
             f"{product} AS product, {refund_of} AS refund_of FROM ({judged_sql(opened)}) WHERE __reason IS NULL"
         )
     connection.execute(f"CREATE TEMP TABLE __lines AS {' UNION ALL '.join(parts)}")
+
+
+def _leave_out_late_lines(
+    connection: "duckdb.DuckDBPyConnection", settings: LoadSettings
+) -> list[tuple[int, str, int, int | None]]:
+    """Delete lines that were added after the as-of day to an order begun by then; returns their counts."""
+    if settings.as_of is None:
+        return []
+    after = _after_as_of("time_us", settings)
+    late = f"""
+        FROM __lines WHERE refund_of IS NULL AND {after} AND order_id IN
+            (SELECT order_id FROM __lines WHERE refund_of IS NULL AND NOT {after})"""
+    counts = connection.execute(
+        f"SELECT source, {literal(LATE_LINE)}, count(*), CAST(sum(value) AS BIGINT) {late} GROUP BY source"
+    ).fetchall()
+    if counts:
+        connection.execute(f"DELETE {late}")
+    return counts
+
+
+def _leave_out_late_refunds(
+    connection: "duckdb.DuckDBPyConnection", settings: LoadSettings
+) -> list[tuple[int, str, int, int | None]]:
+    """Delete refunds booked after the as-of day; returns their counts."""
+    if settings.as_of is None:
+        return []
+    late = f"FROM __refunds WHERE {_after_as_of('time_us', settings)}"
+    counts = connection.execute(
+        f"SELECT source, {literal(LATE_REFUND)}, count(*), CAST(sum(amount) AS BIGINT) {late} GROUP BY source"
+    ).fetchall()
+    if counts:
+        connection.execute(f"DELETE {late}")
+    return counts
+
+
+def _after_as_of(time: str, settings: LoadSettings) -> str:
+    assert settings.as_of is not None
+    return f"{day_of(time, settings.timezone)} > {(settings.as_of - date(1970, 1, 1)).days}"
 
 
 def _quarantine_orders(

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -96,6 +97,10 @@ class LoadSettings:
         dropped, because finding them costs more than all other checks together.
     missing_channel : str, optional
         The channel of touchpoints and spend that name none; without it such rows are quarantined.
+    as_of : date, optional
+        The day from whose end the models look back. What was booked later on an order of that day or before, a refund
+        or a further line, was not known then: it is counted and changes nothing. Later orders stay in the tables, where
+        the models leave them out and count them.
     """
 
     timezone: str = "UTC"
@@ -104,6 +109,7 @@ class LoadSettings:
     refunds: Literal["net", "reject"] = "net"
     duplicates: Literal["keep", "drop"] = "keep"
     missing_channel: str | None = None
+    as_of: date | None = None
 
 
 def setting_problems(settings: LoadSettings) -> list[str]:

@@ -141,6 +141,7 @@ class Configuration:
             currency_rates=report.currency_rates,
             refunds=orders.refunds if orders else "net",
             missing_channel=touchpoints.missing_channel if touchpoints else None,
+            as_of=report.as_of,
         )
 
 

@@ -1,6 +1,6 @@
 """Refunds are netted by one rule, held to by hand and against a stack that is walked order by order."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import duckdb
 import numpy as np
@@ -169,3 +169,43 @@ def test_the_closed_form_is_the_stack_whatever_the_order_of_rows(
     again = load(connection, [Source(table="orders", data=frame.sample(frac=1, random_state=seed))])
     assert netted(connection) == expected
     assert counts(again, "orders") == outcome
+
+
+def test_what_is_booked_after_the_as_of_day_is_not_known_yet(connection: duckdb.DuckDBPyConnection) -> None:
+    # As of day 2: order 1 is worth 10 - 2 (the refund of day 2), not yet 10 - 2 - 6 (day 3); its line of day 4, the
+    # named refund of day 5 and the one of the refunds table on day 3 are not known either. Order 3 is later.
+    rows = [("1", "a", 0, 10.0), ("R", "a", 2, -2.0), ("S", "a", 3, -6.0), ("1", "a", 4, 3.0), ("3", "a", 5, 5.0)]
+    frame = order_frame(rows).assign(refund_of=None)
+    named = order_frame([("T", "a", 5, -1.0)]).assign(refund_of="1")
+    sources = [
+        Source(table="orders", data=pd.concat([frame, named], ignore_index=True)),
+        Source(table="refunds", data=order_frame([("1", "a", 3, 4.0)])),
+    ]
+    report = load(connection, sources, LoadSettings(as_of=date(2024, 1, 3)))
+    assert netted(connection) == {"1": 8.0, "3": 5.0}
+    assert counts(report, "orders") == {
+        "read": (6, 9.0),
+        "kept": (2, 13.0),
+        "refund after the as-of day, not taken": (2, 7.0),
+        "line added to an order after the as-of day": (1, 3.0),
+        "refund taken from earlier orders": (1, 2.0),
+    }
+    assert counts(report, "refunds")["refund after the as-of day, not taken"] == (1, 4.0)
+
+
+def test_without_any_refund_by_the_as_of_day_orders_are_as_they_were(connection: duckdb.DuckDBPyConnection) -> None:
+    rows = [("1", "a", 0, 10.0), ("R", "a", 3, -10.0)]
+    load(connection, [Source(table="orders", data=order_frame(rows))], LoadSettings(as_of=date(2024, 1, 3)))
+    assert netted(connection) == {"1": 10.0}
+
+
+def test_the_as_of_day_ends_at_midnight_of_the_zone(connection: duckdb.DuckDBPyConnection) -> None:
+    frame = order_frame([("1", "a", 0, 10.0), ("R", "a", 2, -4.0)])
+    frame.loc[1, "time"] = pd.Timestamp("2024-01-03 23:30")
+    for zone, left in (("UTC", 6.0), ("Europe/Berlin", 6.0)):
+        load(connection, [Source(table="orders", data=frame)], LoadSettings(as_of=date(2024, 1, 3), timezone=zone))
+        assert netted(connection) == {"1": left}
+    aware = frame.assign(time=frame["time"].dt.tz_localize("UTC"))  # 00:30 of the next day in Berlin
+    settings = LoadSettings(as_of=date(2024, 1, 3), timezone="Europe/Berlin")
+    load(connection, [Source(table="orders", data=aware)], settings)
+    assert netted(connection) == {"1": 10.0}
