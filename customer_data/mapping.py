@@ -9,6 +9,7 @@ from customer_data.relations import Relation
 from customer_data.sources import Source, Sql
 from customer_data.sql_text import identifier
 from customer_data.table_specs import TABLE_SPECS, Column, Kind
+from customer_data.text_files import likely_separator
 
 if TYPE_CHECKING:
     import duckdb
@@ -47,6 +48,8 @@ def map_source(
         The mapping, or None with one sentence for each problem.
     """
     spec = TABLE_SPECS[source.table]
+    if unsplit := _unsplit(source, relation):
+        return None, [unsplit]
     problems: list[str] = []
     found: dict[str, tuple[Column, str, str]] = {}
     columns = list(spec.columns)
@@ -97,6 +100,23 @@ def map_source(
         if not problem and type_ != "BOOLEAN":
             problems.append(f"{relation.label}.filter: the expression gives {type_}, not true or false.")
     return (None, problems) if problems else (Mapped(mapped, condition), [])
+
+
+def _unsplit(source: Source, relation: Relation) -> str | None:
+    """Return the sentence about a CSV file that was not cut into columns, with the separator its one name holds."""
+    if not relation.is_text or source.names is not None or len(relation.columns) > 1:
+        return None
+    (name,) = relation.columns
+    known = [*TABLE_SPECS[source.table].column_names, *source.columns.values()]
+    separator = likely_separator(name)
+    if separator is None or any(isinstance(one, Sql) or one.casefold() == name.casefold() for one in known):
+        return None
+    stated = "" if source.separator is None else f" when it is cut at {source.separator!r}"
+    shown = "\\t" if separator == "\t" else separator
+    return (
+        f"{relation.label}.separator: {relation.place} has only one column{stated}, {name!r}. "
+        f'State what stands between its fields: separator = "{shown}".'
+    )
 
 
 def _attributes(source: Source, relation: Relation, ours: tuple[str, ...]) -> list[str]:

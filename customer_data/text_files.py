@@ -173,6 +173,14 @@ def _sniffed_separator(text: str) -> str:
     return best
 
 
+def likely_separator(line: str) -> str | None:
+    """The sign that most likely stands between the fields of a header: a usual separator, else another odd sign."""
+    odd = (sign for sign in line if not sign.isalnum() and sign not in " _-.'\"()")
+    signs = Counter(odd).most_common()
+    usual = [sign for sign, _ in signs if sign in _SEPARATORS]
+    return usual[0] if usual else signs[0][0] if signs else None
+
+
 def _unique_names(header: list[str]) -> tuple[str, ...]:
     """Give a name to nameless columns and number the repeated ones, blind to case as the engine is."""
     names: list[str] = []
