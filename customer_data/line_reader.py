@@ -10,6 +10,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from customer_data.sources import WHITESPACE
@@ -130,7 +131,7 @@ def read_carefully(
                 if len(record) < width:
                     record += [""] * (width - len(record))
                     short += 1
-                    first_short = first_short or f"{file.path}, line {row}"
+                    first_short = first_short or f"{Path(file.path).name}, line {row}"
                 batch.records.append(record)
                 batch.lines.append(row)
             if batch.is_full():

@@ -1,6 +1,7 @@
 """What a careful reader of a load should know, in sentences that tell the remedy."""
 
-import time
+from datetime import date, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from customer_data.judging import OpenSource
@@ -20,6 +21,10 @@ _ADVICE = {
     NEGATIVE: 'They are in quarantine; refunds = "net" takes them from the orders before.',
 }
 _LONG_AGO_US = 631_152_000_000_000  # 1990-01-01
+_EPOCH = date(1970, 1, 1)
+_LONG_GAP_DAYS = 365
+_FEW_STRAYS, _FEW_OF_ALL = 3, 0.01
+"""Rows, or a share of a table's rows; more of them are a shop that was closed for long."""
 
 
 def survey_warnings(opened: list[OpenSource], surveys: list[Survey], currency: str | None) -> list[str]:
@@ -44,7 +49,7 @@ def survey_warnings(opened: list[OpenSource], surveys: list[Survey], currency: s
             )
         for file in one.relation.text_files:
             warnings += [
-                f"{one.label}: {file.path} names a column twice; the later one is read as {name!r}."
+                f"{one.label}: {Path(file.path).name} names a column twice; the later one is read as {name!r}."
                 for name in file.renamed
             ]
         short = one.relation.short_lines
@@ -73,15 +78,37 @@ def order_warnings(
     return warnings
 
 
-def future_warnings(connection: "duckdb.DuckDBPyConnection", tables: list[str]) -> list[str]:
-    """Return a sentence for each of the tables that holds times after this moment."""
-    now_us = time.time_ns() // 1000
+def stray_time_warnings(
+    connection: "duckdb.DuckDBPyConnection", tables: list[str], as_of: date | None = None
+) -> list[str]:
+    """Return a sentence for each of the tables of which few rows lie long after all others, up to the as-of day.
+
+    The last day of the data is the day from which a report looks back, so one mistyped year would let every customer
+    seem lost. Only the rows themselves are asked, never the clock: the same input is told of in the same words always.
+    """
+    day_us = 86_400_000_000
+    until = "" if as_of is None else f"WHERE time_us < {((as_of - _EPOCH).days + 1) * day_us}"
     warnings = []
     for table in tables:
-        row = connection.execute(f"SELECT count(*) FROM {table} WHERE time_us > {now_us}").fetchone()
-        if row is not None and row[0]:
+        row = connection.execute(
+            f"""
+            WITH days AS (SELECT time_us // {day_us} AS day, count(*) AS rows FROM {table} {until} GROUP BY 1),
+            gaps AS (
+                SELECT day, day - lag(day) OVER ordered AS gap, lag(day) OVER ordered AS previous,
+                       sum(rows) OVER (ORDER BY day DESC) AS rest, sum(rows) OVER () AS total
+                FROM days WINDOW ordered AS (ORDER BY day)
+            )
+            SELECT day, previous, CAST(rest AS BIGINT) FROM gaps
+            WHERE gap > {_LONG_GAP_DAYS} AND rest < total / 2
+              AND rest <= greatest({_FEW_STRAYS}, {_FEW_OF_ALL} * total) ORDER BY day LIMIT 1
+            """
+        ).fetchone()
+        if row is not None:
+            first, previous = (_EPOCH + timedelta(days=int(number)) for number in row[:2])
             warnings.append(
-                f"{table}: {count_of(row[0], 'row')} kept with a time in the future. Check the zone and time_format."
+                f"{table}: {count_of(row[2], 'row')} kept with times more than a year after all others (from {first}; "
+                f"before that the last is of {previous}). Check these times and time_format, or look back from an "
+                f"earlier day: as_of = {previous}."
             )
     return warnings
 
@@ -95,6 +122,11 @@ def no_order_problem(orders: list[OpenSource], outcomes: dict[int, dict[str, tup
                 reasons[reason] = reasons.get(reason, 0) + rows
     listed = ", ".join(f"{reason}: {rows:,}" for reason, rows in sorted(reasons.items(), key=lambda item: -item[1]))
     advice = f" {_ADVICE[CONFLICT]}" if CONFLICT in reasons else ""
+    if WITHOUT_ORDER in reasons and len(reasons) == 1:
+        advice = (
+            " Every value is negative or names an order that is not there. If the export writes sales as negative "
+            'numbers, map columns = { value = { sql = "-value" } }, with their name of it.'
+        )
     return f"orders: none of the rows makes an order ({listed}).{advice}"
 
 

@@ -1,6 +1,7 @@
 """Every bad input ends in an error that names the place, the first case and the remedy, or in a counted quarantine."""
 
 import csv
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -281,6 +282,51 @@ def test_a_frame_without_rows_and_a_thing_that_is_no_frame_are_errors(connection
     assert "spend: data is a int. Give a file name or a pandas.DataFrame." in told[1]
 
 
-def test_a_time_in_the_future_is_kept_and_told(connection: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
-    report = load(connection, [orders(written(tmp_path, HEADER + "a,2150-01-01,5\n"))])
-    assert report.warnings == ("orders: 1 row kept with a time in the future. Check the zone and time_format.",)
+def test_a_few_rows_years_after_all_others_are_kept_and_told_without_a_clock(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    usual = "".join(f"{day},2024-01-{day:02d},5\n" for day in range(1, 29))
+    path = written(tmp_path, HEADER + usual + "a,2150-01-01,5\n")
+    (warning,) = load(connection, [orders(path)]).warnings
+    assert warning.startswith("orders: 1 row kept with times more than a year after all others (from 2150-01-01; ")
+    assert warning.endswith("or look back from an earlier day: as_of = 2024-01-28.")
+    assert load(connection, [orders(path)], LoadSettings(as_of=date(2024, 1, 28))).warnings == ()
+    assert load(connection, [orders(written(tmp_path, HEADER + usual))]).warnings == ()
+    # A shop whose rows all lie in the future of whoever reads this is told of nothing: no clock is asked.
+    assert load(connection, [orders(written(tmp_path, HEADER + "a,2150-01-01,5\n"))]).warnings == ()
+
+
+def test_warnings_name_files_without_their_folder(connection: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    text = "customer_id,time,value,Note,note\na,2024-01-01,5,x,y\nb,2024-01-02,many\n"
+    report = load(connection, [orders(written(tmp_path, text))])
+    told = "\n".join(report.warnings)
+    assert "orders.csv names a column twice" in told
+    assert "(first: orders.csv, line 3)" in told
+    assert str(tmp_path) not in told
+
+
+@pytest.mark.parametrize(
+    ("separator", "options", "expected"),
+    [
+        (";", {"separator": ","}, "has only one column when it is cut at ',', 'customer_id;time;value'. State"),
+        ("\t", {"separator": ";"}, 'separator = "\\t".'),
+        (
+            "^",
+            {},
+            "has only one column, 'customer_id^time^value'. State what stands between its fields: separator = \"^\".",
+        ),
+        (";", {"separator": ",", "columns": {"customer_id": "user"}}, 'separator = ";".'),
+    ],
+)
+def test_a_wrong_separator_is_answered_with_the_right_one(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path, separator: str, options: dict[str, object], expected: str
+) -> None:
+    path = written(tmp_path, (HEADER + "a,2024-01-01,5\n").replace(",", separator))
+    (told,) = problems_of(connection, orders(path, **options))
+    assert told.startswith("orders.separator: ")
+    assert expected in told
+
+
+def test_only_negative_values_are_answered_with_a_remedy(connection: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    (told,) = problems_of(connection, orders(written(tmp_path, HEADER + "a,2024-01-01,-5\n")))
+    assert 'map columns = { value = { sql = "-value" } }' in told
