@@ -112,6 +112,8 @@ def _solved(step: "csr_array", start: Floats, ends: Floats, keep: Mask) -> tuple
 
 def _without_one(inverse: Floats, visits: Floats, worth: Floats, keep: Mask) -> tuple[Floats, Floats]:
     """At most one state is removed per set: visits less those by way of it, worth less that by way of it."""
+    if len(keep) == 0:
+        return np.zeros(keep.shape), np.zeros((2, *keep.shape))
     some = (~keep).any(axis=0)
     state = (~keep).argmax(axis=0)
     share = np.where(some, 1 / np.diag(inverse)[state], 0.0)

@@ -97,3 +97,12 @@ def test_one_channel_and_no_conversions_differ_in_nothing(replicates):
 def test_wrong_arguments_say_the_remedy(paths, arguments, message):
     with pytest.raises(ConfigurationError, match=message):
         compare(paths, **arguments)
+
+
+@pytest.mark.parametrize("replicates", [0, 20])
+def test_without_any_journey_nothing_is_credited_and_no_difference_is_claimed(replicates):
+    none = np.zeros(0)
+    empty = Paths.from_codes(["a", "b"], np.zeros(0, np.int32), np.zeros(0, np.int64), conversions=none, nulls=none)
+    table = compare(empty, replicates=replicates, seed=1)
+    assert table[["last_click", "markov", "difference", "difference_low", "difference_high"]].eq(0).all(axis=None)
+    assert list(table.verdict) == ["no clear difference"] * 2
