@@ -10,6 +10,7 @@ from attribution.paths import FileCounts, Paths
 from attribution.ragged import Codes, Floats, Integers
 from customer_data.errors import ConfigurationError, InputError
 from customer_data.nearest import did_you_mean
+from customer_data.text_files import likely_separator
 
 if TYPE_CHECKING:
     import pandas
@@ -72,6 +73,13 @@ def read_paths(
 
 
 def _require_columns(source: str, present: list[str], columns: Mapping[str, str]) -> None:
+    unsplit = likely_separator(present[0]) if len(present) == 1 else None
+    if unsplit is not None and present[0] not in columns.values():
+        shown = "\\t" if unsplit == "\t" else unsplit
+        raise InputError(
+            f"{source}: has only one column, {present[0]!r}. State what stands between its fields: separator = "
+            f'"{shown}" (sep in Python).'
+        )
     problems = []
     for ours, theirs in columns.items():
         if theirs not in present:
@@ -87,6 +95,8 @@ def _read_file(file: Path, columns: Mapping[str, str], *, sep: str, encoding: st
 
     if not file.is_file():
         raise InputError(f"{file}: there is no such file.")
+    if file.stat().st_size == 0:
+        raise InputError(f"{file}: is empty. Export it anew.")
     try:
         if file.suffix.lower() == ".parquet":
             _require_columns(str(file), parquet.read_schema(file).names, columns)
@@ -101,7 +111,7 @@ def _read_file(file: Path, columns: Mapping[str, str], *, sep: str, encoding: st
             table = _read_csv(file, columns, how, decimal)
     except (pyarrow.ArrowException, UnicodeError, LookupError, OSError) as error:
         raise InputError(
-            f"{file}: cannot be read ({str(error).splitlines()[0]}). Check sep={sep!r} and encoding={encoding!r}."
+            f"{file}: cannot be read ({str(error).splitlines()[0]}). Check separator {sep!r} and encoding {encoding!r}."
         ) from error
     return {ours: table.column(theirs) for ours, theirs in columns.items()}
 
@@ -156,31 +166,37 @@ def _rows_at_fault(wrong: "np.ndarray[Any, np.dtype[np.bool_]]") -> str:
 
 
 def _paths(source: str, texts: Any, amounts: Mapping[str, Floats], *, step: str, nulls_known: bool) -> Paths:
-    codes, lengths, channels = split(source, texts, step)
+    text_of_row, codes, lengths, channels = split(source, texts, step)
     with_outcome = amounts["conversions"] + amounts["nulls"] > 0
-    kept = with_outcome & (lengths > 0)
+    without_path = with_outcome & (lengths[text_of_row] == 0)
+    kept = with_outcome & ~without_path
     if not kept.any():
         raise InputError(
-            f"{source}: none of {len(lengths):,} rows has both a path and a conversion or null. "
+            f"{source}: none of {len(kept):,} rows has both a path and a conversion or null. "
             "Check the columns named for them."
         )
-    codes = codes[np.repeat(kept, lengths)]
+    used_text = np.bincount(text_of_row[kept], minlength=len(lengths)) > 0
+    codes = codes[np.repeat(used_text, lengths)]
     used = np.bincount(codes, minlength=len(channels)) > 0
     order = sorted(np.flatnonzero(used).tolist(), key=channels.__getitem__)
     rank = np.zeros(len(channels), dtype=np.int32)
     rank[order] = np.arange(len(order))
-    without_path = with_outcome & (lengths == 0)
+
+    def by_text(kind: str) -> Floats:
+        summed = np.bincount(text_of_row, weights=amounts[kind] * kept, minlength=len(lengths))
+        return summed[used_text].astype(float)
+
     paths = Paths.from_codes(
         [channels[code] for code in order],
         rank[codes],
-        lengths[kept],
-        conversions=amounts["conversions"][kept],
-        value=amounts["value"][kept],
-        nulls=amounts["nulls"][kept],
+        lengths[used_text],
+        conversions=by_text("conversions"),
+        value=by_text("value"),
+        nulls=by_text("nulls"),
         nulls_known=nulls_known,
     )
     counts = FileCounts(
-        rows=len(lengths),
+        rows=len(kept),
         merged_rows=int(kept.sum()) - len(paths),
         rows_without_outcome=int((~with_outcome).sum()),
         rows_without_path=int(without_path.sum()),
@@ -191,8 +207,11 @@ def _paths(source: str, texts: Any, amounts: Mapping[str, Floats], *, step: str,
     return paths.with_counts(counts)
 
 
-def split(source: str, texts: Any, step: str) -> tuple[Codes, Integers, list[str]]:
-    """Split paths written as text into ragged codes: codes, lengths, and the names the codes stand for."""
+def split(source: str, texts: Any, step: str) -> tuple[Integers, Codes, Integers, list[str]]:
+    """Split paths written as text: each distinct text once.
+
+    Returns the number of each row's text, the texts as ragged codes and lengths, and the names the codes stand for.
+    """
     import pyarrow
     from pyarrow import compute
 
@@ -203,14 +222,17 @@ def split(source: str, texts: Any, step: str) -> tuple[Codes, Integers, list[str
         raise InputError(f"{source}: the column of paths is not text ({str(error).splitlines()[0]}).") from error
     if isinstance(whole, pyarrow.ChunkedArray):
         whole = whole.combine_chunks()
-    pieces = compute.split_pattern(compute.fill_null(whole, ""), step)
-    names = compute.utf8_trim_whitespace(pieces.flatten()).dictionary_encode()
-    codes = names.indices.to_numpy(zero_copy_only=False).astype(np.int32)
-    channels = names.dictionary.to_pylist()
+    distinct = compute.fill_null(whole, "").dictionary_encode()
+    pieces = compute.split_pattern(distinct.dictionary, step)
+    written = pieces.flatten().dictionary_encode()
+    trimmed = [name.strip() for name in written.dictionary.to_pylist()]
+    channels = list(dict.fromkeys(name for name in trimmed if name))
+    number = {name: code for code, name in enumerate(channels)}
+    codes = np.array([number.get(name, -1) for name in trimmed], dtype=np.int32)[written.indices.to_numpy()]
     lengths = np.diff(pieces.offsets.to_numpy()).astype(np.int64)
-    if "" in channels:
-        filled = codes != channels.index("")
+    filled = codes >= 0
+    if not filled.all():
         row = np.repeat(np.arange(len(lengths)), lengths)
         lengths = np.bincount(row[filled], minlength=len(lengths)).astype(np.int64)
         codes = codes[filled]
-    return codes, lengths, channels
+    return distinct.indices.to_numpy().astype(np.int64), codes, lengths, channels

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import pandas
     from scipy.sparse import csr_array
 
+    from attribution.transitions import Transitions
+
 STEP = " > "
 
 
@@ -222,6 +224,11 @@ class Paths:
     def rows(self) -> Integers:
         """For each entry of ``codes`` the number of its path."""
         return np.repeat(np.arange(len(self.lengths)), self.lengths)
+
+    @cached_property
+    def transitions_by_order(self) -> "dict[int, Transitions]":
+        """What :func:`attribution.transitions.transitions` has found so far."""
+        return {}
 
     def names(self, rows: ArrayLike | None = None, *, step: str = STEP) -> list[str]:
         """Paths as text, all or the numbers given."""

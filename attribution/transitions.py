@@ -90,6 +90,8 @@ class Transitions:
 def transitions(paths: Paths, *, order: int = 1) -> Transitions:
     """Find the states of order ``order`` and the transitions between them that ``paths`` make.
 
+    They are found once for each order and kept with the paths.
+
     Raises
     ------
     ConfigurationError
@@ -99,6 +101,12 @@ def transitions(paths: Paths, *, order: int = 1) -> Transitions:
         raise ConfigurationError(
             f"order: {order!r} is not a whole number from 1 on. Give 1 for a chain of single channels."
         )
+    if order not in paths.transitions_by_order:
+        paths.transitions_by_order[order] = _found(paths, int(order))
+    return paths.transitions_by_order[order]
+
+
+def _found(paths: Paths, order: int) -> Transitions:
     position = ragged.positions(paths.lengths)
     windows, bound = _windows(paths, position, order)
     ends = paths.starts[1:] - 1
@@ -119,7 +127,7 @@ def transitions(paths: Paths, *, order: int = 1) -> Transitions:
     source[first] = count
     taken, example_step = _numbered(source * count + state, (count + 1) * count)
     return Transitions(
-        order=int(order),
+        order=order,
         channels=paths.channels,
         states=_channels_of_windows(paths, place[example], position, order),
         source=source[example_step],
