@@ -14,7 +14,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 import attribution
-from attribution.comparison import compare
 from attribution.paths import Paths
 from customer_data.synthetic_shop import simulate_shop
 
@@ -175,7 +174,7 @@ def coverage(law: ChainLaw | PathLaw, truth: Truth, *, journeys: int, runs: int,
                 target = journeys * expected[model]
                 low, high = rows[f"{measure}_low"].to_numpy(), rows[f"{measure}_high"].to_numpy()
                 held.setdefault((model, measure), []).append((low <= target) & (target <= high))
-        table = compare(paths, baseline="last_click", model="markov", confidence=CONFIDENCE)
+        table = attribution.compare(paths, baseline="last_click", model="markov", confidence=CONFIDENCE)
         table = table.set_index("channel").loc[list(paths.channels)]
         target = journeys * (truth.conversions["markov"] - truth.conversions["last_click"])
         inside = (table["difference_low"].to_numpy() <= target) & (target <= table["difference_high"].to_numpy())

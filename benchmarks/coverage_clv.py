@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clv.forecasting import forecast
+import clv
 from customer_data.engine import Engine
 from customer_data.synthetic_orders import SEGMENTS, Orders, Segment, simulate_orders
 
@@ -61,7 +61,7 @@ def study(*, customers: int, runs: int, seed: int = 1) -> pd.DataFrame:
             generator = np.random.default_rng([seed, customers, run])
             orders = drawn(customers, np.zeros(customers, dtype=np.int64), (LAW,), generator)
             order_table(connection, orders)
-            made = forecast(connection, **AHEAD, seed=run)
+            made = clv.forecast(connection, **AHEAD, seed=run)
             for row in made.parameters.itertuples(index=False):
                 held.setdefault(row.parameter, []).append(row.low <= truth[row.parameter] <= row.high)
                 off.setdefault(row.parameter, []).append(row.estimate / truth[row.parameter] - 1)
@@ -87,7 +87,9 @@ def study_segments(*, customers: int, runs: int, seed: int = 2) -> pd.DataFrame:
             connection.execute(
                 "CREATE OR REPLACE TABLE customers AS SELECT customer_id, name AS segment_name FROM people"
             )
-            made = forecast(connection, **AHEAD, seed=run, segment_by=["segment_name"], segment_parameters="separate")
+            made = clv.forecast(
+                connection, **AHEAD, seed=run, segment_by=["segment_name"], segment_parameters="separate"
+            )
             table = made.segment_forecast.set_index("segment")
             ahead = orders.day >= SEEN_DAYS
             for number, name in [*enumerate(names), (None, "all")]:

@@ -28,7 +28,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 import attribution
-from attribution.comparison import compare
 from customer_data.engine import Engine
 from customer_data.loading import load
 from customer_data.sources import LoadSettings, Source, Sql
@@ -112,7 +111,7 @@ credit.pivot(index="channel", columns="model", values="conversions").round(0)
 # where it excludes zero, the difference to last click is there; where it does not, leave the budget alone.
 
 # %%
-comparison = compare(paths, baseline="last_click", model="markov")
+comparison = attribution.compare(paths, baseline="last_click", model="markov")
 comparison.round(0)
 
 # %% [markdown]
