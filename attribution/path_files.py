@@ -170,6 +170,8 @@ def _paths(source: str, texts: Any, amounts: Mapping[str, Floats], *, step: str,
     with_outcome = amounts["conversions"] + amounts["nulls"] > 0
     without_path = with_outcome & (lengths[text_of_row] == 0)
     kept = with_outcome & ~without_path
+    if len(kept) == 0:
+        raise InputError(f"{source}: has a header but no rows. Export it anew.")
     if not kept.any():
         raise InputError(
             f"{source}: none of {len(kept):,} rows has both a path and a conversion or null. "

@@ -58,6 +58,11 @@ def survey_warnings(opened: list[OpenSource], surveys: list[Survey], currency: s
                 f"{one.label}: {count_of(short.lines, 'line')} with fewer fields than the header (first: "
                 f"{short.first}); what is missing at the end is taken to be empty."
             )
+        if one.source.table == "orders" and found.good and found.counts[None][1] == 0:
+            warnings.append(
+                f"{one.label}.value: the values of all {count_of(found.good, 'row')} add up to 0. Check which column "
+                'holds them, as in columns = { value = "..." }.'
+            )
         if found.last_us is not None and found.last_us < _LONG_AGO_US:
             warnings.append(
                 f"{one.label}.time: all times lie before 1990. Check time_format, seconds and milliseconds."

@@ -80,7 +80,10 @@ def remedies(opened: OpenSource, told: str, *, share: float = 1.0) -> str:
         mark = "," if opened.source.decimal == "." else "."
         advice.append(f'State the decimal mark, decimal = "{mark}", or clean the numbers by an SQL expression.')
     if "bytes that are not" in told:
-        advice.append('Say encoding = "latin-1" if that is what the file is in.')
+        advice.append(
+            'Say encoding = "latin-1" if that is what the file is in. If it was put together from several files, '
+            "save each in utf-8 first."
+        )
     if "channel is missing" in told:
         advice.append("Name such a channel by missing_channel, if it means something.")
     if "fields, the header" in told:

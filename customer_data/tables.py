@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from customer_data.judging import OpenSource, judged_sql
+from customer_data.nearest import count_of
 from customer_data.sql_text import identifier
 from customer_data.survey import Survey
 
@@ -89,8 +90,9 @@ def make_customers(
         ).fetchone()
         if row is not None and row[0]:
             warnings.append(
-                f"customers.{name}: {row[0]:,} customers have several values (first: {row[1]}). Each has its most "
-                "frequent value, the first by name where two are equally frequent."
+                f"customers.{name}: {count_of(row[0], 'customer')} {'has' if row[0] == 1 else 'have'} several values "
+                f"(first: {row[1]}). Each has its most frequent value, the first by name where two are equally "
+                "frequent."
             )
     listed = "".join(f", a{position}.{identifier(name)}" for position, name in enumerate(names))
     connection.execute(f"CREATE TABLE customers AS SELECT everyone.customer_id{listed} FROM {joined}")

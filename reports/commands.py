@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from customer_data.errors import ConfigurationError, InputError
+from customer_data.nearest import count_of
 from reports.configuration import Configuration, read_configuration
 from reports.interruption import interruptible, terminate_like_ctrl_c
 from reports.progress import Progress
@@ -64,7 +65,7 @@ def check(file: Path, flags: Mapping[str, str], *, verbosity: int) -> int:
         click.echo(f"{results.first_day} to {results.last_day} ({results.timezone}){currency}\n")
     click.echo(_counts_text(quality.row_counts))
     if quality.quarantine_sample is not None and len(quality.quarantine_sample):
-        click.echo(f"\n{quality.quarantine_rows:,} rows would be put aside; the first of each reason:")
+        click.echo(f"\n{count_of(quality.quarantine_rows, 'row')} would be put aside; the first of each reason:")
         click.echo(_sample_text(quality.quarantine_sample))
     for one in checks:
         if not one.passed:

@@ -68,7 +68,9 @@ def unknown_key(loc: tuple[str | int, ...], root: type[BaseModel]) -> str:
     known = list(section.model_fields)
     homes = [name for name in root.model_fields if key in getattr(_model_of(root, name), "model_fields", {})]
     if len(loc) == 1:
-        hint = f" It belongs in [{homes[0]}]." if homes else did_you_mean(key, known)
+        near = did_you_mean(key, known)
+        home = f"{' As a key it' if near else ' It'} belongs in [{homes[0]}]." if homes else ""
+        hint = near + home
         return (
             f"unknown section or key {key!r}.{hint or ' There are: ' + ', '.join(f'[{name}]' for name in known) + '.'}"
         )

@@ -104,11 +104,11 @@ def test_every_row_that_is_no_count_is_told_with_the_first_one(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "cannot be read"),
-        (b"path,conversions\n", "none of 0 rows"),
+        (b"", "is empty"),
+        (b"path,conversions\n", "has a header but no rows"),
         (b"path,conversions\na,0\n,1\n", "none of 2 rows has both a path and a conversion or null"),
         (b"path,conversions\na,1,5\n", "cannot be read"),
-        (b"path,conversions\nM\xfcnchen,1\n", "encoding='utf-8'"),
+        (b"path,conversions\nM\xfcnchen,1\n", "encoding 'utf-8'"),
     ],
     ids=["empty", "header only", "nothing left", "ragged", "another encoding"],
 )

@@ -1,0 +1,193 @@
+"""Bad input through the command: the exit code, and the words that a tired analyst needs to go on."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+HEADER = "customer_id,time,value\n"
+TOUCHES = "customer_id,time,channel\n"
+USUAL = "".join(f"{i % 40},2024-0{1 + i % 9}-{1 + i % 28:02d},{10 + i % 7}\n" for i in range(200))
+ONCE = "".join(f"{i},2024-02-{1 + i % 28:02d},10\n" for i in range(30))
+FIRST_TOUCHES = TOUCHES + "".join(
+    f"{i},2024-01-2{i % 9},{'ab'[i % 2]}\n{i},2024-01-30,{'bc'[i % 2]}\n" for i in range(30)
+)
+
+
+@pytest.fixture
+def shop_of(tmp_path: Path) -> Callable[..., Path]:
+    """Write files and a configuration that names them; gives its path."""
+
+    def write(files: dict[str, str | bytes], more: str = "") -> Path:
+        for name, content in files.items():
+            (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+        sections = "".join(f"[{Path(name).stem}]\nfile = '{name}'\n" for name in files)
+        (tmp_path / "p.toml").write_text(sections + more)
+        return tmp_path / "p.toml"
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("content", "more", "code", "words"),
+    [
+        ("", "", 3, ["p.toml:1:1: orders:", "orders.csv is empty. Export it anew"]),
+        (HEADER, "", 3, ["has a header but no rows. Export it anew"]),
+        (
+            "custmer_id,time,amount\n1,2024-01-01,3\n",
+            "",
+            3,
+            ["orders.customer_id:", "Did you mean 'custmer_id'?", "orders.value:", 'columns = { value = "..." }'],
+        ),
+        ("customer_id;time;value\n1;2024-01-01;3\n", "separator = ','\n", 3, ["p.toml:3:1", 'separator = ";"']),
+        (HEADER + "1,31/12/2024,5\n", "", 3, ["none of the 1 rows", "First: row 2", 'time_format = "%d/%m/%Y']),
+        (HEADER + USUAL + "1,yesterday,5\n", "", 0, ["1 of 201 rows (5.00) set aside: time cannot be read"]),
+        ("customer_id;time;value\n1;2024-01-01;5,50\n", "", 3, ["value is not a number: 1", 'decimal = ","']),
+        (HEADER + USUAL + "1,2024-01-01,x\n2,2024-01-01,inf\n", "", 0, ["2 of 202 rows set aside: value is not a"]),
+        (
+            (HEADER + USUAL).encode() + "José,2024-01-01,5\n".encode() + "José,2024-01-02,6\n".encode("latin-1"),
+            "",
+            0,
+            ["1 of 202 rows set aside: the line holds bytes that are not utf-8", "save each in utf-8 first"],
+        ),
+        (HEADER + USUAL + "1,2024-09-28,-5\n999,2024-02-02,-7\n", "", 0, ["1 row (7.00): refund without an order"]),
+        (HEADER + "1,2024-01-01,-5\n", "", 3, ["none of the rows makes an order", 'sql = "-value"']),
+        (HEADER + "1,2024-01-01,0\n2,2024-01-02,0\n", "", 0, ["orders.value: the values of all 2 rows add up to 0"]),
+        (
+            "order_id," + HEADER + "7,1,2024-01-01,5\n7,2,2024-01-01,5\n",
+            "",
+            3,
+            ["its order_id belongs to several customers: 2", "map order_id to an SQL expression of both"],
+        ),
+        (HEADER + "1,2024-01-01,5\n2,x,5\n", "", 1, ["1 of 2 rows (50.0%) were put aside; 5.0% are allowed"]),
+        (b"PK\x03\x04rest", "", 3, ["is a spreadsheet or a zip archive, not a text file. Save it as CSV."]),
+    ],
+)
+def test_checking_bad_orders(command, shop_of, content, more, code, words):
+    said = command("check", shop_of({"orders.csv": content}, more))
+    assert said.code == code, said.err
+    for one in words:
+        assert one in said.err
+    assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "words"),
+    [
+        ("", 3, ["paths.csv: is empty. Export it anew."]),
+        ("path,conversions\n", 3, ["has a header but no rows."]),
+        ("path;conversions\na > b;3\n", 3, ["has only one column, 'path;conversions'.", 'separator = ";"']),
+        ("path,conversion\na > b,3\n", 3, ["no column 'conversions'", "Did you mean 'conversion'?"]),
+        ("path,conversions\na,x\nb,-3\n", 3, ["1 of 2 rows (first: row 1) hold no number", "first: row 2"]),
+    ],
+)
+def test_checking_bad_paths(command, shop_of, content, code, words):
+    said = command("check", shop_of({"paths.csv": content}))
+    assert said.code == code
+    for one in words:
+        assert one in said.err
+    assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[order]\nfile = 'orders.csv'\n", ["p.toml:1:1: unknown section or key 'order'. Did you mean 'orders'?"]),
+        (
+            "[orders]\nfile = 'o.csv'\n[clv]\nhorizon_month = 3\nmargin = 'x'\n",
+            ["'horizon_months'?", "5:1: clv.margin"],
+        ),
+        ("[orders\nfile = 'orders.csv'\n", ["p.toml:1:8: this is not TOML"]),
+    ],
+)
+def test_a_typo_in_the_configuration_is_2_with_its_place(command, tmp_path, text, words):
+    (tmp_path / "p.toml").write_text(text)
+    said = command("check", tmp_path / "p.toml")
+    assert said.code == 2
+    for one in words:
+        assert one in said.err
+
+
+@pytest.mark.parametrize("output", ["taken", "taken/deeper"])
+def test_a_file_in_place_of_the_output_folder_is_2_with_the_remedy(command, shop_of, output):
+    file = shop_of({"orders.csv": HEADER + USUAL}, f"[report]\noutput = '{output}'\n")
+    file.with_name("taken").touch()
+    said = command("report", file)
+    assert said.code == 2
+    assert "p.toml:4:1: report.output: cannot write in" in said.err
+    assert "Name another folder with --output." in said.err
+
+
+@pytest.mark.parametrize(
+    ("files", "more", "code", "words"),
+    [
+        ({"orders.csv": HEADER + ONCE}, "", 4, ["0 of 30 customers ordered again", "that a customer keeps one id"]),
+        ({"orders.csv": HEADER + "1,2024-01-01,5\n"}, "", 4, ["0 of 1 customers ordered again"]),
+        (  # nothing converts: the customers are others
+            {"orders.csv": HEADER + ONCE.replace(",2024", "x,2024"), "touchpoints.csv": FIRST_TOUCHES},
+            "[report]\nparts = 'channels'\nas_of = 2024-05-01\n",
+            1,
+            ["no journey converted, so no channel has credit. Check that"],
+        ),
+        (  # one channel, one customer
+            {"orders.csv": HEADER + "1,2024-02-01,5\n", "touchpoints.csv": TOUCHES + "1,2024-01-30,a\n"},
+            "[report]\nparts = 'channels'\n",
+            0,
+            [],
+        ),
+        (  # every journey is open: there is no path at all
+            {
+                "orders.csv": HEADER + "x,2024-02-01,5\n",
+                "touchpoints.csv": TOUCHES + "1,2024-01-30,a\n2,2024-01-30,b\n",
+            },
+            "[report]\nparts = 'channels'\n",
+            1,
+            ["no journey converted"],
+        ),
+    ],
+)
+def test_reporting_on_too_little(command, shop_of, files, more, code, words):
+    said = command("report", shop_of(files, more))
+    assert said.code == code, said.err
+    for one in words:
+        assert one in said.err
+    assert "Traceback" not in said.err
+    assert bool(said.out) == (code < 2)
+
+
+def test_any_name_of_a_channel_reaches_the_pages_and_the_tables_unharmed(command, tmp_path, shop_of):
+    names = ["<b>x</b>", "=1+1", '"q"', "😀", "x" * 300, "$\\frac{1}{2}$", "-5", '#read("/etc/passwd")', "a > b", "日"]
+    file = shop_of({"orders.csv": HEADER + ONCE, "touchpoints.csv": ""}, "[report]\nparts = 'channels'\n")
+    with file.with_name("touchpoints.csv").open("w", newline="", encoding="utf-8") as opened:
+        rows = ((i % 30, f"2024-01-{10 + i % 20}", names[i % len(names)]) for i in range(120))
+        csv.writer(opened).writerows([TOUCHES.strip().split(","), *rows])
+    said = command("report", file)
+    assert said.code == 0, said.err
+    assert "1 character had no glyph" in said.err
+    folder = Path(said.out.strip())
+    with (folder / "tables" / "comparison.csv").open(newline="", encoding="utf-8") as opened:
+        written = {row["channel"] for row in csv.DictReader(opened)}
+    assert written == {f"'{name}" if name[0] in "=-" else name for name in names}
+    assert b"root:" not in (folder / "report.pdf").read_bytes()
+
+
+def test_where_every_journey_converts_the_bytes_of_the_report_do_not_depend_on_where_the_files_lie(command, tmp_path):
+    digests = []
+    for folder in ("here", "elsewhere/deep"):
+        home = tmp_path / folder
+        home.mkdir(parents=True)
+        (home / "orders.csv").write_text(HEADER.strip() + ",Note,note\n" + ONCE + "b,2024-02-01\n2,2150-01-01,5\n")
+        (home / "touchpoints.csv").write_text(FIRST_TOUCHES)
+        (home / "p.toml").write_text(
+            "[report]\nparts = 'channels'\nas_of = 2024-04-01\n[orders]\nfile = 'orders.csv'\n"
+            "[touchpoints]\nfile = 'touchpoints.csv'\n"
+        )
+        said = command("report", home / "p.toml")
+        assert said.code == 0, said.err
+        assert "line with fewer fields than the header" in said.err or "lines with fewer fields" in said.err
+        manifest = json.loads((Path(said.out.strip()) / "manifest.json").read_text())
+        assert str(tmp_path) not in json.dumps(manifest["warnings"])
+        digests.append({one["file"]: one["sha256"] for one in manifest["outputs"]})
+    assert digests[0] == digests[1]
