@@ -5,6 +5,7 @@ from __future__ import annotations
 from reports.channel_pages import channel_sections
 from reports.clv_pages import clv_sections
 from reports.content import Report
+from reports.depth_pages import depth_sections
 from reports.front_page import front_page
 from reports.method_pages import method_section
 from reports.number_format import day, day_range
@@ -22,6 +23,7 @@ def build_report(results: RunResults) -> Report:
     sections = (
         front_page(results),
         *channel_sections(results),
+        *depth_sections(results),
         *clv_sections(results),
         *((quality,) if quality is not None else ()),
         method_section(results),

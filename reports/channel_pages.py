@@ -183,6 +183,10 @@ def _models_table(attribution: AttributionResults) -> Table | None:
         return None
     wide = credit.pivot_table(index="channel", columns="model", values="conversions", aggfunc="sum", sort=False)
     table = wide.reindex(list(_by_size(attribution)["channel"]))[models].reset_index()
+    if attribution.depth is not None and attribution.depth.games is not None:
+        games = attribution.depth.games.set_index("channel").reindex(table["channel"])
+        table = table.assign(**{name: games[name].to_numpy() for name in games.columns})
+        models += list(games.columns)
     decimals = credit_decimals(table[models].to_numpy().ravel())
     columns = [
         Column("channel", "Channel", width=1),

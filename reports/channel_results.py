@@ -13,18 +13,24 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from attribution import Paths
+    from attribution.rules import RuleOptions
     from reports.configuration import Configuration
     from reports.settings import AttributionSection
 
 
-def journeys(connection: duckdb.DuckDBPyConnection, configuration: Configuration) -> Paths:
-    """Build the distinct paths from the loaded touchpoints and orders, up to the end of the as-of day."""
+def journeys(
+    connection: duckdb.DuckDBPyConnection, configuration: Configuration, *, lookback_days: float | None = None
+) -> Paths:
+    """Build the distinct paths from the loaded touchpoints and orders, up to the end of the as-of day.
+
+    Another ``lookback_days`` than the configured one may be given.
+    """
     import attribution
 
     wanted, report = configuration.settings.attribution, configuration.settings.report
     return attribution.build_paths(
         connection,
-        lookback_days=wanted.lookback_days,
+        lookback_days=wanted.lookback_days if lookback_days is None else lookback_days,
         until_us=None if report.as_of is None else end_of_day(report.as_of, report.timezone),
         half_life_days=wanted.half_life_days,
         include_open=wanted.include_open,
@@ -50,22 +56,23 @@ def paths_of_file(configuration: Configuration) -> Paths:
     )
 
 
-def channel_results(paths: Paths, configuration: Configuration, costs: pd.DataFrame | None) -> AttributionResults:
-    """Credit the channels of these paths and compare the model with the baseline."""
+def channel_results(
+    paths: Paths, configuration: Configuration, costs: pd.DataFrame | None, *, order: int
+) -> AttributionResults:
+    """Credit the channels of these paths and compare the model with the baseline, by a chain of this order."""
     from attribution.comparison import compare
     from attribution.credit import attribute, removal_effects
     from attribution.descriptions import path_lengths, top_paths
     from attribution.graph import transition_graph, transition_matrix
-    from attribution.rules import RuleOptions
 
     wanted, report = configuration.settings.attribution, configuration.settings.report
-    weights = (wanted.position_weights[0], wanted.position_weights[1], wanted.position_weights[2])
+    options = rule_options(wanted)
     from_file = configuration.settings.paths is not None
     credit = attribute(
         paths,
         models=all_models(wanted),
-        order=wanted.order,
-        position_weights=weights,
+        order=order,
+        position_weights=options.position_weights,
         direct=wanted.direct,
         confidence=report.confidence,
     )
@@ -75,13 +82,14 @@ def channel_results(paths: Paths, configuration: Configuration, costs: pd.DataFr
             paths,
             baseline=wanted.baseline,
             model=wanted.model,
-            order=wanted.order,
+            order=order,
             replicates=wanted.bootstrap_replicates,
             seed=report.seed,
             confidence=report.confidence,
-            options=RuleOptions(position_weights=weights, direct=wanted.direct),
+            options=options,
         ),
-        removal_effects=removal_effects(paths, order=wanted.order) if paths.conversions.sum() > 0 else None,
+        comparison_value=value_comparison(paths, configuration, order=order),
+        removal_effects=removal_effects(paths, order=order) if paths.conversions.sum() > 0 else None,
         transitions=transition_matrix(paths, order=1),
         graph=transition_graph(paths),
         top_paths=top_paths(paths, n=20),
@@ -91,12 +99,48 @@ def channel_results(paths: Paths, configuration: Configuration, costs: pd.DataFr
         costs=costs,
         baseline=wanted.baseline,
         model=wanted.model,
-        order=wanted.order,
+        order=order,
         lookback_days=None if from_file else wanted.lookback_days,
         half_life_days=None if from_file else wanted.half_life_days,
         interval_method=interval_method(wanted),
         from_file=from_file,
     )
+
+
+def value_comparison(paths: Paths, configuration: Configuration, *, order: int) -> pd.DataFrame | None:
+    """Compare the two models in money, with intervals by the delta method; None where paths carry no value."""
+    import pandas as pd
+
+    from attribution.comparison import verdicts
+    from attribution.credit import model_credit
+    from attribution.delta import credit_variance, interval
+
+    if not paths.value.sum() > 0:
+        return None
+    wanted, report = configuration.settings.attribution, configuration.settings.report
+    options, names = rule_options(wanted), (wanted.baseline, wanted.model)
+    before, after = (model_credit(paths, name, order=order, options=options).value for name in names)
+    spread = credit_variance(paths, wanted.model, baseline=wanted.baseline, order=order, options=options)
+    low, high = interval(after - before, spread.value, confidence=report.confidence)
+    rounding = 1e-9 * float(paths.value.sum())
+    table = {
+        "channel": paths.channels,
+        wanted.baseline: before,
+        wanted.model: after,
+        "difference": after - before,
+        "difference_low": low,
+        "difference_high": high,
+        "verdict": verdicts(low, high, baseline=wanted.baseline, rounding=rounding),
+    }
+    return pd.DataFrame(table).sort_values("difference", key=lambda c: -c.abs(), kind="stable", ignore_index=True)
+
+
+def rule_options(wanted: AttributionSection) -> RuleOptions:
+    """Return the options of the rules as configured."""
+    from attribution.rules import RuleOptions
+
+    first, middle, last = wanted.position_weights
+    return RuleOptions(position_weights=(first, middle, last), direct=wanted.direct)
 
 
 def all_models(wanted: AttributionSection) -> list[str]:

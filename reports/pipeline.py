@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from customer_data.errors import ConfigurationError, ModelError
+from reports.channel_depth import channel_depth, order_choice
 from reports.channel_results import channel_costs, channel_results, journeys, paths_of_file
 from reports.checks import (
     Check,
@@ -186,8 +187,14 @@ def credit_channels(
             costs = channel_costs(connection, results.first_day, results.last_day)
     progress.note(f"{len(paths.lengths):,} distinct paths of {len(paths.channels):,} channels")
     with progress.step("Crediting channels"):
-        channels = channel_results(paths, configuration, costs)
-    return replace(results, attribution=channels)
+        choice = order_choice(paths, configuration)
+        channels = channel_results(paths, configuration, costs, order=choice.order)
+    if choice.why_not and configuration.settings.attribution.order == "auto":
+        progress.warn(f"attribution.order: it could not be chosen, so it is {choice.order}: {choice.why_not}")
+    with progress.step("Asking why credit moved, and what else it could be"):
+        touches = None if configuration.settings.paths is not None else connection
+        depth = channel_depth(paths, configuration, choice, touches)
+    return replace(results, attribution=replace(channels, depth=depth))
 
 
 def read_path_file(configuration: Configuration, results: RunResults, progress: Progress) -> tuple[Paths, RunResults]:

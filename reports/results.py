@@ -46,6 +46,50 @@ class DataQuality:
 
 
 @dataclass(frozen=True)
+class ChannelDepth:
+    """What lies behind the credit; tables that the run could not make are None.
+
+    Attributes
+    ----------
+    orders
+        ``order, states, log_loss, excess, excess_std_error, auc, auc_in_sample, chosen, model, calibrated_order``:
+        held out, one row per order of the chain (0 is the bare conversion rate) and one of the regression, where
+        ``order`` and what belongs to it are missing. ``chosen`` marks what held-out journeys would choose, which is the
+        order of the run only where ``order_is_chosen``.
+    calibration
+        ``group, journeys, predicted, observed``: held out, at the order chosen.
+    order_is_chosen
+        Whether the order of the run was left to held-out journeys.
+    bridge
+        ``channel, last_click, sharing, weighting, participation, smoothing, markov, position_effect, position_low,
+        position_high, model_effect, model_low, model_high`` in conversions.
+    flows
+        ``last_click, credited, conversions, share``: where the conversions of each last click go.
+    roles
+        ``channel, single, early, middle, late, conversions``: linear credit by place on the path.
+    sensitivity
+        ``choice, setting, channel, conversions, share, shift, rank``.
+    sensitivity_summary
+        ``channel, share, lowest_share, highest_share, largest_shift, shifted_by, best_rank, worst_rank``.
+    games
+        ``channel, shapley, regression``: conversions credited; ``regression`` may not be there.
+    why_not_held_out
+        Why no journeys could be held out, or empty.
+    """
+
+    orders: pd.DataFrame | None = None
+    calibration: pd.DataFrame | None = None
+    order_is_chosen: bool = False
+    bridge: pd.DataFrame | None = None
+    flows: pd.DataFrame | None = None
+    roles: pd.DataFrame | None = None
+    sensitivity: pd.DataFrame | None = None
+    sensitivity_summary: pd.DataFrame | None = None
+    games: pd.DataFrame | None = None
+    why_not_held_out: str = ""
+
+
+@dataclass(frozen=True)
 class AttributionResults:
     """Credit of channels and what it rests on.
 
@@ -89,6 +133,8 @@ class AttributionResults:
         As a phrase, for instance ``delta method`` or ``bootstrap over customers, 500 replicates``.
     from_file
         True when distinct paths were read from a file instead of being built from touches.
+    depth
+        What lies behind the credit; None in a brief run.
     """
 
     credit: pd.DataFrame
@@ -109,6 +155,7 @@ class AttributionResults:
     half_life_days: float | None = None
     interval_method: str = "delta method"
     from_file: bool = False
+    depth: ChannelDepth | None = None
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,17 @@ def run_tables(results: RunResults) -> dict[str, pd.DataFrame]:
             "time_lags": channels.time_lags,
             "channel_costs": channels.costs,
         }
+        if (depth := channels.depth) is not None:
+            found |= {
+                "orders_held_out": depth.orders,
+                "calibration_held_out": depth.calibration,
+                "why_credit_moved": depth.bridge,
+                "credit_flows": depth.flows,
+                "channel_roles": depth.roles,
+                "sensitivity": depth.sensitivity,
+                "sensitivity_summary": depth.sensitivity_summary,
+                "credit_by_games": depth.games,
+            }
     if (value := results.clv) is not None:
         found |= {
             "segment_forecast": value.segment_forecast,

@@ -26,6 +26,14 @@ def _as_date(value: Any) -> Any:
     raise PydanticCustomError("date", "{given} is not a date. Write one as in 2026-01-31", {"given": repr(value)})
 
 
+def _as_order(value: Any) -> Any:
+    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 6):
+        return value
+    raise PydanticCustomError(
+        "order", 'order is a whole number from 1 to 6 or "auto", not {given}', {"given": repr(value)}
+    )
+
+
 def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
@@ -150,7 +158,9 @@ class AttributionSection(Section):
     )
     baseline: str = Field(default="last_click", description="The model to compare against.")
     model: str = Field(default="markov", description="The model compared with the baseline.")
-    order: int = Field(default=1, ge=1, le=6, description="Of the Markov chain: how many last channels it remembers.")
+    order: Annotated[int | Literal["auto"], BeforeValidator(_as_order)] = Field(
+        default=1, description='Of the Markov chain: how many last channels it remembers, 1 to 6, or "auto": held out.'
+    )
     position_weights: Annotated[tuple[float, ...], Field(strict=False)] = Field(
         default=(0.4, 0.2, 0.4),
         min_length=3,
@@ -162,6 +172,9 @@ class AttributionSection(Section):
         default=0, ge=0, le=100_000, description="0: intervals by the delta method; more: by bootstrap."
     )
     include_open: bool = Field(default=False, description="Count journeys still open at the end of the data as lost.")
+    depth: Literal["full", "brief"] = Field(
+        default="full", description="full: also why credit moved and how far it depends on choices; brief: faster."
+    )
 
     @field_validator("models", "baseline", "model")
     @classmethod
