@@ -20,6 +20,7 @@ import numpy as np
 from clv.patterns import FloatArray, IntArray, Numbers, distinct
 
 _STEP = 0.2  # in the stretched logit: error about exp(-pi^2 / step)
+_STEP_OF_DEVIATION = 0.6  # ... and of the standard deviation of a concentrated Beta, at most
 _TAIL = 42.0  # the integrand is dropped below exp(-tail)
 _BLOCK = 2_000_000  # numbers held at once
 
@@ -40,7 +41,10 @@ def beta_nodes(a: float, c: FloatArray, smallest: float, *, closest: float = 0.1
     edge = -np.log(closest)
     start = bend - np.log(max(_TAIL / a, np.e))
     stop = edge + np.log(max(_TAIL / float(c.min()), np.e))
-    v = np.arange(start, stop + _STEP, _STEP)
+    logits = np.log(a / np.array([float(c.min()), float(c.max())]))
+    narrowest = np.sqrt(1 / a + 1 / float(c.max())) / (1 + max(1.0, float(logits.max()) - edge))
+    step = min(_STEP, _STEP_OF_DEVIATION * narrowest)
+    v = np.arange(start, stop + step, step)
     left, right = np.exp(bend - v), np.exp(v - edge)
     logit = v - left + right
     log_p, log_q = -np.logaddexp(0.0, -logit), -np.logaddexp(0.0, logit)
