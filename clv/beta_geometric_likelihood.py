@@ -7,7 +7,7 @@ chances to leave a customer with x repeat orders has survived: x, or x + 1 when 
 import numpy as np
 
 from clv.maximum_likelihood import Estimate, Evaluation, LogNormalPrior, maximise
-from clv.patterns import FloatArray, IntArray, Patterns
+from clv.patterns import FloatArray, Patterns, levels
 from customer_data.errors import ModelError
 
 _BLOCK = 4096  # patterns at a time: what the processor's cache holds
@@ -35,18 +35,17 @@ class BetaGeometricLikelihood:
 
     def __init__(self, patterns: Patterns, *, survived: int) -> None:
         self._survived = survived
-        x = patterns.x.astype(np.int64)
-        self._x, x_index = np.unique(x, return_inverse=True)
+        self._x, x_index = levels(patterns.x)
         self._customers_by_x = np.bincount(x_index, weights=patterns.count)
-        self._T, T_index = np.unique(patterns.T, return_inverse=True)
+        self._T, T_index = levels(patterns.T)
         self._customers_by_T = np.bincount(T_index, weights=patterns.count)
         self._orders_by_T = np.bincount(T_index, weights=patterns.count * patterns.x)
-        may_have_left = x + survived > 0
+        may_have_left = patterns.x + survived > 0
         self._count = patterns.count[may_have_left]
         self._orders = patterns.x[may_have_left]
         self._T_index = T_index[may_have_left]
         self._x_index = x_index[may_have_left]
-        self._recencies, self._t_x_index = np.unique(patterns.t_x[may_have_left], return_inverse=True)
+        self._recencies, self._t_x_index = levels(patterns.t_x[may_have_left])
 
     def __call__(self, parameters: FloatArray) -> Evaluation:
         """Log-likelihood, gradient (4,) and Hessian (4, 4) by the natural parameters r, alpha, a, b."""
@@ -63,7 +62,7 @@ class BetaGeometricLikelihood:
         log_T, inverse_T = np.log(alpha + self._T), 1 / (alpha + self._T)
         by_T = r * self._customers_by_T + self._orders_by_T
 
-        def rising(start: float, steps: IntArray) -> tuple[float, float, float]:
+        def rising(start: float, steps: FloatArray) -> tuple[float, float, float]:
             """Sums over customers of ln Gamma(start + steps) - ln Gamma(start) and of its derivatives."""
             return (
                 float(n @ (gammaln(start + steps) - gammaln(start))),

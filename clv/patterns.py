@@ -79,6 +79,9 @@ def patterns_of(histories: "pd.DataFrame") -> Patterns:
             f"histories.T: the longest observation lasts {T.max():g} time units, so the unit is longer than the data. "
             "Build the histories in a shorter unit, such as days."
         )
+    if weight is None:
+        (x, T, t_x), count = _counted(x, T, t_x)
+        return Patterns(x, t_x, T, count)
     (x, T, t_x), inverse = distinct(x, T, t_x)
     return Patterns(x, t_x, T, np.bincount(inverse, weights=weight, minlength=len(x)).astype(np.float64))
 
@@ -91,31 +94,75 @@ def coarsened(patterns: Patterns, *, steps: int) -> Patterns:
 
 
 def distinct(*columns: FloatArray) -> tuple[tuple[FloatArray, ...], IntArray]:
-    """Distinct rows of equally long columns, in lexicographic order, and for each input row the index of its own.
-
-    The ranks of the values are packed into one integer, which is hashed: some ten times as fast as sorting rows.
-    """
-    key: IntArray = np.zeros(len(columns[0]), dtype=np.int64)
-    size = 1
-    for column in columns:
-        rank, levels = _ranks(column)
-        if size * levels > 2**62:
-            key, size = _sorted_ranks(key)
-        key = key * levels + rank
-        size *= levels
+    """Distinct rows of equally long columns, in lexicographic order, and for each input row the index of its own."""
+    key, _ = _packed(columns)
     index, count = _sorted_ranks(key)
     representative = np.empty(count, dtype=np.int64)
     representative[index] = np.arange(len(index))
     return tuple(column[representative] for column in columns), index
 
 
-def _ranks(column: FloatArray) -> tuple[IntArray, int]:
-    """Integers below a bound, in the order of the values; without hashing where times are whole days."""
+def _counted(*columns: FloatArray) -> tuple[tuple[FloatArray, ...], FloatArray]:
+    """Distinct rows of equally long columns, in lexicographic order, and how often each occurs.
+
+    Sorting the packed rows takes a tenth of the time of finding each row's index.
+    """
+    key, values = _packed(columns)
+    if values is None:
+        rows, index = distinct(*columns)
+        return rows, np.bincount(index).astype(np.float64)
+    key.sort()
+    first = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
+    count = np.diff(first, append=len(key)).astype(np.float64)
+    key = key[first]
+    rows = ()
+    for value in reversed(values):
+        key, rank = np.divmod(key, len(value))
+        rows = (value[rank], *rows)
+    return rows, count
+
+
+def _packed(columns: Sequence[FloatArray]) -> tuple[IntArray, list[FloatArray] | None]:
+    """Rows as one integer each, in lexicographic order: the ranks of their values; and the values behind the ranks.
+
+    The values are None where the integers had to be ranked anew because they did not fit.
+    """
+    key: IntArray = np.zeros(len(columns[0]), dtype=np.int64)
+    size = 1
+    values: list[FloatArray] | None = []
+    for column in columns:
+        rank, value = _ranks(column)
+        if size * len(value) > 2**62:
+            key, size = _sorted_ranks(key)
+            values = None
+        key = key * len(value) + rank
+        size *= len(value)
+        if values is not None:
+            values.append(value)
+    return key, values
+
+
+def levels(column: FloatArray) -> tuple[FloatArray, IntArray]:
+    """The distinct values in ascending order, and for each entry the number of its own."""
+    rank, value = _ranks(column)
+    present = np.zeros(len(value), dtype=bool)
+    present[rank] = True
+    return value[present], (np.cumsum(present) - 1)[rank]
+
+
+def _ranks(column: FloatArray) -> tuple[IntArray, FloatArray]:
+    """Places in an ascending list of values, and that list; without hashing where times are whole days."""
     for per_unit in _DAYS_PER_UNIT:
-        whole = np.rint(column * per_unit)
-        if len(whole) and whole.min() >= 0 and whole.max() < 2**20 and np.array_equal(whole / per_unit, column):
-            return whole.astype(np.int64), int(whole.max()) + 1
-    return _sorted_ranks(column)
+        scaled = column if per_unit == 1 else np.rint(column * per_unit)
+        if not len(scaled) or scaled.min() < 0 or scaled.max() >= 2**20:
+            continue
+        whole = scaled.astype(np.int64)
+        if np.array_equal(whole / per_unit, column):
+            return whole, np.arange(int(whole.max()) + 1) / per_unit
+    rank, count = _sorted_ranks(column)
+    value = np.empty(count)
+    value[rank] = column
+    return rank, value
 
 
 def _sorted_ranks(values: FloatArray | IntArray) -> tuple[IntArray, int]:
