@@ -167,12 +167,13 @@ class BetaGeo:
 
 
 def weak_prior(*, days_per_unit: float) -> LogNormalPrior:
-    """A prior for BG/NBD that spans most shops: medians r 0.5, alpha 60 days, a 0.8, b 2.5, within a factor of 4.5.
+    """A prior for BG/NBD and MBG/NBD that any shop's data outweigh: medians r 0.5, alpha 60 days, a 0.8, b 2.5.
 
-    The factor holds two thirds of the prior (a standard deviation of 1.5 in the logarithm). ``days_per_unit`` is 7 for
-    histories in weeks.
+    Two thirds of it lie within a factor of 20 (a standard deviation of 3 in the logarithm): where the likelihood only
+    grows towards an edge, it stops the parameters there without moving the forecast by more than about a hundredth.
+    ``days_per_unit`` is 7 for histories in weeks.
     """
-    return LogNormalPrior.independent({"r": 0.5, "alpha": 60 / days_per_unit, "a": 0.8, "b": 2.5}, log_sd=1.5)
+    return LogNormalPrior.independent({"r": 0.5, "alpha": 60 / days_per_unit, "a": 0.8, "b": 2.5}, log_sd=3.0)
 
 
 def fit_patterns(

@@ -1,7 +1,7 @@
 """The forecast: what the customers of each segment will order and be worth, month by month, and how surely."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ import numpy as np
 from clv.calendar import DAYS_PER_WEEK, Floats, Horizon, calendar_months, continuous_rate
 from clv.customer_forecasts import create_customer_forecast
 from clv.histories import ALL, HistoriesSummary, build_histories
+from clv.order_choice import OrdersModel, choose_order_model
 from clv.prediction import (
     SegmentPrediction,
     central_interval,
@@ -89,14 +90,16 @@ def forecast(
     margin: float = 1.0,
     segment_by: Sequence[str] = (),
     segment_parameters: SegmentParameters = "pooled",
+    orders_model: OrdersModel = "bg_nbd",
     confidence: float = 0.90,
     draws: int = 2_000,
     seed: int = 0,
 ) -> Forecast:
     """Forecast the orders and the value of all customers known on the as-of day.
 
-    BG/NBD gives the orders to come (Fader, Hardie & Lee 2005), Gamma-Gamma their value (Fader & Hardie, note 025). The
-    table ``histories`` and the view ``customer_forecast`` (see `write_customer_forecast`) stay on the connection.
+    BG/NBD (Fader, Hardie & Lee 2005) or MBG/NBD gives the orders to come, Gamma-Gamma their value (Fader & Hardie, note
+    025). The table ``histories`` and the view ``customer_forecast`` (see `write_customer_forecast`) stay on the
+    connection.
 
     Parameters
     ----------
@@ -115,6 +118,9 @@ def forecast(
     segment_parameters : {"pooled", "separate", "partial"}
         One fit for all customers, one per segment, or one per segment that leans on the others; see
         `clv.segments.fit_segments`.
+    orders_model : {"bg_nbd", "mbg_nbd", "auto"}
+        BG/NBD; MBG/NBD, under which customers may leave after the first order already; or the one that foretold the
+        last third of the data better, see `clv.order_choice.choose_order_model`. A note tells what "auto" chose.
     confidence : float
         Of all intervals.
     draws, seed : int
@@ -132,8 +138,10 @@ def forecast(
     terms = Terms(horizon_months, annual_rate, margin, confidence, draws, seed)
     summary = build_histories(connection, until_day=as_of_day, segment_by=segment_by)
     calendar_months(summary.until_day, horizon_months)
-    fitted = fit_segments(connection, parameters=segment_parameters, confidence=confidence)
-    return forecast_with(connection, summary, fitted, terms)
+    choice = choose_order_model(connection, orders_model, until_day=summary.until_day)
+    fitted = fit_segments(connection, parameters=segment_parameters, orders_model=choice.name, confidence=confidence)
+    made = forecast_with(connection, summary, fitted, terms)
+    return replace(made, notes=made.notes + ((choice.note,) if choice.note else ()))
 
 
 @dataclass(frozen=True)

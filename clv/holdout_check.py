@@ -9,6 +9,7 @@ import numpy as np
 from clv.calendar import DAYS_PER_WEEK, Floats, day_date
 from clv.engine_queries import quoted, single_row
 from clv.histories import HistoriesSummary, build_histories
+from clv.order_choice import TITLES, OrdersModel, choose_order_model, weeks_of_last_third
 from clv.order_frames import MONEY_SCALE
 from clv.prediction import (
     SegmentPrediction,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 _TABLE: Final = "holdout_histories"
 _LAST_BIN: Final = 7
-_LONGEST_WEEKS: Final = 52
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ class Holdout:
         frequency ("0" to "6", "7+"), customers, actual_mean, forecast_mean: purchase days in the holdout by repeat
         purchases before it.
     scores : DataFrame
-        method, total, error, mae, rmse, correlation: BG/NBD and the rival "repeat the past", over customers;
-        correlation is missing where either side does not vary.
+        method, total, error, mae, rmse, correlation: the model of orders and the rival "repeat the past", over
+        customers; correlation is missing where either side does not vary.
     histories : HistoriesSummary
         Of the first part.
     start_day, end_day : int
@@ -109,6 +109,7 @@ def holdout(
     end_day: int | None = None,
     segment_by: Sequence[str] = (),
     segment_parameters: SegmentParameters = "pooled",
+    orders_model: OrdersModel = "bg_nbd",
     confidence: float = 0.90,
     draws: int = 2_000,
     seed: int = 0,
@@ -124,8 +125,8 @@ def holdout(
         whole weeks, at most 52.
     end_day : int, optional
         Last day of the holdout. Default: the day of the last order.
-    segment_by, segment_parameters, confidence, draws, seed
-        As in `forecast`.
+    segment_by, segment_parameters, orders_model, confidence, draws, seed
+        As in `forecast`; "auto" chooses within the first part.
 
     Raises
     ------
@@ -137,7 +138,10 @@ def holdout(
     check_interval(confidence, draws)
     until, end = holdout_days(connection, until_day, end_day)
     summary = build_histories(connection, until_day=until, segment_by=segment_by, table=_TABLE)
-    fitted = fit_segments(connection, parameters=segment_parameters, confidence=confidence, table=_TABLE)
+    choice = choose_order_model(connection, orders_model, until_day=until)
+    fitted = fit_segments(
+        connection, parameters=segment_parameters, orders_model=choice.name, confidence=confidence, table=_TABLE
+    )
     outcomes = holdout_outcomes(connection, until, end, table=_TABLE)
     edges = np.append(np.arange(0, end - until, DAYS_PER_WEEK), end - until).astype(np.float64)
     by_count, by_value = (
@@ -153,13 +157,19 @@ def holdout(
         value_totals=_totals("value", fitted, actual_value, by_value.value, by_value, confidence),
         tracking=weekly_tracking(connection, fitted, by_count.orders.sum(axis=1), until, end, table=_TABLE),
         by_frequency=_by_frequency(fitted, outcomes, by_count.patterns.orders),
-        scores=_scores(fitted, outcomes, by_count.patterns.orders, (end - until) / (until - summary.first_day + 1)),
+        scores=_scores(
+            TITLES[choice.name],
+            fitted,
+            outcomes,
+            by_count.patterns.orders,
+            (end - until) / (until - summary.first_day + 1),
+        ),
         histories=summary,
         start_day=until + 1,
         end_day=end,
         new_customers=int(known) - summary.customers,
         confidence=confidence,
-        notes=fitted.notes,
+        notes=fitted.notes + ((choice.note,) if choice.note else ()),
     )
 
 
@@ -172,7 +182,7 @@ def holdout_days(
         raise InputError("orders: there is no order, so there is nothing to check a forecast on.")
     end = int(last) if end_day is None else int(end_day)
     if until_day is None:
-        weeks = min((end - int(first) + 1) // 3 // DAYS_PER_WEEK, _LONGEST_WEEKS)
+        weeks = weeks_of_last_third(int(first), end)
         if weeks < 1:
             raise InputError(
                 f"orders: the data last {end - int(first) + 1} days, from {day_date(first)} to {day_date(end)}; "
@@ -258,7 +268,7 @@ def _by_frequency(fitted: SegmentModels, outcomes: Outcomes, expected: Floats) -
     )
 
 
-def _scores(fitted: SegmentModels, outcomes: Outcomes, expected: Floats, length: float) -> "pd.DataFrame":
+def _scores(model: str, fitted: SegmentModels, outcomes: Outcomes, expected: Floats, length: float) -> "pd.DataFrame":
     """Scores of the model and of its rival, who repeats the past scaled by the length of the holdout to that before."""
     import pandas as pd
 
@@ -266,7 +276,7 @@ def _scores(fitted: SegmentModels, outcomes: Outcomes, expected: Floats, length:
     share = weight / weight.sum()
     rows = []
     for method, forecast in (
-        ("BG/NBD", expected[outcomes.pattern]),
+        (model, expected[outcomes.pattern]),
         ("repeat the past", fitted.patterns.x[outcomes.pattern] * length),
     ):
         total, error = float(weight @ forecast), forecast - actual

@@ -38,6 +38,7 @@ def newcomer_repeats(model: CustomerModel, edges: Floats) -> NewcomerRepeats:
     point, weight = legendre_nodes(_NODES)
     law, law_of_orders = model.spend.law, model.orders
     newcomer = np.zeros(1)
+    stays = float(law_of_orders.p_alive(newcomer, newcomer, newcomer)[0])
     mean = law.population_mean
     squared_mean = mean**2 * (1 + float(law.spread(newcomer)[0]))
     periods = len(edges) - 1
@@ -50,8 +51,8 @@ def newcomer_repeats(model: CustomerModel, edges: Floats) -> NewcomerRepeats:
             time, weighed, bought = panel_nodes(span, law_of_orders.alpha)
             rate = weighed * law_of_orders.order_density(time, newcomer, newcomer)
             pairs = 2 * weighed * (time - span[bought]) * law_of_orders.pair_density(time, newcomer, newcomer)
-            orders[won, won:] += share * np.bincount(bought, weights=rate)
-            squares[won, won:] += share * np.bincount(bought, weights=(1 + 1 / law.p) * rate + pairs)
+            orders[won, won:] += share * stays * np.bincount(bought, weights=rate)
+            squares[won, won:] += share * stays * np.bincount(bought, weights=(1 + 1 / law.p) * rate + pairs)
     value = mean * orders
     return NewcomerRepeats(orders, value, np.maximum(squared_mean * squares - value**2, 0.0))
 

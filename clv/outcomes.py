@@ -1,9 +1,10 @@
 """What customers will order: exact moments of the future given the past, and draws of it.
 
-Under BG/NBD a customer with history (x, t_x, T) who is alive at T has an order rate from Gamma(r + x, alpha + T) and
-leaves after each order with a chance p from Beta(a, b + x). Given both, orders come at T + s with density
-lambda exp(-lambda p s), and pairs of orders at s < u with density lambda^2 (1 - p) exp(-lambda p u), which does not
-depend on s. Their expectations over rate and chance are the densities m1 and m2 below; all moments integrate these.
+Under BG/NBD and MBG/NBD a customer with history (x, t_x, T) who is alive at T has an order rate from Gamma(r + x, alpha
++ T) and leaves after each order with a chance p from Beta(a, b + x), under MBG/NBD from Beta(a, b + x + 1), for it also
+stayed after its first order. Given both, orders come at T + s with density lambda exp(-lambda p s), and pairs of orders
+at s < u with density lambda^2 (1 - p) exp(-lambda p u), which does not depend on s. Their expectations over rate and
+chance are the densities m1 and m2 below; all moments integrate these.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clv.calendar import Floats
-from clv.special import legendre_nodes
+from clv.special import legendre_nodes, rate_while_alive
 
 Span: TypeAlias = tuple[float, float]
 """Two times after T: what happens after the first and up to the second counts."""
@@ -24,18 +25,39 @@ _NODES: Final = 8  # of Gauss and Legendre's rule on a panel
 
 @dataclass(frozen=True)
 class OrderLaw:
-    """The four parameters of BG/NBD, in one unit of time."""
+    """The four parameters of BG/NBD or MBG/NBD, in one unit of time.
+
+    Attributes
+    ----------
+    r, alpha, a, b : float
+    chances_before_repeat : int
+        Chances to leave before the first repeat order: 0 under BG/NBD, 1 under MBG/NBD.
+    """
 
     r: float
     alpha: float
     a: float
     b: float
+    chances_before_repeat: int = 0
 
     def p_alive(self, x: Floats, t_x: Floats, T: Floats) -> Floats:
         """P(alive at T | x, t_x)."""
-        from clv.beta_geo import p_alive
+        from clv import beta_geo, modified_beta_geo
 
-        return p_alive(x, t_x, T, r=self.r, alpha=self.alpha, a=self.a, b=self.b)
+        formula = modified_beta_geo.p_alive if self.chances_before_repeat else beta_geo.p_alive
+        return formula(x, t_x, T, r=self.r, alpha=self.alpha, a=self.a, b=self.b)
+
+    def expected_orders_new(self, t: Floats) -> Floats:
+        """Expected repeat orders of a new customer within t of the first order."""
+        from clv import beta_geo, modified_beta_geo
+
+        formula = modified_beta_geo.expected_orders_new if self.chances_before_repeat else beta_geo.expected_orders_new
+        return formula(t, r=self.r, alpha=self.alpha, a=self.a, b=self.b)
+
+    @property
+    def b_of_the_living(self) -> float:
+        """b of the chance to leave, Beta(a, b + x), of a customer alive after x repeat orders."""
+        return self.b + self.chances_before_repeat
 
     def order_density(self, s: Floats, x: Floats, T: Floats) -> Floats:
         """m1(s): expected orders per unit of time at T + s, of a customer alive at T."""
@@ -45,14 +67,25 @@ class OrderLaw:
     def pair_density(self, u: Floats, x: Floats, T: Floats) -> Floats:
         """m2(u): expected pairs of orders with the later at T + u and the earlier at any one time before it."""
         L, R = self.alpha + T, self.r + x
-        return R * (R + 1) / L**2 * (self.b + x) / (self.a + self.b + x) * self._decline(u / L, x + 1)
+        return R * (R + 1) / L**2 * self._staying(x) * self._decline(u / L, x + 1)
+
+    def _staying(self, x: Floats) -> Floats:
+        return (self.b_of_the_living + x) / (self.a + self.b_of_the_living + x)
 
     def _decline(self, z: Floats, x: Floats) -> Floats:
-        # 2F1(r + x + 1, a; a + b + x; -z) by Pfaff's transformation: all terms stay small whatever x is.
+        # 2F1(r + x + 1, a; a + b + x; -z) by Pfaff's transformation on the smaller of the first two: then the series
+        # converges at all z, and its terms stay small whatever x and a are.
         from scipy.special import hyp2f1
 
-        series = hyp2f1(self.a, self.a + self.b - self.r - 1, self.a + self.b + x, z / (1 + z))
-        return np.asarray((1 + z) ** -self.a * series, dtype=np.float64)
+        smaller, larger = np.minimum(self.r + x + 1, self.a), np.maximum(self.r + x + 1, self.a)
+        chances = self.a + self.b_of_the_living + x
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = (1 + z) ** -smaller * hyp2f1(smaller, chances - larger, chances, z / (1 + z))
+        if np.isfinite(found).all():
+            return np.asarray(found, dtype=np.float64)
+        # Hundreds of orders under a law by which nobody stays for them: the integral takes longer, but holds.
+        integral = rate_while_alive(z, self.r + x, self.b_of_the_living + x, a=self.a) / (self.r + x)
+        return np.where(np.isfinite(found), found, integral)
 
 
 @dataclass(frozen=True)
@@ -118,7 +151,7 @@ class DrawnParameters:
     Attributes
     ----------
     r, alpha, a, b : float or ndarray
-        Of BG/NBD.
+        Of the law of orders, b as `OrderLaw.b_of_the_living`.
     p, q, v : float or ndarray
         Of the law of spend.
     """

@@ -17,6 +17,7 @@ from clv.engine_queries import single_row
 from clv.forecasting import Forecast
 from clv.histories import build_histories
 from clv.holdout_check import holdout_outcomes
+from clv.order_choice import OrdersModel, choose_order_model
 from clv.prediction import central_interval, check_interval, names_with_total, predict_segments, with_total
 from clv.segments import SegmentParameters, fit_segments
 from customer_data.errors import ConfigurationError, InputError, ModelError
@@ -91,6 +92,7 @@ def rolling_origins(
     count: int = 12,
     segment_by: Sequence[str] = (),
     segment_parameters: SegmentParameters = "pooled",
+    orders_model: OrdersModel = "bg_nbd",
     confidence: float = 0.90,
     draws: int = 1_000,
     seed: int = 0,
@@ -109,7 +111,7 @@ def rolling_origins(
     count : int
         Origins, evenly spread from half a horizon (eight weeks at least) after the first order to one horizon before
         the end. An origin whose past is too small for a model is left out, with a note.
-    segment_by, segment_parameters, confidence, draws, seed
+    segment_by, segment_parameters, orders_model, confidence, draws, seed
         As in `clv.forecast`.
 
     Raises
@@ -137,7 +139,7 @@ def rolling_origins(
         try:
             rows += _one_origin(
                 connection, origin, until, segment_by=segment_by, segment_parameters=segment_parameters,
-                confidence=confidence, draws=draws, seed=seed + index,
+                orders_model=orders_model, confidence=confidence, draws=draws, seed=seed + index,
             )  # fmt: skip
         except ModelError as error:
             notes.append(f"No forecast from {day_date(origin)}: {error}")
@@ -250,12 +252,16 @@ def _one_origin(
     *,
     segment_by: Sequence[str],
     segment_parameters: SegmentParameters,
+    orders_model: OrdersModel,
     confidence: float,
     draws: int,
     seed: int,
 ) -> list[dict[str, object]]:
     build_histories(connection, until_day=origin, segment_by=segment_by, table=_TABLE)
-    fitted = fit_segments(connection, parameters=segment_parameters, confidence=confidence, table=_TABLE)
+    choice = choose_order_model(connection, orders_model, until_day=origin)
+    fitted = fit_segments(
+        connection, parameters=segment_parameters, orders_model=choice.name, confidence=confidence, table=_TABLE
+    )
     edges = np.array([0.0, until - origin])
     predicted = predict_segments(
         connection, fitted, edges=edges, delta=0.0, of="value", draws=draws, seed=seed, table=_TABLE

@@ -153,7 +153,8 @@ def score(
 def _written(model: CustomerModel) -> dict[str, Any]:
     law, spend = model.orders, model.spend
     return {
-        "orders": {"r": law.r, "alpha": law.alpha, "a": law.a, "b": law.b},
+        "orders": {"r": law.r, "alpha": law.alpha, "a": law.a, "b": law.b}
+        | {"chances_before_repeat": law.chances_before_repeat},
         "orders_log_covariance": model.order_covariance.tolist(),
         "spend": {"p": spend.law.p, "q": spend.law.q, "v": spend.law.v, "largest_spread": spend.law.largest_spread},
         "spend_log_covariance": spend.log_covariance.tolist(),

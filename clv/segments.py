@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 
 import numpy as np
 
-from clv.beta_geo import BetaGeoFit, fit_patterns, weak_prior
+from clv.beta_geo import weak_prior
 from clv.calendar import DAYS_PER_WEEK
 from clv.engine_queries import quoted
 from clv.gamma_gamma import GammaGamma, GammaGammaFit
 from clv.histories import ALL
 from clv.maximum_likelihood import ModelWarning
+from clv.order_choice import CHANCES_BEFORE_REPEAT, FIT_OF, FittedModelName
 from clv.order_frames import MONEY_SCALE
+from clv.order_models import OrdersFit
 from clv.outcomes import OrderLaw
 from clv.partial_pooling import shrink_segments
 from clv.patterns import patterns_of
@@ -29,9 +31,7 @@ if TYPE_CHECKING:
 SegmentParameters = Literal["pooled", "separate", "partial"]
 
 FEWEST_REPEAT_CUSTOMERS: Final = 10
-WEAK_PRIOR: Final = (
-    "log-normal with medians r 0.5, alpha 60 days, a 0.8, b 2.5, two thirds of it within a factor of 4.5"
-)
+WEAK_PRIOR: Final = "log-normal with medians r 0.5, alpha 60 days, a 0.8, b 2.5, two thirds of it within a factor of 20"
 
 
 @dataclass(frozen=True)
@@ -68,23 +68,26 @@ class SegmentModels:
 @dataclass(frozen=True)
 class _Fitted:
     segment: str
-    orders: BetaGeoFit
+    chances_before_repeat: int
+    orders: OrdersFit
     spend: SpendEstimate
     note: str = ""
 
     @property
     def model(self) -> CustomerModel:
-        return CustomerModel(OrderLaw(**self.orders.parameters), self.orders.covariance_log.to_numpy(), self.spend)
+        law = OrderLaw(**self.orders.parameters, chances_before_repeat=self.chances_before_repeat)
+        return CustomerModel(law, self.orders.covariance_log.to_numpy(), self.spend)
 
 
 def fit_segments(
     connection: "duckdb.DuckDBPyConnection",
     *,
     parameters: SegmentParameters = "pooled",
+    orders_model: FittedModelName = "bg_nbd",
     confidence: float = 0.90,
     table: str = "histories",
 ) -> SegmentModels:
-    """Fit BG/NBD and Gamma-Gamma to the histories of the table.
+    """Fit a model of orders and Gamma-Gamma to the histories of the table.
 
     Parameters
     ----------
@@ -92,6 +95,8 @@ def fit_segments(
         One fit to all customers; one to each segment; or one to each under a prior that the segments share (empirical
         Bayes, see `clv.partial_pooling`), so that small segments lean on the others. A segment that cannot be fitted
         takes the fit to all, and a note says so.
+    orders_model : {"bg_nbd", "mbg_nbd"}
+        BG/NBD, or MBG/NBD, under which customers may leave after the first order already.
     confidence : float
         Of the intervals of parameters.
 
@@ -106,17 +111,17 @@ def fit_segments(
     if parameters not in get_args(SegmentParameters):
         raise ConfigurationError(f"segment_parameters is {parameters!r}; it must be 'pooled', 'separate' or 'partial'.")
     patterns = segment_patterns(connection, table=table)
-    overall = _fit(connection, patterns, table, None)
+    overall = _fit(connection, patterns, table, None, orders_model)
     own: dict[str, _Fitted] = {}
     failures: dict[str, str] = {}
     if len(patterns.segments) > 1 and parameters == "separate":
         for index, name in enumerate(patterns.segments):
             try:
-                own[name] = _fit(connection, patterns.part(patterns.segment == index), table, name)
+                own[name] = _fit(connection, patterns.part(patterns.segment == index), table, name, orders_model)
             except ModelError as error:
                 failures[name] = str(error)
     elif len(patterns.segments) > 1 and parameters == "partial":
-        own, failures = _fit_partially(connection, patterns, table, overall)
+        own, failures = _fit_partially(connection, patterns, table, overall, orders_model)
     fits = [overall, *own.values()]
     places = {name: place for place, name in enumerate(own, start=1)}
     of_segment = np.array([places.get(name, 0) for name in patterns.segments], dtype=np.intp)
@@ -138,7 +143,11 @@ def fit_segments(
 
 
 def _fit(
-    connection: "duckdb.DuckDBPyConnection", patterns: SegmentPatterns, table: str, segment: str | None
+    connection: "duckdb.DuckDBPyConnection",
+    patterns: SegmentPatterns,
+    table: str,
+    segment: str | None,
+    orders_model: FittedModelName,
 ) -> _Fitted:
     customers = float(patterns.customers.sum())
     repeaters = float(patterns.customers[patterns.x > 0].sum())
@@ -155,13 +164,13 @@ def _fit(
     spend = estimate_spend(
         spend_histories(connection, table=table, segment=segment), day_mean=float(value) / MONEY_SCALE / float(days)
     )
-    orders, note = _fit_orders(patterns)
-    return _Fitted(segment or ALL, orders, spend, note)
+    orders, note = _fit_orders(patterns, orders_model)
+    return _Fitted(segment or ALL, CHANCES_BEFORE_REPEAT[orders_model], orders, spend, note)
 
 
-def _fit_orders(patterns: SegmentPatterns) -> tuple[BetaGeoFit, str]:
+def _fit_orders(patterns: SegmentPatterns, orders_model: FittedModelName) -> tuple[OrdersFit, str]:
     """The fit by maximum likelihood, or where the likelihood has no maximum the one under a weak prior, and a note."""
-    distinct_histories = patterns_of(patterns.histories())
+    distinct_histories, fit_patterns = patterns_of(patterns.histories()), FIT_OF[orders_model]
     try:
         return fit_patterns(distinct_histories), ""
     except ModelError as error:
@@ -170,7 +179,11 @@ def _fit_orders(patterns: SegmentPatterns) -> tuple[BetaGeoFit, str]:
 
 
 def _fit_partially(
-    connection: "duckdb.DuckDBPyConnection", patterns: SegmentPatterns, table: str, overall: _Fitted
+    connection: "duckdb.DuckDBPyConnection",
+    patterns: SegmentPatterns,
+    table: str,
+    overall: _Fitted,
+    orders_model: FittedModelName,
 ) -> tuple[dict[str, _Fitted], dict[str, str]]:
     """Fits under shared priors, and why some segments have none; spend without a fit is that of all customers."""
     names = patterns.segments
@@ -178,7 +191,7 @@ def _fit_partially(
         name: patterns_of(patterns.part(patterns.segment == index).histories()) for index, name in enumerate(names)
     }
     orders = shrink_segments(
-        names, lambda name, prior: fit_patterns(by_orders[name], prior=prior), centre=overall.orders.parameters
+        names, lambda name, prior: FIT_OF[orders_model](by_orders[name], prior=prior), centre=overall.orders.parameters
     )
     spend_fits: dict[str, GammaGammaFit] = {}
     if overall.spend.fit is not None:
@@ -195,6 +208,7 @@ def _fit_partially(
     own = {
         name: _Fitted(
             name,
+            overall.chances_before_repeat,
             fit,
             spend_of_fit(spend_fits[name], spread=spread) if name in spend_fits else replace(overall.spend, notes=()),
         )

@@ -85,6 +85,6 @@ def simulated_totals(
 
 def _columns(orders: Sequence[OrderLaw], spend: Sequence[SpendLaw]) -> DrawnParameters:
     """The parameters of each draw, as columns of shape (draws, 1)."""
-    of_orders = np.array([(law.r, law.alpha, law.a, law.b) for law in orders])
+    of_orders = np.array([(law.r, law.alpha, law.a, law.b_of_the_living) for law in orders])
     of_spend = np.array([(law.p, law.q, law.v) for law in spend])
     return DrawnParameters(*(column[:, None] for column in (*of_orders.T, *of_spend.T)))

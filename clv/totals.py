@@ -7,7 +7,7 @@ mean and variance. (The customers of the smallest segments are simulated one by 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -40,9 +40,9 @@ class CustomerModel:
 
     def orders_at(self, deviation: Floats) -> OrderLaw:
         """The law of orders with the logarithms of its parameters moved by ``deviation``."""
-        r, alpha, a, b = np.exp(np.clip(deviation, -_FARTHEST, _FARTHEST))
+        r, alpha, a, b = np.exp(np.clip(deviation, -_FARTHEST, _FARTHEST)).tolist()
         law = self.orders
-        return OrderLaw(float(law.r * r), float(law.alpha * alpha), float(law.a * a), float(law.b * b))
+        return replace(law, r=law.r * r, alpha=law.alpha * alpha, a=law.a * a, b=law.b * b)
 
 
 @dataclass(frozen=True)

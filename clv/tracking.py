@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clv.beta_geo import expected_orders_new
 from clv.calendar import DAYS_PER_WEEK, Floats, day_date
 from clv.engine_queries import quoted
 from clv.segments import SegmentModels
@@ -65,6 +64,5 @@ def _expected_of_newcomers(fitted: SegmentModels, edges: Floats, until: int) -> 
         ages, place = np.unique(patterns.T[members], return_inverse=True)
         customers = np.bincount(place, weights=patterns.customers[members], minlength=len(ages))
         since_first = np.maximum(np.subtract.outer(edges, until - ages), 0.0) / DAYS_PER_WEEK
-        law = model.orders
-        expected += expected_orders_new(since_first, r=law.r, alpha=law.alpha, a=law.a, b=law.b) @ customers
+        expected += model.orders.expected_orders_new(since_first) @ customers
     return np.diff(expected)

@@ -5,6 +5,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.special import betaln
 
+from clv import modified_beta_geo
 from clv.beta_geo import discounted_orders, expected_orders, purchase_rate
 from clv.outcomes import DrawnParameters, OrderLaw, expected_discounted_orders, order_moments, simulate_customers
 from clv.spend_laws import SpendLaw
@@ -21,7 +22,14 @@ def law_arguments(law):
 
 
 @pytest.mark.parametrize(
-    "law", [CDNOW, OrderLaw(0.11, 2.24, 0.31, 0.5), OrderLaw(0.11, 2.24, 1.0, 0.5), OrderLaw(2.0, 10.0, 5.0, 1.0)]
+    "law",
+    [
+        CDNOW,
+        OrderLaw(0.11, 2.24, 0.31, 0.5),
+        OrderLaw(0.11, 2.24, 1.0, 0.5),
+        OrderLaw(2.0, 10.0, 5.0, 1.0),
+        OrderLaw(0.005, 1.6, 3000.0, 250.0),  # nearly everybody leaves, all with one chance
+    ],
 )
 @pytest.mark.parametrize("x", [0, 1, 20, 1_000, 10_000])
 def test_the_order_density_is_the_purchase_rate_of_the_model(law, x):
@@ -57,6 +65,25 @@ def test_discounted_orders_of_the_periods_add_up_to_the_model_s_own():
     )
     assert expected[1] == pytest.approx(0.234951, abs=5e-7)  # reference/clv.md, row 21
     assert expected[4] == pytest.approx(5.151808, abs=5e-7)
+
+
+@pytest.mark.parametrize("x", [0.0, 3.0, 1_000.0])
+def test_under_mbg_nbd_the_moments_are_those_of_its_own_formulas(x):
+    parameters = {"r": 0.524844, "alpha": 6.18309, "a": 0.891388, "b": 1.61405}
+    law, t_x, T = OrderLaw(**parameters, chances_before_repeat=1), 30.0 * (x > 0), 39.0
+    pair = np.array([x]), np.array([T])
+    alive = law.p_alive(pair[0], np.array([t_x]), pair[1])
+    moments = order_moments(law, *pair, edges=np.array([0.0, 52.0]), delta=DELTA)
+    expected = modified_beta_geo.discounted_orders(DELTA, x, t_x, T, horizon=52, **parameters)
+    np.testing.assert_allclose(alive * moments.discounted[0], expected, rtol=1e-9)
+    np.testing.assert_allclose(alive, modified_beta_geo.p_alive(x, t_x, T, **parameters), rtol=1e-15)
+    # E[X] + E[X (X - 1)] against P(X = n) of a newcomer.
+    n = np.arange(2_000)
+    chance = modified_beta_geo.probability_of_orders(n, 52.0, **parameters)
+    new = order_moments(law, np.zeros(1), np.zeros(1), edges=np.array([0.0, 52.0]), delta=0.0)
+    stays = parameters["b"] / (parameters["a"] + parameters["b"])
+    assert stays * (new.squares[0] + new.products[0]) == pytest.approx(float(chance @ n**2), rel=1e-8)
+    assert float(law.expected_orders_new(52.0)) == pytest.approx(float(chance @ n), rel=1e-8)
 
 
 def test_a_newcomer_with_a_short_time_scale_is_integrated_as_well():
