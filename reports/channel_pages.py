@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from reports import prose
@@ -14,6 +15,15 @@ from reports.results import AttributionResults, RunResults
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_MODEL_NOTES = (
+    ("removal_effect", "Removal effect: the share of conversions the Markov model loses without the channel."),
+    (
+        "shapley",
+        "Shapley: what a channel adds to the rate of conversion; below zero where journeys with it convert less.",
+    ),
+    ("regression", "Regression: what a logistic regression on touches expects to be lost without the channel."),
+)
 
 
 def channel_sections(run: RunResults) -> tuple[Section, ...]:
@@ -190,17 +200,15 @@ def _models_table(attribution: AttributionResults) -> Table | None:
     decimals = credit_decimals(table[models].to_numpy().ravel())
     columns = [
         Column("channel", "Channel", width=1),
-        *(Column(m, model_name(m), "credit", shade=True, decimals=decimals) for m in models),
+        *(Column(m, fill(model_name(m), 12), "credit", shade=True, decimals=decimals) for m in models),
     ]
     if attribution.removal_effects is not None:
         effects = attribution.removal_effects.set_index("channel")["removal_effect"]
         table["removal_effect"] = effects.reindex(table["channel"]).to_numpy()
-        columns.append(Column("removal_effect", "Removal effect", "percent"))
+        columns.append(Column("removal_effect", "Removal\neffect", "percent"))
     return Table(
         title="Conversions credited by every model, the darker the more",
         data=table.assign(channel=table["channel"].map(table_name)),
         columns=tuple(columns),
-        caption="Removal effect: the share of conversions the Markov model loses when the channel is taken away. "
-        if attribution.removal_effects is not None
-        else "",
+        caption=" ".join(text for name, text in _MODEL_NOTES if name in table.columns),
     )

@@ -189,8 +189,7 @@ def _month_table(monthly: pd.DataFrame, run: RunResults) -> Table:
 
 def _holdout_blocks(clv: ClvResults, run: RunResults) -> list[Block]:
     blocks: list[Block] = [Prose(prose.holdout_sentence(clv, run))]
-    if clv.holdout_tracking is not None and len(clv.holdout_tracking):
-        blocks += _tracking_figures(clv.holdout_tracking, clv, run)
+    blocks += held_figures(clv, run)
     rows = clv.holdout_by_frequency
     if rows is not None and len(rows):
         blocks.append(
@@ -212,6 +211,13 @@ def _holdout_blocks(clv: ClvResults, run: RunResults) -> list[Block]:
     if clv.holdout_totals is not None and len(clv.holdout_totals):
         blocks.append(_holdout_table(clv.holdout_totals, run))
     return blocks
+
+
+def held_figures(clv: ClvResults, run: RunResults) -> list[Block]:
+    """Forecast and actual repeat orders with the line where the part held back begins; none without a holdout."""
+    if clv.holdout_tracking is None or not len(clv.holdout_tracking):
+        return []
+    return _tracking_figures(clv.holdout_tracking, clv, run)
 
 
 def _tracking_figures(tracking: pd.DataFrame, clv: ClvResults, run: RunResults) -> list[Block]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MOST_CHANNELS = 12
 MOST_EDGES_PER_CHANNEL = 2
+MOST_EDGES = 20
 _BOX_HEIGHT = 0.5
 _CHARACTER = 0.0105
 
@@ -36,6 +37,27 @@ def is_dense(graph: nx.DiGraph[str]) -> bool:
     between = [edge for edge in graph.edges if edge[0] != START and edge[1] not in (CONVERSION, NULL)]
     channels = len([name for name in graph if graph.nodes[name]["kind"] == "channel"])
     return len(between) > MOST_EDGES_PER_CHANNEL * max(channels, 6)
+
+
+def thinned(graph: nx.DiGraph[str], most: int = MOST_EDGES) -> tuple[nx.DiGraph[str], float]:
+    """The graph with its likeliest transitions only, and the least probability that all of them have been kept from.
+
+    The line is raised until at most `most` transitions are drawn; the likeliest one into each channel stays, so that
+    none stands alone.
+    """
+    drawn = {edge: float(graph.edges[edge]["probability"]) for edge in graph.edges if edge[1] != NULL}
+    likeliest: dict[str, tuple[str, str]] = {}
+    for edge in sorted(drawn, key=lambda edge: (-drawn[edge], edge)):
+        likeliest.setdefault(edge[1], edge)
+    stay = set(likeliest.values())
+    line = min(drawn.values(), default=0.0)
+    for line in sorted({round(chance, 2) for chance in drawn.values()}):
+        kept = [edge for edge, chance in drawn.items() if chance >= line or edge in stay]
+        if len(kept) <= most:
+            break
+    thin = graph.copy()
+    thin.remove_edges_from([edge for edge in graph.edges if drawn.get(edge, 0.0) < line and edge not in stay])
+    return thin, line
 
 
 def draw_graph(graph: nx.DiGraph[str], transitions: pd.DataFrame) -> str:

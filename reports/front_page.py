@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reports import prose
-from reports.clv_pages import segment_figures, time_figures
+from reports.clv_pages import held_figures, segment_figures, time_figures
 from reports.content import Block, Figure, Heading, KeyFigure, KeyFigures, Points, Prose, Section
 from reports.figure_comparison import draw_changes
 from reports.labels import model_name, plural
@@ -41,6 +41,7 @@ def front_page(run: RunResults) -> Section:
             blocks.append(Prose(segments))
         if run.attribution is None:
             blocks += segment_figures(run.clv, run, most=8) or time_figures(run.clv, run)
+            blocks += held_figures(run.clv, run)
     for part, title in _FAILED_PARTS.items():
         why = [warning.removeprefix(f"{part}: ") for warning in run.warnings if warning.startswith(f"{part}: ")]
         if why:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from attribution.graph import CONVERSION, NULL, START
 from reports import prose
 from reports.content import Block, Column, Figure, Table
-from reports.figure_graph import MOST_CHANNELS, draw_graph, draw_heatmap, is_dense, most_visited
+from reports.figure_graph import MOST_CHANNELS, draw_graph, draw_heatmap, is_dense, most_visited, thinned
 from reports.figure_journeys import draw_histogram, weighted_median
 from reports.figure_style import FULL_WIDTH, HALF_WIDTH
 from reports.labels import clean, plural, shorten
@@ -37,7 +37,7 @@ def journey_blocks(attribution: AttributionResults, run: RunResults) -> list[Blo
     """Flow, lengths and paths, as far as the run has them."""
     blocks: list[Block] = []
     if attribution.transitions is not None and len(attribution.transitions):
-        blocks.append(_flow_figure(attribution.transitions, attribution, run))
+        blocks += _flow_figures(attribution.transitions, attribution, run)
     blocks += _histograms(attribution, run)
     paths = attribution.top_paths
     if paths is not None and len(paths):
@@ -45,7 +45,8 @@ def journey_blocks(attribution: AttributionResults, run: RunResults) -> list[Blo
     return blocks
 
 
-def _flow_figure(transitions: pd.DataFrame, attribution: AttributionResults, run: RunResults) -> Figure:
+def _flow_figures(transitions: pd.DataFrame, attribution: AttributionResults, run: RunResults) -> list[Block]:
+    """The graph of the likeliest transitions, and all of them as a heatmap where the graph shows only a few."""
     visited = most_visited(transitions, most=len(transitions))
     rest = f" The {MOST_CHANNELS} most visited of {len(visited)} channels." if len(visited) > MOST_CHANNELS else ""
     first = transitions[transitions["source"] == START].sort_values(["count", "target"], ascending=[False, True])
@@ -59,24 +60,38 @@ def _flow_figure(transitions: pd.DataFrame, attribution: AttributionResults, run
         f"{names.get(str(s), clean(s))} to {names.get(str(t), clean(t))} {percent(p, 0)}"
         for s, t, p in likely[["source", "target", "probability"]].head(10).itertuples(index=False)
     )
+    steps = f"n = {number(float(transitions['count'].sum()))} transitions"
     graph = attribution.graph
     dense = graph is None or is_dense(graph)
-    return Figure(
-        title=title,
-        svg=draw_heatmap(transitions) if graph is None or dense else draw_graph(graph, transitions),
-        alt=f"{'Heatmap' if dense else 'Graph'} of the transitions between channels. Most likely steps: {spoken}.",
-        n=f"n = {number(float(transitions['count'].sum()))} transitions",
-        window=window(attribution, run),
-        caption=(
-            "Per cent of the steps from each row that lead to each column; under 0.5% left blank."
-            if dense
-            else "Transitions of at least 5%, the thicker the likelier; the further right a channel, the more it "
-            "closes "
-            "journeys than opens them. What is missing to 100% ends without a conversion or is rarer."
+    figures: list[Block] = []
+    if graph is not None and graph.number_of_edges():
+        drawn, line = thinned(graph) if dense else (graph, 0.05)
+        figures.append(
+            Figure(
+                title=title,
+                svg=draw_graph(drawn, transitions),
+                alt=f"Graph of the transitions between channels. Most likely steps: {spoken}.",
+                n=steps,
+                window=window(attribution, run),
+                caption=f"Transitions of at least {percent(line, 0)}, and the likeliest into each channel; the thicker "
+                "the likelier. The further right a channel, the more it closes journeys than opens them. What is "
+                f"missing to 100% ends without a conversion or is rarer.{rest}",
+                data=transitions,
+            )
         )
-        + rest,
-        data=transitions,
-    )
+    if dense:
+        figures.append(
+            Figure(
+                title="All steps between channels" if figures else title,
+                svg=draw_heatmap(transitions),
+                alt=f"Heatmap of the transitions between channels. Most likely steps: {spoken}.",
+                n=steps,
+                window=window(attribution, run),
+                caption="Per cent of the steps from each row that lead to each column; under 0.5% left blank." + rest,
+                data=transitions,
+            )
+        )
+    return figures
 
 
 def _histograms(attribution: AttributionResults, run: RunResults) -> list[Block]:

@@ -79,6 +79,21 @@ def test_a_graph_with_more_transitions_than_an_eye_can_follow_is_called_dense():
     assert figure_graph.is_dense(graph)
 
 
+def test_a_thinned_graph_keeps_the_likeliest_transitions_and_leaves_no_channel_alone():
+    graph = channel_results().graph
+    channels = [name for name in graph if graph.nodes[name]["kind"] == "channel"]
+    for source in channels:
+        for place, target in enumerate(channels):
+            if source != target:
+                graph.add_edge(source, target, count=1.0, probability=0.051 + place / 1000)
+    thin, line = figure_graph.thinned(graph, 20)
+    drawn = [edge for edge in thin.edges if edge[1] != "(null)"]
+    assert len(drawn) <= 20 < graph.number_of_edges()
+    assert all(any(edge[1] == name for edge in drawn) for name in channels)
+    weaker = [edge for edge in drawn if thin.edges[edge]["probability"] < line]
+    assert len({edge[1] for edge in weaker}) == len(weaker)
+
+
 def test_graph_and_heatmap_name_every_channel_and_the_heatmap_every_share():
     results = channel_results(CHANNELS[:4])
     drawn = texts(figure_graph.draw_graph(results.graph, results.transitions))

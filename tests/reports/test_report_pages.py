@@ -53,6 +53,11 @@ def test_channels_only_and_customers_only_leave_the_other_part_out():
     assert "removal" not in customers
 
 
+def test_the_first_page_of_customers_alone_shows_how_the_forecast_held():
+    titles = [block.title for block in built("clv_only").sections[0].blocks if isinstance(block, Figure)]
+    assert "Repeat orders per week" in titles
+
+
 @pytest.mark.parametrize("name", ["shop", *WORST_CASES])
 def test_every_report_can_be_read(name):
     report = built(name)
