@@ -6,7 +6,9 @@ Gamma-Gamma per segment (:mod:`customer_data.synthetic_orders`); a counted numbe
 (:mod:`customer_data.synthetic_dirt`).
 """
 
+import errno
 import json
+import tempfile
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -67,7 +69,7 @@ def simulate(
     Parameters
     ----------
     folder
-        Where to write; made if it is not there. Files of the same names are replaced.
+        Where to write; made if it is not there. Files of the same names are replaced when all of them are finished.
     customers
         Number of people in the market over the two years. Those who were neither reached nor bought are in no file.
     seed
@@ -89,7 +91,17 @@ def simulate(
     if format not in ("parquet", "csv"):
         raise ConfigurationError(f'format = "{format}" is not known: write "parquet" or "csv".')
     place = Path(folder)
-    place.mkdir(parents=True, exist_ok=True)
+    if place.exists() and not place.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "it is a file", str(place))
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{place.name}-", dir=place.parent) as unfinished:
+        _write(Path(unfinished), customers=customers, seed=seed, format=format, market=market)
+        place.mkdir(exist_ok=True)
+        for file in sorted(Path(unfinished).iterdir()):
+            file.replace(place / file.name)
+
+
+def _write(place: Path, *, customers: int, seed: int, format: Literal["parquet", "csv"], market: Market) -> None:
     shop = simulate_shop(customers=customers, seed=seed, market=market)
     dirt_random = np.random.default_rng([seed, 3])
     names = [channel.name for channel in market.channels]
