@@ -49,12 +49,16 @@ def conversion_checks(channels: AttributionResults | None) -> list[Check]:
     if channels is None:
         return []
     conversions = channels.path_lengths["conversions"].sum() if channels.path_lengths is not None else 0.0
+    advice = (
+        "that touchpoints and orders name customers alike, that their times overlap, and attribution.lookback_days"
+        if channels.time_lags is not None
+        else "the column that paths.columns names for conversions"
+    )
     return [
         Check(
             "some journeys convert",
             bool(conversions > 0),
-            "channels: no journey converted, so no channel has credit. Check that touchpoints and orders name "
-            "customers alike, that their times overlap, and attribution.lookback_days",
+            f"channels: no journey converted, so no channel has credit. Check {advice}",
         )
     ]
 

@@ -85,7 +85,8 @@ class ReportSection(Section):
         default_factory=dict, description="What one unit of each other currency is worth in the report's."
     )
     as_of: Day | None = Field(
-        default=None, description="Look back from the end of this day; by default the data's last day."
+        default=None,
+        description="Look back from the end of this day, before any later refund; by default the data's last day.",
     )
     confidence: Share = Field(default=0.90, description="Of every interval.")
     fonts: Names = Field(default=(), description="More font files, for names in scripts that DejaVu Sans lacks.")
@@ -202,7 +203,8 @@ class AttributionSection(Section):
 class ClvSection(Section):
     segment_by: Names = Field(default=(), description="Attributes of customers; a forecast per value.")
     parameters: Literal["pooled", "separate", "partial"] = Field(
-        default="pooled", description="One fit for all, separate fits per segment, or partial: small segments shrink."
+        default="partial",
+        description="One fit for all, separate fits per segment, or partial: small segments lean on the others.",
     )
     horizon_months: int = Field(default=12, ge=1, le=120, description="How far ahead.")
     annual_discount_rate: float = Field(default=0.10, ge=0, lt=10, description="Effective, a year.")
@@ -213,6 +215,15 @@ class ClvSection(Section):
         default=None, ge=1, description="How much to hold back for the check of the forecast."
     )
     holdout_until: Day | None = Field(default=None, description="Or: fit on orders up to this day, forecast the rest.")
+    origins: int = Field(
+        default=8,
+        ge=0,
+        le=60,
+        description="Past days to forecast from: the errors widen intervals, and 8 or more may show them calibrated; 0: none.",
+    )
+    depth: Literal["full", "brief"] = Field(
+        default="full", description="full: also forecasts from past days, cash flows and drift; brief: faster."
+    )
 
 
 class ChecksSection(Section):

@@ -157,6 +157,23 @@ def test_reporting_on_too_little(command, shop_of, files, more, code, words):
     assert bool(said.out) == (code < 2)
 
 
+def test_paths_that_never_convert_are_answered_by_their_column(command, shop_of):
+    more = "[paths.columns]\nnulls = 'nulls'\n"
+    said = command("report", shop_of({"paths.csv": "path,conversions,nulls\na > b,0,4\nb,0,1\n"}, more))
+    assert said.code == 1
+    assert "no channel has credit. Check the column that paths.columns names for conversions" in said.err
+
+
+def test_a_simulation_that_is_stopped_leaves_no_file(command, tmp_path, monkeypatch):
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("customer_data.synthetic_shop._channel_truth", stop)  # after the tables, before the truth
+    said = command("simulate", "--customers", "50", "--out", tmp_path / "shop")
+    assert said.code == 130
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_any_name_of_a_channel_reaches_the_pages_and_the_tables_unharmed(command, tmp_path, shop_of):
     names = ["<b>x</b>", "=1+1", '"q"', "😀", "x" * 300, "$\\frac{1}{2}$", "-5", '#read("/etc/passwd")', "a > b", "日"]
     file = shop_of({"orders.csv": HEADER + ONCE, "touchpoints.csv": ""}, "[report]\nparts = 'channels'\n")
