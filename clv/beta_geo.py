@@ -69,7 +69,9 @@ def purchase_rate(
     return rate_while_alive(s / (alpha + T), r + x, b + x, a=a) / (alpha + T)
 
 
-def probability_of_orders(n: Numbers, t: Numbers, *, r: float, alpha: float, a: float, b: float) -> FloatArray:
+def probability_of_orders(
+    n: Numbers, t: Numbers, *, r: float | FloatArray, alpha: float | FloatArray, a: float, b: float | FloatArray
+) -> FloatArray:
     """P(X(t) = n): n repeat orders of a new customer within t of the first order (2005, eq. 8)."""
     from scipy.special import betainc, betaln, gammaln, xlogy
 

@@ -1,6 +1,6 @@
 """The check on past data: fit to the first part of the orders, forecast the second, compare."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -8,7 +8,8 @@ import numpy as np
 
 from clv.calendar import DAYS_PER_WEEK, Floats, day_date
 from clv.engine_queries import quoted, single_row
-from clv.histories import HistoriesSummary, build_histories
+from clv.histories import ALL, HistoriesSummary, build_histories
+from clv.holdout_scores import pit_of_orders, relative_error, rival_forecasts, score_table, spend_density
 from clv.order_choice import TITLES, OrdersModel, choose_order_model, weeks_of_last_third
 from clv.order_frames import MONEY_SCALE
 from clv.prediction import (
@@ -19,7 +20,7 @@ from clv.prediction import (
     predict_segments,
     with_total,
 )
-from clv.segment_patterns import Indices
+from clv.segment_patterns import Indices, spend_histories
 from clv.segments import SegmentModels, SegmentParameters, fit_segments
 from clv.tracking import weekly_tracking
 from customer_data.errors import ConfigurationError, InputError
@@ -53,8 +54,16 @@ class Holdout:
         frequency ("0" to "6", "7+"), customers, actual_mean, forecast_mean: purchase days in the holdout by repeat
         purchases before it.
     scores : DataFrame
-        method, total, error, mae, rmse, correlation: the model of orders and the rival "repeat the past", over
-        customers; correlation is missing where either side does not vary.
+        method, total, error, bias, mae, rmse, correlation: the model of orders and its rivals "repeat the past" and
+        NBD, over all customers; correlation is missing where either side does not vary.
+    segment_scores : DataFrame
+        The same per segment, with segment and customers; see `clv.holdout_scores.score_table`.
+    pit : DataFrame
+        low, high, share, expected: where the orders lie in their predicted distributions, see
+        `clv.holdout_scores.pit_of_orders`.
+    spend_density : DataFrame
+        low, high, customers, observed, expected: mean spend per repeat purchase before the line, against the law of
+        spend; see `clv.holdout_scores.spend_density`.
     histories : HistoriesSummary
         Of the first part.
     start_day, end_day : int
@@ -70,6 +79,9 @@ class Holdout:
     tracking: "pd.DataFrame"
     by_frequency: "pd.DataFrame"
     scores: "pd.DataFrame"
+    segment_scores: "pd.DataFrame"
+    pit: "pd.DataFrame"
+    spend_density: "pd.DataFrame"
     histories: HistoriesSummary
     start_day: int
     end_day: int
@@ -151,19 +163,23 @@ def holdout(
         for of in ("orders", "value")
     )  # fmt: skip
     actual_orders, actual_value = outcomes.by_segment(fitted)
+    weeks = (end - until) / DAYS_PER_WEEK
+    share_of_past = (end - until) / (until - summary.first_day + 1)
+    forecasts = {
+        TITLES[choice.name]: by_count.patterns.orders,
+        **rival_forecasts(fitted, weeks=weeks, share_of_past=share_of_past),
+    }
+    table = _segment_scores(forecasts, outcomes, fitted)
     known = single_row(connection, f"SELECT count(DISTINCT customer_id) FROM orders WHERE day <= {end}")[0]
     return Holdout(
         totals=_totals("orders", fitted, actual_orders, by_count.orders, by_count, confidence),
         value_totals=_totals("value", fitted, actual_value, by_value.value, by_value, confidence),
         tracking=weekly_tracking(connection, fitted, by_count.orders.sum(axis=1), until, end, table=_TABLE),
         by_frequency=_by_frequency(fitted, outcomes, by_count.patterns.orders),
-        scores=_scores(
-            TITLES[choice.name],
-            fitted,
-            outcomes,
-            by_count.patterns.orders,
-            (end - until) / (until - summary.first_day + 1),
-        ),
+        scores=table[table["segment"] == ALL].drop(columns=["segment", "customers"]).reset_index(drop=True),
+        segment_scores=table,
+        pit=pit_of_orders(fitted, outcomes.pattern, outcomes.orders, outcomes.customers, weeks=weeks),
+        spend_density=spend_density(fitted.models[0].spend.law, spend_histories(connection, table=_TABLE)),
         histories=summary,
         start_day=until + 1,
         end_day=end,
@@ -241,11 +257,24 @@ def _totals(
             "customers": np.rint(with_total(names, patterns.by_segment(patterns.customers))).astype(np.int64),
             f"actual_{what}": np.rint(seen).astype(np.int64) if what == "orders" else seen,
             f"forecast_{what}": forecast,
-            "error": _relative_error(forecast, seen),
+            "error": relative_error(forecast, seen),
             "low": low,
             "high": high,
         }
     )
+
+
+def _segment_scores(forecasts: Mapping[str, Floats], outcomes: Outcomes, fitted: SegmentModels) -> "pd.DataFrame":
+    """Scores per segment, and of all customers last."""
+    import pandas as pd
+
+    names, pattern = fitted.patterns.segments, outcomes.pattern
+    here = {method: forecast[pattern] for method, forecast in forecasts.items()}
+    together = score_table(here, outcomes.orders, outcomes.customers, np.zeros(len(pattern), dtype=np.intp), (ALL,))
+    if names == (ALL,):
+        return together
+    apart = score_table(here, outcomes.orders, outcomes.customers, fitted.patterns.segment[pattern], names)
+    return pd.concat([apart, together], ignore_index=True)
 
 
 def _by_frequency(fitted: SegmentModels, outcomes: Outcomes, expected: Floats) -> "pd.DataFrame":
@@ -266,34 +295,3 @@ def _by_frequency(fitted: SegmentModels, outcomes: Outcomes, expected: Floats) -
             "forecast_mean": forecast[some] / customers[some],
         }
     )
-
-
-def _scores(model: str, fitted: SegmentModels, outcomes: Outcomes, expected: Floats, length: float) -> "pd.DataFrame":
-    """Scores of the model and of its rival, who repeats the past scaled by the length of the holdout to that before."""
-    import pandas as pd
-
-    weight, actual = outcomes.customers, outcomes.orders
-    share = weight / weight.sum()
-    rows = []
-    for method, forecast in (
-        (model, expected[outcomes.pattern]),
-        ("repeat the past", fitted.patterns.x[outcomes.pattern] * length),
-    ):
-        total, error = float(weight @ forecast), forecast - actual
-        varied = share @ (forecast - share @ forecast) ** 2 * (share @ (actual - share @ actual) ** 2)
-        covaried = share @ ((forecast - share @ forecast) * (actual - share @ actual))
-        rows.append(
-            {
-                "method": method,
-                "total": total,
-                "error": float(_relative_error(np.array([total]), np.array([weight @ actual]))[0]),
-                "mae": float(share @ np.abs(error)),
-                "rmse": float(np.sqrt(share @ error**2)),
-                "correlation": float(covaried / np.sqrt(varied)) if varied > 0 else float("nan"),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def _relative_error(forecast: Floats, actual: Floats) -> Floats:
-    return np.where(actual > 0, forecast / np.where(actual > 0, actual, 1.0) - 1, np.nan)
