@@ -5,7 +5,9 @@ weights are fixed-point numbers with SHARE_BITS bits behind the point, so sums d
 of a journey fall short of 1 by less than its touches times 2 ** -31; totals are made exact when they leave the engine.
 """
 
-from attribution.journey_sql import CONVERTER_TOUCH, JOURNEY_PATH, SHARE_BITS
+from attribution.journey_sql import CONVERTER_TOUCH, JOURNEY_PATH
+
+SHARE_BITS = 31
 
 
 def _shares(half_life_us: int) -> str:

@@ -1,24 +1,22 @@
 """Journeys in SQL: from touchpoints and orders to distinct paths, inside the engine, whole numbers only.
 
 Customers with conversions are few and are split off first. The others take a path without joins: one window numbers
-their touches, one grouping packs each journey into words of 63 bits, several channels a word; what does not fit goes
-into a list, the *tail*. Touches at one instant are put into the order of channel codes, so that no answer depends on
-the order of rows or on threads. Every function below is one step and returns the text of one statement.
+their touches, one grouping packs each journey's first channels into a word of 63 bits; the others become a text, the
+*tail*, which is mostly missing and so a fast key. Touches at one instant are put into the order of channel codes, so
+that no answer depends on the order of rows or on threads. Every function is one step and returns one statement.
 """
 
 from dataclasses import dataclass
 
+FLAG = 62
 PREFIX = "attribution_"
 CONVERSION_MOMENT = f"{PREFIX}conversion_moment"
 CONVERTER_TOUCH = f"{PREFIX}converter_touch"
 CONVERTER_JOURNEY = f"{PREFIX}converter_journey"
-PATH = f"{PREFIX}path"
+CONVERTER_PATH = f"{PREFIX}converter_path"
 JOURNEY_PATH = f"{PREFIX}journey_path"
-TABLES = (CONVERSION_MOMENT, CONVERTER_TOUCH, CONVERTER_JOURNEY, PATH, JOURNEY_PATH)
-
-WORDS = 3
-WORD_COLUMNS = ", ".join(f"word{number}" for number in range(WORDS))
-SHARE_BITS = 31
+OTHER_PATH = f"{PREFIX}other_path"
+TABLES = (CONVERSION_MOMENT, CONVERTER_TOUCH, CONVERTER_JOURNEY, CONVERTER_PATH, JOURNEY_PATH, OTHER_PATH)
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,11 @@ class Window:
 
 @dataclass(frozen=True)
 class Packing:
-    """How channel codes 1 .. K lie in words: ``bits`` each, ``per_word`` of them, the first touch lowest."""
+    """How the channel codes 1 .. K of a journey are written: the first ``in_word`` touches in a word, ``bits`` each.
+
+    The first touch lies lowest. The bit FLAG of the word is free for a fact about the journey. Each later touch is
+    ``position << bits | code``; these numbers, ascending and joined by commas, are the tail.
+    """
 
     bits: int
 
@@ -45,29 +47,24 @@ class Packing:
         return cls(max(largest_code.bit_length(), 1))
 
     @property
-    def per_word(self) -> int:
-        return 63 // self.bits
+    def in_word(self) -> int:
+        return FLAG // self.bits
 
-    @property
-    def packed(self) -> int:
-        """Touches that fit into the words; later ones are in the tail."""
-        return WORDS * self.per_word
+    def aggregates(self, flag: str = "false") -> str:
+        """Expressions ``word`` and ``later`` of a group of touches whose ``position`` counts from 1.
 
-    @property
-    def columns(self) -> str:
-        return f"{WORD_COLUMNS}, tail"
+        ``flag`` is a condition on a touch; the word is flagged when it holds for one of the group.
+        """
+        shift = f"({self.bits} * (position - 1))::INTEGER"
+        return f"""
+                bit_or(
+                    CASE WHEN position <= {self.in_word} THEN channel_code::BIGINT << {shift} ELSE 0 END
+                    | CASE WHEN {flag} THEN {1 << FLAG} ELSE 0 END
+                ) AS word,
+                list((position << {self.bits}) | channel_code) FILTER (position > {self.in_word}) AS later"""
 
-    @property
-    def aggregates(self) -> str:
-        """Expressions that pack the touches of a group, in the order of ``position``, which counts from 1."""
-        words = []
-        shifted = f"channel_code::BIGINT << ({self.bits} * ((position - 1) % {self.per_word}))::INTEGER"
-        for number in range(WORDS):
-            first = number * self.per_word
-            inside = f"position > {first} AND position <= {first + self.per_word}"
-            words.append(f"coalesce(bit_or({shifted}) FILTER ({inside}), 0) AS word{number}")
-        tail = f"list(channel_code ORDER BY position) FILTER (position > {self.packed}) AS tail"
-        return ", ".join([*words, tail])
+
+TAIL = "CASE WHEN later IS NOT NULL THEN array_to_string(list_sort(later), ',') END"
 
 
 def conversion_moments(window: Window) -> str:
@@ -111,31 +108,61 @@ def converter_journeys(window: Window, packing: Packing) -> str:
     """Journeys of customers with conversions, packed."""
     return f"""
         CREATE TEMP TABLE {CONVERTER_JOURNEY} AS
-        SELECT customer_id, next_us, credited, {packing.aggregates},
-            max(position) AS touches, min(time_us) AS first_us, max(time_us) AS last_us,
-            CASE WHEN credited THEN max(conversions) ELSE 0 END AS conversions,
-            CASE WHEN credited THEN max(value) ELSE 0 END AS value,
-            NOT credited AND max(time_us) >= {window.open_from_us} AS is_open
-        FROM {CONVERTER_TOUCH}
-        GROUP BY customer_id, next_us, credited"""
+        WITH journey AS (
+            SELECT customer_id, next_us, credited, {packing.aggregates()},
+                min(time_us) AS first_us, max(time_us) AS last_us,
+                CASE WHEN credited THEN max(conversions) ELSE 0 END AS conversions,
+                CASE WHEN credited THEN max(value) ELSE 0 END AS value,
+                NOT credited AND max(time_us) >= {window.open_from_us} AS is_open
+            FROM {CONVERTER_TOUCH}
+            GROUP BY customer_id, next_us, credited
+        )
+        SELECT * EXCLUDE (later), {TAIL} AS tail
+        FROM journey"""
 
 
-def paths(window: Window, packing: Packing, *, include_open: bool) -> str:
-    """Distinct paths of the journeys that count, with what came of them; ``path_id`` only links tables of one run.
-
-    Journeys that fit into the words are grouped without the tail: a list is a slow key. One row with no touches stands
-    for the journeys that do not count because they are open.
-    """
-    counts = "true" if include_open else "NOT is_open"
-    outcomes = """
-                sum(conversions)::BIGINT AS conversions, sum(value)::HUGEINT AS value,
+def converter_paths(*, include_open: bool) -> str:
+    """Distinct paths of customers with conversions and what came of them; ``path_id`` only links tables of one run."""
+    return f"""
+        CREATE TEMP TABLE {CONVERTER_PATH} AS
+        WITH path AS (
+            SELECT word, tail, sum(conversions)::BIGINT AS conversions, sum(value)::HUGEINT AS value,
                 sum(value::HUGEINT * value) AS value_squares,
                 count(*) FILTER (conversions > 0) AS converted,
-                count(*) FILTER (conversions = 0) AS nulls,
-                count(*) FILTER (is_open) AS open,
-                count(*) FILTER (is_other) AS others"""
+                count(*) FILTER (conversions = 0) AS nulls
+            FROM {CONVERTER_JOURNEY}
+            WHERE {_counts(include_open)}
+            GROUP BY word, tail
+        )
+        SELECT row_number() OVER () - 1 AS path_id, *
+        FROM path"""
+
+
+def _counts(include_open: bool) -> str:
+    """Whether a journey counts: those that may still convert only when asked for."""
+    return "true" if include_open else "NOT is_open"
+
+
+def journey_paths(*, include_open: bool) -> str:
+    """Journeys of customers with conversions, as far as they count, each with the path it took."""
     return f"""
-        CREATE TEMP TABLE {PATH} AS
+        CREATE TEMP TABLE {JOURNEY_PATH} AS
+        SELECT journey.customer_id, journey.next_us, journey.credited, journey.conversions, journey.value,
+            journey.last_us, path.path_id
+        FROM {CONVERTER_JOURNEY} AS journey
+        JOIN {CONVERTER_PATH} AS path
+            ON journey.word = path.word AND journey.tail IS NOT DISTINCT FROM path.tail
+        WHERE {_counts(include_open)}"""
+
+
+def other_paths(window: Window, packing: Packing, *, include_open: bool) -> str:
+    """Distinct paths of customers without conversions and their number, open journeys apart by the flag of the word.
+
+    Open journeys that do not count are all in one row, whose word holds the flag alone.
+    """
+    dropped = "false" if include_open else f"word >= {1 << FLAG}"
+    return f"""
+        CREATE TEMP TABLE {OTHER_PATH} AS
         WITH touch AS (
             SELECT customer_id, time_us, channel_code,
                 row_number() OVER (PARTITION BY customer_id ORDER BY time_us, channel_code) AS position
@@ -143,54 +170,25 @@ def paths(window: Window, packing: Packing, *, include_open: bool) -> str:
             ANTI JOIN {CONVERSION_MOMENT} USING (customer_id)
             WHERE time_us <= {window.until_us}
         ),
-        journey AS MATERIALIZED (
-            SELECT {packing.aggregates}, max(position) AS touches,
-                0 AS conversions, 0 AS value, max(time_us) >= {window.open_from_us} AS is_open, true AS is_other
+        journey AS (
+            SELECT {packing.aggregates(flag=f"time_us >= {window.open_from_us}")}
             FROM touch
             GROUP BY customer_id
-            UNION ALL
-            SELECT {packing.columns}, touches, conversions, value, is_open, false AS is_other
-            FROM {CONVERTER_JOURNEY}
         ),
-        path AS (
-            SELECT {WORD_COLUMNS}, NULL::INTEGER[] AS tail, touches, {outcomes}
+        kept AS (
+            SELECT CASE WHEN {dropped} THEN {1 << FLAG} ELSE word END AS word,
+                CASE WHEN NOT {dropped} THEN later END AS later
             FROM journey
-            WHERE {counts} AND touches <= {packing.packed}
-            GROUP BY {WORD_COLUMNS}, touches
-            UNION ALL
-            SELECT {packing.columns}, touches, {outcomes}
-            FROM journey
-            WHERE {counts} AND touches > {packing.packed}
-            GROUP BY {packing.columns}, touches
-            UNION ALL
-            SELECT {", ".join(["0"] * WORDS)}, NULL, 0, 0, 0, 0, 0, 0, count(*), count(*) FILTER (is_other)
-            FROM journey
-            WHERE NOT ({counts})
-        )
-        SELECT row_number() OVER () - 1 AS path_id, *
-        FROM path"""
+        ),
+        written AS (SELECT word, {TAIL} AS tail FROM kept)
+        SELECT word, tail, count(*) AS journeys
+        FROM written
+        GROUP BY word, tail"""
 
 
-def journey_paths(*, include_open: bool) -> str:
-    """Journeys of customers with conversions, as far as they count, each with the path it took."""
-    same = " AND ".join(f"journey.{word} = path.{word}" for word in WORD_COLUMNS.split(", "))
-    counts = "true" if include_open else "NOT journey.is_open"
-    return f"""
-        CREATE TEMP TABLE {JOURNEY_PATH} AS
-        SELECT journey.customer_id, journey.next_us, journey.credited, journey.conversions, journey.value,
-            journey.last_us, path.path_id
-        FROM {CONVERTER_JOURNEY} AS journey
-        JOIN {PATH} AS path
-            ON {same} AND journey.touches = path.touches AND journey.tail IS NOT DISTINCT FROM path.tail
-        WHERE {counts}"""
-
-
-def tails() -> str:
-    """The channels of long paths that the words do not hold, with their place, counted from 1 after the words."""
-    return f"""
-        SELECT path_id, generate_subscripts(tail, 1) AS place, unnest(tail) AS channel_code
-        FROM {PATH}
-        WHERE tail IS NOT NULL"""
+def open_converter_journeys() -> str:
+    """Journeys after the last conversion of their customer that may still convert."""
+    return f"SELECT count(*) FROM {CONVERTER_JOURNEY} WHERE is_open"
 
 
 def unattributed() -> str:

@@ -12,13 +12,15 @@ data are left out and counted.
 """
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attribution import decay_sql, journey_sql, ragged
-from attribution.journey_sql import SHARE_BITS, WORDS, Packing, Window
+from attribution.decay_sql import SHARE_BITS
+from attribution.journey_sql import CONVERTER_PATH, FLAG, OTHER_PATH, Packing, Window
 from attribution.paths import JourneyCounts, Paths, TimeDecay
 from attribution.ragged import Codes, Floats, Integers
 from customer_data.errors import ConfigurationError, InputError
@@ -80,9 +82,12 @@ def build_paths(
         connection.execute(journey_sql.conversion_moments(window))
         connection.execute(journey_sql.converter_touches(window))
         connection.execute(journey_sql.converter_journeys(window, packing))
-        connection.execute(journey_sql.paths(window, packing, include_open=include_open))
+        connection.execute(journey_sql.converter_paths(include_open=include_open))
         connection.execute(journey_sql.journey_paths(include_open=include_open))
-        return _leave_the_engine(connection, channels, window, packing, round(half_life_days * DAY_US))
+        connection.execute(journey_sql.other_paths(window, packing, include_open=include_open))
+        others = _columns(connection, f"SELECT word, coalesce(tail, '') AS tail, journeys FROM {OTHER_PATH}")
+        counts = _counts(connection, others, window, include_open=include_open)
+        return _leave_the_engine(connection, channels, others, counts, packing, round(half_life_days * DAY_US))
     finally:
         _drop_tables(connection)
 
@@ -125,77 +130,94 @@ def _row(connection: "duckdb.DuckDBPyConnection", statement: str) -> tuple[Any, 
 
 
 def _columns(connection: "duckdb.DuckDBPyConnection", statement: str) -> Columns:
+    """The answer as plain arrays; nothing in it is missing."""
     return {name: np.asarray(column) for name, column in connection.execute(statement).fetchnumpy().items()}
 
 
 def _leave_the_engine(
     connection: "duckdb.DuckDBPyConnection",
     channels: list[str],
-    window: Window,
+    others: Columns,
+    counts: JourneyCounts,
     packing: Packing,
     half_life_us: int,
 ) -> Paths:
-    cells = _columns(
+    """Merge the paths of customers with and without conversions and put them into canonical order."""
+    converters = _columns(
         connection,
-        f"SELECT path_id, {journey_sql.WORD_COLUMNS}, touches, conversions, value::DOUBLE AS value, "
-        f"value_squares::DOUBLE AS value_squares, converted, nulls, open, others FROM {journey_sql.PATH}",
+        "SELECT path_id, word, coalesce(tail, '') AS tail, conversions, value::DOUBLE AS value, "
+        f"value_squares::DOUBLE AS value_squares, nulls FROM {CONVERTER_PATH} ORDER BY path_id",
     )
-    codes = unpacked(cells, _columns(connection, journey_sql.tails()), packing)
-    lengths = cells["touches"].astype(np.int64)
-    kept = np.flatnonzero(lengths > 0)
-    codes, kept_lengths = ragged.take(codes, lengths, kept), lengths[kept]
-    group, order = ragged.canonical_groups(codes, kept_lengths, len(channels))
-    codes, chosen = ragged.take(codes, kept_lengths, order), kept[order]
-    rank = np.full(len(lengths), -1, dtype=np.int64)
-    rank[cells["path_id"][kept]] = group
-    starts = ragged.offsets(lengths[chosen])
-    conversions = cells["conversions"][chosen].astype(float)
-    value = cells["value"][chosen] / SCALE
-    return Paths(
+    words = np.concatenate([converters["word"], others["word"] & ~(1 << FLAG)])
+    codes, lengths = unpacked(words, np.concatenate([converters["tail"], others["tail"]]), packing)
+    counted = lengths > 0
+    lengths = lengths[counted]
+    group, first = ragged.canonical_groups(codes, lengths, len(channels))
+    rank = group[: len(converters["path_id"])]
+    others_nulls = others["journeys"][counted[len(rank) :]]
+
+    def of_converters(name: str) -> Floats:
+        return np.bincount(rank, weights=converters[name], minlength=len(first)).astype(float)
+
+    paths = Paths(
         channels=tuple(channels),
-        codes=codes,
-        lengths=lengths[chosen],
-        conversions=conversions,
-        value=value,
-        nulls=cells["nulls"][chosen].astype(float),
-        value_squares=cells["value_squares"][chosen] / SCALE**2,
-        counts=_counts(connection, cells, window),
+        codes=ragged.take(codes, lengths, first),
+        lengths=lengths[first],
+        conversions=of_converters("conversions"),
+        value=of_converters("value") / SCALE,
+        nulls=of_converters("nulls") + np.bincount(group[len(rank) :], others_nulls, minlength=len(first)),
+        value_squares=of_converters("value_squares") / SCALE**2,
+        counts=counts,
         lag_conversions=_lags(connection),
-        time_decay=_decay(connection, half_life_us, rank, starts, conversions, value, len(channels)),
-        shared=_shared(connection, rank, len(chosen)),
+    )
+    return replace(
+        paths,
+        time_decay=_decay(connection, paths, rank, half_life_us),
+        shared=_shared(connection, rank, len(paths)),
     )
 
 
-def unpacked(cells: Columns, tails: Columns, packing: Packing) -> Codes:
-    """Channel codes from 0 on, laid end to end in the order of ``cells``, out of words and tails."""
-    touches = cells["touches"].astype(np.int64)
+def unpacked(words: Integers, tails: NDArray[Any], packing: Packing) -> tuple[Codes, Integers]:
+    """Channel codes from 0 on, laid end to end, and the number of touches of each journey."""
+    mask = (1 << packing.bits) - 1
+    in_word = np.zeros(len(words), dtype=np.int64)
+    for place in range(packing.in_word):
+        in_word += (words >> (packing.bits * place)) > 0
+    long = np.flatnonzero(tails != "")
+    in_tail = np.array([tail.count(",") + 1 for tail in tails[long]], dtype=np.int64)
+    touches = in_word.copy()
+    touches[long] += in_tail
     starts = ragged.offsets(touches)
     codes = np.zeros(starts[-1], dtype=np.int32)
-    mask = (1 << packing.bits) - 1
-    for number in range(WORDS):
-        first = number * packing.per_word
-        held = np.clip(touches - first, 0, packing.per_word)
-        position = ragged.positions(held)
-        row = np.repeat(np.arange(len(touches)), held)
-        codes[starts[row] + first + position] = (cells[f"word{number}"][row] >> (packing.bits * position)) & mask
-    row_of = np.empty(len(touches), dtype=np.int64)
-    row_of[cells["path_id"]] = np.arange(len(touches))
-    codes[starts[row_of[tails["path_id"]]] + packing.packed + tails["place"] - 1] = tails["channel_code"]
-    return codes - np.int32(1)
+    position = ragged.positions(in_word)
+    row = np.repeat(np.arange(len(words)), in_word)
+    codes[starts[row] + position] = (words[row] >> (packing.bits * position)) & mask
+    later = np.array(",".join(tails[long]).split(",") if len(long) else [], dtype=np.int64)
+    codes[np.repeat(starts[long] + packing.in_word, in_tail) + ragged.positions(in_tail)] = later & mask
+    return codes - np.int32(1), touches
 
 
-def _counts(connection: "duckdb.DuckDBPyConnection", cells: Columns, window: Window) -> JourneyCounts:
+def _counts(
+    connection: "duckdb.DuckDBPyConnection", others: Columns, window: Window, *, include_open: bool
+) -> JourneyCounts:
     conversions, value, unattributed, unattributed_value = _row(connection, journey_sql.unattributed())
     outside, after_last = _row(connection, journey_sql.touches_without_credit())
     (converters,) = _row(connection, journey_sql.customers_with_conversions())
+    (open_of_converters,) = _row(connection, journey_sql.open_converter_journeys())
     touches, touches_after, conversions_after = _row(connection, journey_sql.before_and_after_the_end(window))
-    journeys = {kind: int(cells[kind].sum()) for kind in ("converted", "nulls", "open", "others")}
-    open_and_counted = int(cells["open"][cells["touches"] > 0].sum())
+    converted, nulls_of_converters = _row(
+        connection, f"SELECT coalesce(sum(converted), 0)::BIGINT, coalesce(sum(nulls), 0)::BIGINT FROM {CONVERTER_PATH}"
+    )
+    customers_without = int(others["journeys"].sum())
+    open_of_others = int(others["journeys"][others["word"] >= 1 << FLAG].sum())
     return JourneyCounts(
-        customers=converters + journeys["others"],
-        converted=journeys["converted"],
-        not_converted=journeys["nulls"] - open_and_counted,
-        open=journeys["open"],
+        customers=converters + customers_without,
+        converted=converted,
+        not_converted=customers_without
+        - open_of_others
+        + nulls_of_converters
+        - (open_of_converters if include_open else 0),
+        open=open_of_others + open_of_converters,
         conversions=conversions,
         value=value / SCALE,
         unattributed_conversions=unattributed,
@@ -213,26 +235,17 @@ def _lags(connection: "duckdb.DuckDBPyConnection") -> Floats:
     return np.bincount(lags["days"], weights=lags["conversions"]).astype(float)
 
 
-def _decay(
-    connection: "duckdb.DuckDBPyConnection",
-    half_life_us: int,
-    rank: Integers,
-    starts: Integers,
-    conversions: Floats,
-    value: Floats,
-    channels: int,
-) -> TimeDecay:
+def _decay(connection: "duckdb.DuckDBPyConnection", paths: Paths, rank: Integers, half_life_us: int) -> TimeDecay:
     """Time decay with shares scaled so that each path's credit sums to its conversions and to its value."""
     sums = _columns(connection, decay_sql.decay_by_position(half_life_us))
-    place = starts[rank[sums["path_id"]]] + sums["position"] - 1
-    lengths = np.diff(starts)
+    place = paths.starts[rank[sums["path_id"]]] + sums["position"] - 1
     by_position = []
-    for ours, total in (("conversions", conversions), ("value", value)):
-        credited = np.zeros(starts[-1])
+    for ours, total in (("conversions", paths.conversions), ("value", paths.value)):
+        credited = np.zeros(len(paths.codes))
         credited[place] = sums[ours]
-        summed = np.bincount(np.repeat(np.arange(len(lengths)), lengths), weights=credited, minlength=len(lengths))
+        summed = np.bincount(paths.rows, weights=credited, minlength=len(paths))
         scale = np.divide(total, summed, out=np.zeros_like(total), where=summed > 0)
-        by_position.append(credited * np.repeat(scale, lengths))
+        by_position.append(credited * scale[paths.rows])
     pairs = _columns(connection, decay_sql.decay_products(half_life_us))
     products = []
     for ours, unit in (
@@ -240,7 +253,7 @@ def _decay(
         ("value", SCALE**2),
         ("mixed", SCALE * 2.0**SHARE_BITS),
     ):
-        product = np.zeros((channels, channels))
+        product = np.zeros((len(paths.channels), len(paths.channels)))
         product[pairs["one"] - 1, pairs["other"] - 1] = pairs[ours] / unit
         products.append(product)
     return TimeDecay(half_life_us / DAY_US, *by_position, *products)
