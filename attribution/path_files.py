@@ -10,7 +10,7 @@ from attribution.paths import FileCounts, Paths
 from attribution.ragged import Codes, Floats, Integers
 from customer_data.errors import ConfigurationError, InputError
 from customer_data.nearest import did_you_mean
-from customer_data.text_files import likely_separator
+from customer_data.text_files import separator_remedy
 
 if TYPE_CHECKING:
     import pandas
@@ -73,13 +73,9 @@ def read_paths(
 
 
 def _require_columns(source: str, present: list[str], columns: Mapping[str, str]) -> None:
-    unsplit = likely_separator(present[0]) if len(present) == 1 else None
-    if unsplit is not None and present[0] not in columns.values():
-        shown = "\\t" if unsplit == "\t" else unsplit
-        raise InputError(
-            f"{source}: has only one column, {present[0]!r}. State what stands between its fields: separator = "
-            f'"{shown}" (sep in Python).'
-        )
+    remedy = separator_remedy(present[0]) if len(present) == 1 and present[0] not in columns.values() else None
+    if remedy is not None:
+        raise InputError(f"{source}: has only one column, {present[0]!r}. {remedy}")
     problems = []
     for ours, theirs in columns.items():
         if theirs not in present:

@@ -9,7 +9,7 @@ from customer_data.relations import Relation
 from customer_data.sources import Source, Sql
 from customer_data.sql_text import identifier
 from customer_data.table_specs import TABLE_SPECS, Column, Kind
-from customer_data.text_files import likely_separator
+from customer_data.text_files import separator_remedy
 
 if TYPE_CHECKING:
     import duckdb
@@ -108,15 +108,11 @@ def _unsplit(source: Source, relation: Relation) -> str | None:
         return None
     (name,) = relation.columns
     known = [*TABLE_SPECS[source.table].column_names, *source.columns.values()]
-    separator = likely_separator(name)
-    if separator is None or any(isinstance(one, Sql) or one.casefold() == name.casefold() for one in known):
+    remedy = separator_remedy(name)
+    if remedy is None or any(isinstance(one, Sql) or one.casefold() == name.casefold() for one in known):
         return None
     stated = "" if source.separator is None else f" when it is cut at {source.separator!r}"
-    shown = "\\t" if separator == "\t" else separator
-    return (
-        f"{relation.label}.separator: {relation.place} has only one column{stated}, {name!r}. "
-        f'State what stands between its fields: separator = "{shown}".'
-    )
+    return f"{relation.label}.separator: {relation.place} has only one column{stated}, {name!r}. {remedy}"
 
 
 def _attributes(source: Source, relation: Relation, ours: tuple[str, ...]) -> list[str]:

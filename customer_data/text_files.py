@@ -173,12 +173,16 @@ def _sniffed_separator(text: str) -> str:
     return best
 
 
-def likely_separator(line: str) -> str | None:
-    """The sign that most likely stands between the fields of a header: a usual separator, else another odd sign."""
-    odd = (sign for sign in line if not sign.isalnum() and sign not in " _-.'\"()")
-    signs = Counter(odd).most_common()
-    usual = [sign for sign, _ in signs if sign in _SEPARATORS]
-    return usual[0] if usual else signs[0][0] if signs else None
+def separator_remedy(header: str) -> str | None:
+    """The sentence that states what most likely cuts a header that was left whole: a usual separator, else another odd
+    sign; None where it holds neither."""
+    odd = (sign for sign in header if not sign.isalnum() and sign not in " _-.'\"()")
+    signs = [sign for sign, _ in Counter(odd).most_common()]
+    best = next((sign for sign in signs if sign in _SEPARATORS), signs[0] if signs else None)
+    if best is None:
+        return None
+    shown = "\\t" if best == "\t" else best
+    return f'State what stands between its fields: separator = "{shown}".'
 
 
 def _unique_names(header: list[str]) -> tuple[str, ...]:
