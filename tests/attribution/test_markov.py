@@ -240,15 +240,14 @@ def test_a_path_of_four_hundred_steps(order: int) -> None:
 
 def test_two_thousand_channels() -> None:
     # Channel i follows channel i - 1 in a path of its own that converts i + 1 times of 2000.
-    names = [f"c{i:04d}" for i in range(2000)]
-    codes = np.column_stack([np.arange(2000) - 1, np.arange(2000)]).ravel() % 2000
-    paths = Paths.from_codes(
-        names, codes, np.full(2000, 2), conversions=np.arange(2000) + 1.0, nulls=1999.0 - np.arange(2000)
-    )
+    channels = 2000
+    names = [f"c{i:04d}" for i in range(channels)]
+    codes = np.column_stack([np.arange(channels) - 1, np.arange(channels)]).ravel() % channels
+    conversions = np.arange(channels) + 1.0
+    paths = Paths.from_codes(names, codes, np.full(channels, 2), conversions=conversions, nulls=channels - conversions)
     found = effects(paths)
-    assert found.conversion_probability == pytest.approx(paths.conversions.sum() / 2000**2, rel=1e-10)
-    credit = attribution.attribute(paths, models=["markov"], confidence=None)
-    assert credit["conversions"].sum() == pytest.approx(paths.conversions.sum(), rel=1e-12)
+    assert found.conversion_probability == pytest.approx(conversions.sum() / channels**2, rel=1e-10)
+    assert (found.conversions > 0).all()
 
 
 def test_a_convention_nobody_knows_is_refused() -> None:
