@@ -208,7 +208,8 @@ class FittedModel:
         from scipy.special import ndtri
 
         log_errors = np.sqrt(np.diag(self.estimate.log_covariance))
-        factor = np.exp(float(ndtri(0.5 + confidence / 2)) * log_errors)
+        with np.errstate(over="ignore"):  # where the likelihood is all but flat, the interval has no end
+            factor = np.exp(float(ndtri(0.5 + confidence / 2)) * log_errors)
         values = np.array(list(self.parameters.values()))
         return pd.DataFrame(
             {

@@ -11,6 +11,7 @@ from reports.method_pages import method_section
 from reports.number_format import day, day_range
 from reports.quality_pages import quality_section
 from reports.results import RunResults
+from reports.value_depth_pages import value_depth_sections
 
 
 def build_report(results: RunResults) -> Report:
@@ -25,6 +26,7 @@ def build_report(results: RunResults) -> Report:
         *channel_sections(results),
         *depth_sections(results),
         *clv_sections(results),
+        *value_depth_sections(results),
         *((quality,) if quality is not None else ()),
         method_section(results),
     )

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 
 MOST_SEGMENTS = 16
 PAIR_HEIGHT = 2.25
+_SOURCES = (
+    ("known customers", style.VALUE),
+    ("first orders of new customers", "#6fb39c"),
+    ("repeat orders of new customers", "#b9d8cd"),
+)
 
 
 def draw_segments(rows: pd.DataFrame, *, label: str, mean: float | None = None) -> str:
@@ -143,4 +148,35 @@ def draw_deciles(deciles: pd.DataFrame) -> str:
         axes.grid(axis="y")
         axes.set_ylim(0, max(shares, default=1) * 1.12 or 1)
         style.thousands(axes.yaxis)
+        return chart.svg()
+
+
+def draw_cash_flow(flows: pd.DataFrame) -> str:
+    """Per month what known and new customers bring, stacked, with the band in which eight of ten totals lie."""
+    with style.Chart(style.FULL_WIDTH, 2.2) as chart:
+        axes = chart.axes
+        total = flows[flows["source"] == "total"]
+        across = list(range(len(total)))
+        bottom = [0.0] * len(total)
+        for source, colour in _SOURCES:
+            heights = flows.loc[flows["source"] == source, "contribution"].tolist()
+            axes.bar(across, heights, bottom=bottom, width=0.72, color=colour, label=source.capitalize())
+            bottom = [below + height for below, height in zip(bottom, heights, strict=True)]
+        middle = total["p50"]
+        axes.errorbar(
+            across,
+            middle,
+            yerr=[(middle - total["p10"]).clip(lower=0), (total["p90"] - middle).clip(lower=0)],
+            fmt="none",
+            ecolor=style.INK,
+            elinewidth=1,
+            capsize=2,
+        )
+        every = -(-len(across) // 12)
+        names = [f"{day:%b %Y}" if i == 0 or day.month == 1 else f"{day:%b}" for i, day in enumerate(total["period"])]
+        axes.set_xticks(across[::every], names[::every])
+        axes.set_ylabel("Per month")
+        axes.grid(axis="y")
+        style.money_axis(axes.yaxis)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, borderpad=0, handlelength=1.2, columnspacing=1)
         return chart.svg()

@@ -37,11 +37,11 @@ def front_page(run: RunResults) -> Section:
         blocks += _changes(run.attribution, run)
     if run.clv is not None:
         blocks += [Heading("What customers are worth"), Prose(prose.what_customers_are_worth(run.clv, run))]
-        if segments := prose.who_is_worth_most(run.clv, run):
-            blocks.append(Prose(segments))
+        if worth := prose.who_is_worth_most(run.clv, run):
+            blocks.append(Prose(worth))
         if run.attribution is None:
-            blocks += segment_figures(run.clv, run, most=8) or time_figures(run.clv, run)
-            blocks += held_figures(run.clv, run)
+            segments = segment_figures(run.clv, run, most=8)
+            blocks += segments or [*time_figures(run.clv, run), *held_figures(run.clv, run)]
     for part, title in _FAILED_PARTS.items():
         why = [warning.removeprefix(f"{part}: ") for warning in run.warnings if warning.startswith(f"{part}: ")]
         if why:

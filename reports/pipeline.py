@@ -26,6 +26,7 @@ from reports.publishing import building, find_published, locked, point_latest, p
 from reports.results import ClvResults, RunResults
 from reports.run_tables import run_tables, settings_table
 from reports.tables_out import write_tables
+from reports.value_depth import MODELS, earlier_run, origins, value_depth, write_lists
 from reports.value_results import value_forecast, value_holdout, value_results
 
 if TYPE_CHECKING:
@@ -213,6 +214,8 @@ def value_customers(
 ) -> ClvResults:
     """Histories, fits, forecast and holdout; what concerns single customers goes from the engine to a file."""
     from clv.customer_forecasts import write_customer_forecast
+    from clv.rolling_origins import calibrate
+    from clv.scoring import save_models
 
     assert results.as_of is not None
     with progress.step("Forecasting customers"):
@@ -221,10 +224,18 @@ def value_customers(
         progress.say(f"note: {note}")
     with progress.step("Checking the forecast on the past"):
         held = value_holdout(connection, configuration, results.as_of, progress)
+    with progress.step("Forecasting from earlier days"):
+        tested = origins(connection, configuration, results.as_of, progress)
+        made = made if tested is None else calibrate(made, tested)
     with progress.step("Writing the forecasts of customers"):
         (folder / "tables").mkdir(exist_ok=True)
         write_customer_forecast(connection, folder / "tables" / "customer_forecast.parquet")
-        return value_results(connection, configuration, made, held)
+        save_models(made, folder / MODELS)
+        earlier = earlier_run(configuration.output, results.title, results.as_of)
+        lists = write_lists(connection, made, folder, earlier)
+        value = value_results(connection, configuration, made, held)
+    with progress.step("Booking the forecast"):
+        return replace(value, depth=value_depth(connection, configuration, made, tested, lists, earlier))
 
 
 def write_results(results: RunResults, configuration: Configuration, folder: Path, progress: Progress) -> RunResults:

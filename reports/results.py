@@ -159,6 +159,55 @@ class AttributionResults:
 
 
 @dataclass(frozen=True)
+class ValueDepth:
+    """What lies behind the forecast; tables that the run could not make are None.
+
+    Attributes
+    ----------
+    lists
+        ``list, customers, file``: the lists to act on, each cut off at a thousand customers.
+    origins
+        ``origin, segment, customers, actual_orders, forecast_orders, actual_value, forecast_value, low, high, inside,
+        deviation, deviation_low, deviation_high``: forecasts from earlier days and what came.
+    calibration
+        ``segment, origins, windows, bias, coverage, coverage_adjusted, shift, widening, calibrated``.
+    origins_months
+        Length of those forecasts, in calendar months.
+    flows
+        ``period, segment, source, expected_orders, expected_value, contribution, discounted, p10, p50, p90``: by
+        calendar month; ``source`` is known customers, first or repeat orders of new customers, or total.
+    cohorts
+        ``cohort, period, expected_orders, expected_value, discounted``: known customers.
+    new_customers
+        ``period, expected, p10, p50, p90``.
+    flow_notes
+        How new customers were forecast, in sentences.
+    earlier
+        The day of the earlier run that the rest is held against, or None.
+    drift_weeks
+        ``period, actual, forecast, deviation, cusum_up, cusum_down``: weeks since, under the earlier run's models.
+    drift_alarm, drift_messages
+        Whether customers behave otherwise than then, and what says so.
+    forecast_bridge
+        ``step, change, value``: from the earlier forecast to this one.
+    """
+
+    lists: pd.DataFrame | None = None
+    origins: pd.DataFrame | None = None
+    calibration: pd.DataFrame | None = None
+    origins_months: int | None = None
+    flows: pd.DataFrame | None = None
+    cohorts: pd.DataFrame | None = None
+    new_customers: pd.DataFrame | None = None
+    flow_notes: tuple[str, ...] = ()
+    earlier: dt.date | None = None
+    drift_weeks: pd.DataFrame | None = None
+    drift_alarm: bool = False
+    drift_messages: tuple[str, ...] = ()
+    forecast_bridge: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True)
 class ClvResults:
     """What customers are worth, and how well the model has forecast the past.
 
@@ -201,6 +250,8 @@ class ClvResults:
         Correlation of frequency and monetary value among repeat customers (Gamma-Gamma assumes none), or None.
     notes
         Sentences about fallbacks and doubts, shown beside the parameters.
+    depth
+        What lies behind the forecast, or None.
     """
 
     segment_forecast: pd.DataFrame
@@ -223,6 +274,7 @@ class ClvResults:
     orders: int | None = None
     spend_correlation: float | None = None
     notes: tuple[str, ...] = ()
+    depth: ValueDepth | None = None
 
 
 @dataclass(frozen=True)

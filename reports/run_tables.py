@@ -52,6 +52,17 @@ def run_tables(results: RunResults) -> dict[str, pd.DataFrame]:
             "holdout_tracking": value.holdout_tracking,
             "holdout_by_frequency": value.holdout_by_frequency,
         }
+        if (behind := value.depth) is not None:
+            found |= {
+                "action_lists": behind.lists,
+                "rolling_origins": behind.origins,
+                "rolling_calibration": behind.calibration,
+                "cash_flow": behind.flows,
+                "cash_flow_cohorts": behind.cohorts,
+                "new_customers": behind.new_customers,
+                "drift_weeks": behind.drift_weeks,
+                "forecast_bridge": behind.forecast_bridge,
+            }
     if (quality := results.quality) is not None:
         found |= {"row_counts": quality.row_counts, "quarantine_sample": quality.quarantine_sample}
     return {name: table for name, table in found.items() if table is not None}

@@ -216,10 +216,10 @@ class ClvSection(Section):
     )
     holdout_until: Day | None = Field(default=None, description="Or: fit on orders up to this day, forecast the rest.")
     origins: int = Field(
-        default=8,
+        default=9,
         ge=0,
         le=60,
-        description="Past days to forecast from: the errors widen intervals, and 8 or more may show them calibrated; 0: none.",
+        description="Past days to forecast from: their errors widen intervals, 8 may show them calibrated; 0: none.",
     )
     depth: Literal["full", "brief"] = Field(
         default="full", description="full: also forecasts from past days, cash flows and drift; brief: faster."

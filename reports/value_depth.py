@@ -1,0 +1,143 @@
+"""What lies behind the forecast: its test from earlier days, what to book, lists, what has changed since."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from customer_data.errors import ConfigurationError, InputError, ModelError
+from reports.manifest import read_manifest
+from reports.results import ValueDepth
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
+    from clv.forecasting import Forecast
+    from clv.rolling_origins import RollingOrigins
+    from clv.scoring import SavedModels
+    from reports.configuration import Configuration
+    from reports.progress import Progress
+
+MODELS = "models.json"
+LISTS = "lists"
+_SHORTEST_SINCE = dt.timedelta(days=7)
+_DRAWS = 500
+
+
+@dataclass(frozen=True)
+class EarlierRun:
+    """The newest published run that looks back from a day a week or more before this one's."""
+
+    as_of: dt.date
+    models: SavedModels
+
+
+def earlier_run(output: Path, title: str, as_of: dt.date) -> EarlierRun | None:
+    """Find the last run of this report with its models, or None; a run of another title is another report."""
+    from clv.scoring import load_models
+
+    found: list[tuple[dt.date, str, Path]] = []
+    for models in sorted(output.glob(f"[!.]*/{MODELS}")):
+        manifest = read_manifest(models.parent)
+        if manifest is None or models.parent.is_symlink() or manifest.get("title") != title or not manifest["as_of"]:
+            continue
+        day = dt.date.fromisoformat(manifest["as_of"])
+        if day + _SHORTEST_SINCE <= as_of:
+            found.append((day, models.parent.name, models))
+    if not found:
+        return None
+    day, _, models = max(found)
+    try:
+        return EarlierRun(day, load_models(models))
+    except InputError:
+        return None
+
+
+def origins(
+    connection: duckdb.DuckDBPyConnection, configuration: Configuration, as_of: dt.date, progress: Progress
+) -> RollingOrigins | None:
+    """Forecast from past days and compare; None for a brief run or, with a warning, where the data are too short."""
+    from clv.calendar import day_number
+    from clv.rolling_origins import rolling_origins
+
+    wanted, report = configuration.settings.clv, configuration.settings.report
+    if wanted.depth == "brief" or wanted.origins == 0:
+        return None
+    try:
+        return rolling_origins(
+            connection,
+            horizon_months=wanted.horizon_months,
+            end_day=day_number(as_of),
+            count=wanted.origins,
+            segment_by=wanted.segment_by,
+            segment_parameters=wanted.parameters,
+            confidence=report.confidence,
+            draws=_DRAWS,
+            seed=report.seed,
+        )
+    except (InputError, ModelError) as error:
+        progress.warn(f"The intervals are not checked on forecasts from earlier days: {error}")
+        return None
+
+
+def write_lists(
+    connection: duckdb.DuckDBPyConnection, made: Forecast, folder: Path, earlier: EarlierRun | None
+) -> pd.DataFrame:
+    """Let the engine write the lists to act on; returns ``list, customers, file``."""
+    import pandas as pd
+
+    from clv.calendar import day_number
+    from clv.lists import write_action_lists
+
+    (folder / LISTS).mkdir(exist_ok=True)
+    since = None if earlier is None else day_number(earlier.as_of)
+    rows = []
+    for path in write_action_lists(connection, made, folder / LISTS, since_day=since):
+        with path.open(encoding="utf-8", newline="") as lines:
+            rows.append((path.stem, sum(1 for _ in csv.reader(lines)) - 1, f"{LISTS}/{path.name}"))
+    return pd.DataFrame(rows, columns=["list", "customers", "file"])
+
+
+def value_depth(
+    connection: duckdb.DuckDBPyConnection,
+    configuration: Configuration,
+    made: Forecast,
+    tested: RollingOrigins | None,
+    lists: pd.DataFrame,
+    earlier: EarlierRun | None,
+) -> ValueDepth:
+    """Work out what the report shows behind the forecast; a brief run has the lists only."""
+    from clv.bridge import forecast_bridge
+    from clv.drift import drift
+    from clv.finance import cash_flow
+
+    wanted, report = configuration.settings.clv, configuration.settings.report
+    if wanted.depth == "brief":
+        return ValueDepth(lists=lists)
+    booked = cash_flow(connection, made, draws=_DRAWS, seed=report.seed)
+    bridge = changed = None
+    if earlier is not None:
+        changed = drift(connection, earlier.models, as_of_day=made.histories.until_day)
+        try:
+            bridge = forecast_bridge(connection, earlier.models, made, segment_by=wanted.segment_by)
+        except ConfigurationError:  # it lies more than the whole horizon back: nothing of it is left to lead over
+            bridge = None
+    return ValueDepth(
+        lists=lists,
+        origins=None if tested is None else tested.origins,
+        calibration=None if tested is None else tested.calibration,
+        origins_months=None if tested is None else tested.horizon_months,
+        flows=booked.flows,
+        cohorts=booked.cohorts,
+        new_customers=booked.new_customers,
+        flow_notes=booked.notes,
+        earlier=None if earlier is None else earlier.as_of,
+        drift_weeks=None if changed is None else changed.weeks,
+        drift_alarm=changed is not None and changed.alarm,
+        drift_messages=() if changed is None else changed.messages,
+        forecast_bridge=bridge,
+    )

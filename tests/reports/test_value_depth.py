@@ -1,0 +1,96 @@
+"""What lies behind the forecast: tested on earlier days, booked by month, held against the last run, put into lists."""
+
+import datetime as dt
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from reports.configuration import read_configuration
+from reports.pipeline import run_report
+from reports.progress import Progress
+from reports.value_depth import earlier_run
+
+
+@dataclass(frozen=True)
+class Two:
+    """The folders of a run and of the one after it."""
+
+    first: Path
+    second: Path
+
+
+def run(shop: Path, output: Path, **flags: str) -> Path:
+    wanted = {"report.parts": '["value"]', "clv.segment_by": '["country"]', "report.output": str(output)}
+    wanted |= {key.replace("__", "."): value for key, value in flags.items()}
+    configuration = read_configuration(shop / "pathworth.toml", flags=wanted, environment={})
+    return run_report(configuration, Progress(verbosity=0)).folder
+
+
+@pytest.fixture(scope="module")
+def two(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Two:
+    output = tmp_path_factory.mktemp("two")
+    brief = {"clv__depth": "brief"}
+    first = run(shop, output, report__as_of="2025-10-31", **brief)
+    return Two(first, run(shop, output))
+
+
+def table(folder: Path, name: str) -> pd.DataFrame:
+    return pd.read_parquet(folder / "tables" / f"{name}.parquet")
+
+
+def test_a_brief_run_writes_models_and_lists_only(two):
+    names = {path.stem for path in (two.first / "tables").glob("*.csv")}
+    assert "action_lists" in names
+    assert not names & {"rolling_origins", "cash_flow", "drift_weeks", "forecast_bridge"}
+    assert json.loads((two.first / "models.json").read_text())["fitted_until"] == "2025-10-31"
+
+
+def test_the_lists_hold_as_many_customers_as_the_page_says(two):
+    lists = table(two.second, "action_lists")
+    assert lists["list"].tolist() == ["at_risk", "overdue", "top_value", "second_order"]
+    for file, customers in zip(lists["file"], lists["customers"], strict=True):
+        assert len(pd.read_csv(two.second / file)) == customers
+    assert lists.set_index("list").loc["top_value", "customers"] > 0
+
+
+def test_the_discounted_flows_of_known_customers_add_up_to_the_forecast(two):
+    flows = table(two.second, "cash_flow")
+    known = flows[(flows["source"] == "known customers") & (flows["segment"] == "all")]
+    forecast = table(two.second, "segment_forecast").set_index("segment")
+    assert known["discounted"].sum() == pytest.approx(forecast.loc["all", "clv"], rel=1e-6)
+
+
+def test_a_forecast_is_called_calibrated_only_where_origins_of_its_length_showed_it(two):
+    assert len(table(two.second, "rolling_calibration"))
+    # Two years hold no three windows of twelve months, so shorter forecasts were tested.
+    assert not table(two.second, "segment_forecast")["calibrated"].any()
+    assert "too few windows of 12 months" in " ".join(json.loads((two.second / "manifest.json").read_text())["notes"])
+
+
+def test_shorter_forecasts_can_become_calibrated(two, shop, tmp_path):
+    folder = run(shop, tmp_path, clv__horizon_months="3", clv__segment_by="[]", clv__origins="12")
+    shown = table(folder, "rolling_calibration").set_index("segment")["calibrated"]
+    flags = table(folder, "segment_forecast").set_index("segment")["calibrated"]
+    assert flags["all"]
+    assert shown["all"]
+
+
+def test_the_next_run_is_held_against_the_last_and_led_over_from_it(two):
+    weeks = table(two.second, "drift_weeks")
+    assert len(weeks) == (pd.Timestamp("2025-12-31") - pd.Timestamp("2025-10-31")).days // 7
+    bridge = table(two.second, "forecast_bridge")
+    forecast = table(two.second, "segment_forecast").set_index("segment")
+    assert bridge["value"].iloc[-1] == pytest.approx(forecast.loc["all", "clv"], rel=1e-9)
+    assert bridge["value"].iloc[0] + bridge["change"].iloc[1:].sum() == pytest.approx(bridge["value"].iloc[-1])
+
+
+def test_an_earlier_run_has_the_same_title_and_is_a_week_older_at_least(two):
+    output = two.first.parent
+    assert earlier_run(output, "Synthetic shop", dt.date(2025, 12, 31)).as_of == dt.date(2025, 10, 31)
+    assert earlier_run(output, "Synthetic shop", dt.date(2025, 11, 7)).as_of == dt.date(2025, 10, 31)
+    assert earlier_run(output, "Synthetic shop", dt.date(2025, 11, 6)) is None
+    assert earlier_run(output, "Another", dt.date(2025, 12, 31)) is None
+    assert earlier_run(output / "nowhere", "Synthetic shop", dt.date(2025, 12, 31)) is None
