@@ -42,10 +42,10 @@ def fill() -> Callable[..., None]:
         customers: pd.DataFrame | None = None,
     ) -> None:
         connection.register("given_orders", pd.DataFrame(rows, columns=["customer_id", "day", "value"]))
-        connection.execute("CREATE TABLE orders AS SELECT * FROM given_orders")
+        connection.execute("CREATE OR REPLACE TABLE orders AS SELECT * FROM given_orders")
         if customers is not None:
             connection.register("given_customers", customers)
-            connection.execute("CREATE TABLE customers AS SELECT * FROM given_customers")
+            connection.execute("CREATE OR REPLACE TABLE customers AS SELECT * FROM given_customers")
 
     return tables
 

@@ -80,6 +80,14 @@ def test_segments_without_customers_and_no_orders_are_refused(connection, fill):
         build_histories(connection)
 
 
+@pytest.fixture(scope="module")
+def one_engine():
+    """One engine for all examples; each of them replaces its tables."""
+    connection = Engine(threads=1).connect()
+    yield connection
+    connection.close()
+
+
 orders_of_some = st.lists(
     st.tuples(st.integers(1, 4), st.integers(0, 30), st.integers(0, 10_000_000)), min_size=1, max_size=40
 )
@@ -87,7 +95,7 @@ orders_of_some = st.lists(
 
 @settings(max_examples=40, deadline=None)
 @given(rows=orders_of_some)
-def test_histories_equal_the_plain_computation(fill, rows):
+def test_histories_equal_the_plain_computation(fill, one_engine, rows):
     expected = []
     last = max(day for _, day, _ in rows)
     for customer in sorted({c for c, _, _ in rows}):
@@ -98,11 +106,9 @@ def test_histories_equal_the_plain_computation(fill, rows):
         first = min(days)
         repeat = sum(value for day, value in days.items() if day > first)
         expected.append((customer, "all", len(days) - 1, max(days) - first, last - first, repeat, days[first]))
-    connection = Engine(threads=1).connect()
-    fill(connection, rows)
-    build_histories(connection)
-    assert histories(connection) == expected
-    connection.close()
+    fill(one_engine, rows)
+    build_histories(one_engine)
+    assert histories(one_engine) == expected
 
 
 def test_a_frame_gives_the_columns_of_lifetimes_in_exact_weeks():

@@ -27,7 +27,7 @@ def online_retail(connection, shared_data):
 
 
 def test_online_retail_is_forecast_and_checked_by_country(online_retail):
-    made = forecast(online_retail, segment_by=COUNTRY, segment_parameters="partial", margin=0.3, draws=500)
+    made = forecast(online_retail, segment_by=COUNTRY, segment_parameters="partial", margin=0.3, draws=150)
     table = made.segment_forecast.set_index("segment")
     assert made.histories.until_day == day_number("2011-12-09")
     assert len(table) > 30
@@ -40,7 +40,7 @@ def test_online_retail_is_forecast_and_checked_by_country(online_retail):
     assert table["clv"].iloc[:-1].idxmax() == "United Kingdom"
     assert value_deciles(online_retail)["share"].iloc[0] > 0.3
     # The last third of the year is its season: the orders of August to November fall short in the forecast.
-    held = holdout(online_retail, segment_by=COUNTRY, draws=500)
+    held = holdout(online_retail, segment_by=COUNTRY, draws=150)
     total = held.totals.set_index("segment").loc["all"]
     assert -0.5 < total["error"] < 0
     assert abs(held.scores.loc[0, "error"]) < abs(held.scores.loc[1, "error"])

@@ -65,8 +65,9 @@ def test_cdnow_learns_that_its_intervals_were_too_narrow(cdnow_engine):
 
 
 def test_a_horizon_longer_than_the_checks_is_never_called_calibrated(cdnow_engine):
-    made = rolling_origins(cdnow_engine, horizon_months=12, draws=200)
+    made = rolling_origins(cdnow_engine, horizon_months=12, draws=200, count=8)
     assert made.horizon_months == 5
+    assert made.calibration["origins"].iloc[0] == 8
     assert "checked on forecasts of 5 months" in made.notes[0]
     mended = calibrate(forecast(cdnow_engine, horizon_months=12, draws=200), made)
     assert not mended.segment_forecast["calibrated"].any()
@@ -77,10 +78,10 @@ def test_a_shop_that_follows_the_model_is_called_calibrated_segment_by_segment(c
     connection.execute(
         "CREATE TABLE customers AS SELECT customer_id, 'g' || hash(customer_id) % 2 AS grp FROM orders GROUP BY ALL"
     )
-    made = rolling_origins(connection, horizon_months=2, segment_by=["grp"], draws=500, count=10)
+    made = rolling_origins(connection, horizon_months=2, segment_by=["grp"], draws=300, count=10)
     assert made.calibration["segment"].tolist() == ["g0", "g1", "all"]
     assert set(made.calibration["origins"]) == {10}
-    plain = forecast(connection, horizon_months=2, segment_by=["grp"], draws=500, margin=0.5)
+    plain = forecast(connection, horizon_months=2, segment_by=["grp"], draws=300, margin=0.5)
     mended = calibrate(plain, made)
     assert mended.segment_forecast["calibrated"].tolist() == made.calibration["calibrated"].tolist()
     assert mended.segment_forecast.loc[2, "calibrated"]
