@@ -9,14 +9,14 @@ journeys all converted or none did.
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attribution import held_out
+from attribution import held_out, ragged
 from attribution.paths import Paths
-from attribution.ragged import Floats
+from attribution.ragged import Floats, Integers
 from attribution.transforms import drop_channel
 from customer_data.errors import ModelError
 
@@ -43,7 +43,11 @@ class RegressionFit:
 
     def probability(self, paths: Paths) -> Floats:
         """P(conversion) of each distinct path; the channels must be those of the fit."""
-        odds: Floats = _terms(paths) @ self.coefficients["estimate"].to_numpy()
+        return self.chance(_terms(paths))
+
+    def chance(self, terms: Floats) -> Floats:
+        """P(conversion) of each row of terms: for all channels ln(1 + touches), then whether the channel came last."""
+        odds: Floats = terms @ self.coefficients["estimate"].to_numpy()
         return 1 / (1 + np.exp(-odds))
 
 
@@ -55,22 +59,44 @@ def fit_regression(paths: Paths) -> RegressionFit:
     ModelError
         When nothing converted or everything did, or the iterations did not converge.
     """
-    import pandas
-
     if not paths.conversions.sum() or not paths.nulls.sum():
         raise ModelError(
             "regression: it needs journeys that converted and journeys that did not; here are "
             f"{paths.conversions.sum():,.10g} and {paths.nulls.sum():,.10g}. Use Markov or a rule."
         )
-    terms, group = np.unique(_terms(paths), axis=0, return_inverse=True)
+    return _fitted(paths, _design(paths), paths.conversions, paths.nulls)
+
+
+@dataclass(frozen=True, eq=False)
+class _Design:
+    """The distinct combinations of terms, and for each path the number of its own."""
+
+    terms: Floats
+    group: Integers
+
+
+def _design(paths: Paths) -> _Design:
+    """Paths with the same touches, in whatever order, and the same last channel have the same terms."""
+    count = len(paths.channels)
+    marked = paths.rows * (2 * count) + paths.codes
+    marked[paths.starts[1:] - 1] += count
+    marked.sort()
+    group, first = ragged.canonical_groups(marked % (2 * count), paths.lengths, 2 * count)
+    return _Design(_terms(paths)[first], group)
+
+
+def _fitted(paths: Paths, design: _Design, conversions: Floats, nulls: Floats) -> RegressionFit:
+    import pandas
+
     outcomes = np.column_stack(
-        [np.bincount(group, weights=counts, minlength=len(terms)) for counts in (paths.conversions, paths.nulls)]
+        [np.bincount(design.group, weights=counts, minlength=len(design.terms)) for counts in (conversions, nulls)]
     )
     # Where a fold is held out, paths that only it holds are left without a journey, and have nothing to say.
     walked = outcomes.sum(axis=1) > 0
-    terms, outcomes = terms[walked], outcomes[walked]
-    prior = np.eye(terms.shape[1])
-    estimates, errors = _maximum(np.vstack([terms, prior]), np.vstack([outcomes, np.full((len(prior), 2), 0.5)]))
+    prior = np.eye(design.terms.shape[1])
+    estimates, errors = _maximum(
+        np.vstack([design.terms[walked], prior]), np.vstack([outcomes[walked], np.full((len(prior), 2), 0.5)])
+    )
     names = paths.channels
     return RegressionFit(
         names,
@@ -166,18 +192,20 @@ def held_out_regression(folds: Sequence[Paths]) -> "pandas.DataFrame":
     import pandas
 
     paths, conversions, nulls = held_out.aligned(folds)
-    foretold = []
-    for won, lost in zip(conversions, nulls, strict=True):
-        rest = replace(paths, conversions=paths.conversions - won, nulls=paths.nulls - lost)
-        foretold.append(fit_regression(rest).probability(paths))
-    score = np.array(foretold)
+    design = _design(paths)
+    fits = [
+        _fitted(paths, design, paths.conversions - won, paths.nulls - lost)
+        for won, lost in zip(conversions, nulls, strict=True)
+    ]
+    score = np.array([fit.chance(design.terms)[design.group] for fit in fits])
+    in_sample = _fitted(paths, design, paths.conversions, paths.nulls).chance(design.terms)[design.group]
     loss = held_out.log_loss(score, conversions, nulls).sum() / (conversions + nulls).sum()
     return pandas.DataFrame(
         {
             "model": ["regression"],
             "log_loss": [loss],
             "auc": [held_out.auc(score.ravel(), conversions.ravel(), nulls.ravel())],
-            "auc_in_sample": [held_out.auc(fit_regression(paths).probability(paths), paths.conversions, paths.nulls)],
+            "auc_in_sample": [held_out.auc(in_sample, paths.conversions, paths.nulls)],
         }
     )
 
