@@ -41,7 +41,7 @@ def build_paths(
     *,
     lookback_days: float = 30.0,
     until_us: int | None = None,
-    half_life_days: float = 7.0,
+    half_life_days: float | None = 7.0,
     include_open: bool = False,
 ) -> Paths:
     """Build the distinct paths of the touchpoints and orders that are loaded into the engine.
@@ -56,7 +56,7 @@ def build_paths(
     until_us
         Last moment of the data in microseconds since 1970 UTC; by default that of the latest touch or order.
     half_life_days
-        Half-life of credit by time decay.
+        Half-life of credit by time decay; None where that is not wanted, which takes less time.
     include_open
         Whether journeys that may still convert count as not converted.
 
@@ -87,16 +87,19 @@ def build_paths(
         connection.execute(journey_sql.other_paths(window, packing, include_open=include_open))
         others = _columns(connection, f"SELECT word, coalesce(tail, '') AS tail, journeys FROM {OTHER_PATH}")
         counts = _counts(connection, others, window, include_open=include_open)
-        return _leave_the_engine(connection, channels, others, counts, packing, round(half_life_days * DAY_US))
+        half_life_us = None if half_life_days is None else round(half_life_days * DAY_US)
+        return _leave_the_engine(connection, channels, others, counts, packing, half_life_us)
     finally:
         _drop_tables(connection)
 
 
-def _check_days(lookback_days: float, half_life_days: float) -> None:
+def _check_days(lookback_days: float, half_life_days: float | None) -> None:
     problems = []
     if not (math.isfinite(lookback_days) and 0 <= lookback_days <= LONGEST_DAYS):
         problems.append(f"lookback_days: {lookback_days!r} is not a number of days from 0 to {LONGEST_DAYS:,}.")
-    if not (math.isfinite(half_life_days) and 1 / DAY_US <= half_life_days <= LONGEST_DAYS):
+    if half_life_days is not None and not (
+        math.isfinite(half_life_days) and 1 / DAY_US <= half_life_days <= LONGEST_DAYS
+    ):
         problems.append(f"half_life_days: {half_life_days!r} is not a number of days above 0, to {LONGEST_DAYS:,}.")
     if problems:
         raise ConfigurationError("\n".join(problems))
@@ -140,7 +143,7 @@ def _leave_the_engine(
     others: Columns,
     counts: JourneyCounts,
     packing: Packing,
-    half_life_us: int,
+    half_life_us: int | None,
 ) -> Paths:
     """Merge the paths of customers with and without conversions and put them into canonical order."""
     converters = _columns(
@@ -172,7 +175,7 @@ def _leave_the_engine(
     )
     return replace(
         paths,
-        time_decay=_decay(connection, paths, rank, half_life_us),
+        time_decay=None if half_life_us is None else _decay(connection, paths, rank, half_life_us),
         shared=_shared(connection, rank, len(paths)),
     )
 

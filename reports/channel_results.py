@@ -32,7 +32,9 @@ def journeys(
         connection,
         lookback_days=wanted.lookback_days if lookback_days is None else lookback_days,
         until_us=None if report.as_of is None else end_of_day(report.as_of, report.timezone),
-        half_life_days=wanted.half_life_days,
+        half_life_days=wanted.half_life_days
+        if "time_decay" in (*wanted.models, wanted.baseline, wanted.model)
+        else None,
         include_open=wanted.include_open,
     )
 

@@ -268,3 +268,13 @@ def test_tables_that_are_not_loaded_are_told_at_once() -> None:
         attribution.build_paths(connection)
     assert len(refused.value.problems) == 2
     connection.close()
+
+
+def test_without_a_half_life_all_but_time_decay_is_the_same(engine: duckdb.DuckDBPyConnection) -> None:
+    loaded(engine, *many(6))
+    full, lighter = attribution.build_paths(engine), attribution.build_paths(engine, half_life_days=None)
+    assert lighter.time_decay is None
+    assert full.time_decay is not None
+    assert full.names() == lighter.names()
+    assert np.array_equal(full.conversions, lighter.conversions)
+    assert np.array_equal(full.value, lighter.value)
