@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from attribution.chain import Chain
 from attribution.ragged import Floats
@@ -102,52 +103,58 @@ def _blocks(chain: Chain) -> tuple[Floats, Floats]:
 
 def _pushed(chain: Chain, *, visits: int | None) -> tuple[Floats, Floats]:
     """Push walks forward, a column for each channel removed beside the whole chain, in blocks that fit in memory."""
-    backward = chain.step.T.tocsr()
     width = max(1, PUSHED_CELLS // len(chain.start))
     channels = chain.holds.shape[1]
     worth = np.zeros((channels + 1, 2))
     for begin in range(0, channels, width):
         block = slice(begin, min(begin + width, channels))
-        keep = np.column_stack([np.ones(len(chain.start)), ~chain.holds[:, block]])
-        worth[[0, *range(begin + 1, block.stop + 1)]] = _push(chain, backward, keep, visits)
+        removed = np.column_stack([np.zeros(len(chain.start), dtype=bool), chain.holds[:, block]])
+        worth[[0, *range(begin + 1, block.stop + 1)]] = _push(chain, removed, visits)
     return worth[0], worth[0] - worth[1:]
 
 
-def _push(chain: Chain, backward: "csr_array", keep: Floats, visits: int | None) -> Floats:
-    """What walks that stay on the states kept are worth, per column of ``keep``; the first column keeps all.
+def _push(chain: Chain, removed: NDArray[np.bool_], visits: int | None) -> Floats:
+    """What walks that avoid the states removed are worth, per column of ``removed``; the first removes none.
 
     Without a limit on visits it stops when the walks still under way can change no result by more than TOLERANCE of
     it; chains in which they linger are finished by a sparse factorisation per column.
     """
-    walking = keep * chain.start[:, None]
-    worth = chain.ends.T @ walking
+    from scipy.sparse import csr_array, vstack
+
+    states, columns = removed.shape
+    ends = csr_array(chain.ends.T)
+    # One product moves the walks, and in its last rows says what they gain where they are and how many there are.
+    move = vstack([chain.step.T, ends, csr_array(np.ones((1, states)))], format="csr")
+    gone = np.flatnonzero(removed)
+    walking = np.repeat(chain.start[:, None], columns, axis=1)
+    walking.ravel()[gone] = 0
+    worth = np.zeros((2, columns))
     rates = chain.ends[:, 0]
     dearest = np.divide(chain.ends[:, 1], rates, out=np.zeros_like(rates), where=rates > 0).max()
-    for _ in range((PUSHES if visits is None else visits) - 1):
-        walking = backward @ walking
-        walking *= keep
-        gained = chain.ends.T @ walking
-        worth += gained
-        left = walking.sum(axis=0).max()
+    for _ in range(PUSHES if visits is None else visits):
+        moved = move @ walking
+        worth += moved[states : states + 2]
+        left = moved[states + 2].max()
+        walking = moved[:states]
+        walking.ravel()[gone] = 0
         if left <= TOLERANCE * worth[0, 0] and left * dearest <= TOLERANCE * worth[1, 0]:
             break
     else:
         if visits is None:
-            worth += _finished(chain, backward, keep, walking)
+            worth += _finished(chain, ends, removed, walking)
     return worth.T
 
 
-def _finished(chain: Chain, backward: "csr_array", keep: Floats, walking: Floats) -> Floats:
-    """What the walks still under way in each column will be worth after where they are now."""
+def _finished(chain: Chain, ends: "csr_array", removed: NDArray[np.bool_], walking: Floats) -> Floats:
+    """What the walks still under way in each column will be worth."""
     from scipy.sparse import eye_array
     from scipy.sparse.linalg import splu
 
-    worth = np.zeros((2, keep.shape[1]))
-    for column in range(keep.shape[1]):
-        kept = np.flatnonzero(keep[:, column])
-        if len(kept) == 0:
-            continue
-        system = (eye_array(len(kept)) - backward[kept][:, kept]).tocsc()
-        total = splu(system).solve(walking[kept, column])
-        worth[:, column] = chain.ends[kept].T @ (total - walking[kept, column])
+    worth = np.zeros((2, removed.shape[1]))
+    backward = chain.step.T.tocsr()
+    for column in range(removed.shape[1]):
+        kept = np.flatnonzero(~removed[:, column])
+        if len(kept):
+            system = (eye_array(len(kept)) - backward[kept][:, kept]).tocsc()
+            worth[:, column] = ends[:, kept] @ splu(system).solve(walking[kept, column])
     return worth
