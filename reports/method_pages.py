@@ -116,11 +116,9 @@ def _clv_method(clv: ClvResults, run: RunResults) -> list[Block]:
     return [
         Heading("Customers"),
         Prose(
-            "Orders of one day count as one. Repeat orders follow BG/NBD (Fader, Hardie and Lee 2005, Marketing "
-            "Science "
-            "24(2)), order values Gamma-Gamma (Fader, Hardie and Lee 2005, Journal of Marketing Research 42(4)); "
-            "both by "
-            "maximum likelihood, with standard errors from the curvature of the likelihood."
+            f"Orders of one day count as one. Repeat orders follow {_orders_model(clv)}, order values Gamma-Gamma "
+            "(Fader, Hardie and Lee 2005, Journal of Marketing Research 42(4)); both by maximum likelihood, with standard "
+            "errors from the curvature of the likelihood."
         ),
         Prose(
             f"Value is the expected {prose.what_value(clv)} of the orders of each customer in the horizon, each "
@@ -129,6 +127,13 @@ def _clv_method(clv: ClvResults, run: RunResults) -> list[Block]:
             "are not in it."
         ),
     ]
+
+
+def _orders_model(clv: ClvResults) -> str:
+    used = set() if clv.parameters is None else set(clv.parameters["model"])
+    if "MBG/NBD" in used:
+        return "MBG/NBD (Batislam, Denizel and Filiztekin 2007, Intern. Journal of Research in Marketing 24(3))"
+    return "BG/NBD (Fader, Hardie and Lee 2005, Marketing Science 24(2))"
 
 
 def _terms(run: RunResults) -> Table:

@@ -75,6 +75,7 @@ def origins(
             count=wanted.origins,
             segment_by=wanted.segment_by,
             segment_parameters=wanted.parameters,
+            orders_model=wanted.orders_model,
             confidence=report.confidence,
             draws=_DRAWS,
             seed=report.seed,

@@ -31,6 +31,7 @@ def value_forecast(connection: duckdb.DuckDBPyConnection, configuration: Configu
         margin=1.0 if wanted.margin is None else wanted.margin,
         segment_by=wanted.segment_by,
         segment_parameters=wanted.parameters,
+        orders_model=wanted.orders_model,
         confidence=report.confidence,
         seed=report.seed,
     )
@@ -54,6 +55,7 @@ def value_holdout(
             end_day=day_number(as_of),
             segment_by=wanted.segment_by,
             segment_parameters=wanted.parameters,
+            orders_model=wanted.orders_model,
             confidence=report.confidence,
             seed=report.seed,
         )
