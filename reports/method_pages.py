@@ -117,8 +117,8 @@ def _clv_method(clv: ClvResults, run: RunResults) -> list[Block]:
         Heading("Customers"),
         Prose(
             f"Orders of one day count as one. Repeat orders follow {_orders_model(clv)}, order values Gamma-Gamma "
-            "(Fader, Hardie and Lee 2005, Journal of Marketing Research 42(4)); both by maximum likelihood, with standard "
-            "errors from the curvature of the likelihood."
+            "(Fader, Hardie and Lee 2005, Journal of Marketing Research 42(4)); both by maximum likelihood, "
+            "with standard errors from the curvature of the likelihood."
         ),
         Prose(
             f"Value is the expected {prose.what_value(clv)} of the orders of each customer in the horizon, each "
