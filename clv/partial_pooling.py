@@ -14,7 +14,7 @@ import numpy as np
 
 from clv.calendar import Floats
 from clv.maximum_likelihood import FittedModel, LogNormalPrior
-from customer_data.errors import ModelError
+from customer_data.errors import InputError, ModelError
 
 Fit = TypeVar("Fit", bound=FittedModel)
 
@@ -68,7 +68,7 @@ def shrink_segments(
         for segment in segments:
             try:
                 fits[segment] = fit(segment, prior)
-            except ModelError as error:
+            except (InputError, ModelError) as error:
                 failures[segment] = str(error)
         if not fits:
             break

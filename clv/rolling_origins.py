@@ -141,7 +141,7 @@ def rolling_origins(
                 connection, origin, until, segment_by=segment_by, segment_parameters=segment_parameters,
                 orders_model=orders_model, confidence=confidence, draws=draws, seed=seed + index,
             )  # fmt: skip
-        except ModelError as error:
+        except (InputError, ModelError) as error:
             notes.append(f"No forecast from {day_date(origin)}: {error}")
     if not rows:
         raise ModelError("At no day of the past could a model be fitted. " + notes[-1])

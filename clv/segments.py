@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 import numpy as np
@@ -18,11 +19,11 @@ from clv.order_frames import MONEY_SCALE
 from clv.order_models import OrdersFit
 from clv.outcomes import OrderLaw
 from clv.partial_pooling import shrink_segments
-from clv.patterns import patterns_of
+from clv.patterns import Patterns, patterns_of
 from clv.segment_patterns import Indices, SegmentPatterns, segment_patterns, spend_histories
 from clv.spend_laws import SpendEstimate, estimate_spend, spend_of_fit
 from clv.totals import CustomerModel
-from customer_data.errors import ConfigurationError, ModelError
+from customer_data.errors import ConfigurationError, InputError, ModelError
 
 if TYPE_CHECKING:
     import duckdb
@@ -118,7 +119,7 @@ def fit_segments(
         for index, name in enumerate(patterns.segments):
             try:
                 own[name] = _fit(connection, patterns.part(patterns.segment == index), table, name, orders_model)
-            except ModelError as error:
+            except (InputError, ModelError) as error:
                 failures[name] = str(error)
     elif len(patterns.segments) > 1 and parameters == "partial":
         own, failures = _fit_partially(connection, patterns, table, overall, orders_model)
@@ -187,11 +188,15 @@ def _fit_partially(
 ) -> tuple[dict[str, _Fitted], dict[str, str]]:
     """Fits under shared priors, and why some segments have none; spend without a fit is that of all customers."""
     names = patterns.segments
-    by_orders = {
-        name: patterns_of(patterns.part(patterns.segment == index).histories()) for index, name in enumerate(names)
-    }
+
+    @cache
+    def histories_of(name: str) -> Patterns:
+        return patterns_of(patterns.part(patterns.segment == names.index(name)).histories())
+
     orders = shrink_segments(
-        names, lambda name, prior: FIT_OF[orders_model](by_orders[name], prior=prior), centre=overall.orders.parameters
+        names,
+        lambda name, prior: FIT_OF[orders_model](histories_of(name), prior=prior),
+        centre=overall.orders.parameters,
     )
     spend_fits: dict[str, GammaGammaFit] = {}
     if overall.spend.fit is not None:

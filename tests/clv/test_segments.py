@@ -130,3 +130,16 @@ def test_another_way_is_refused(connection, fill, shop):
     build_histories(connection)
     with pytest.raises(ConfigurationError, match="'pooled', 'separate' or 'partial'"):
         fit_segments(connection, parameters="mixed")
+
+
+@pytest.mark.parametrize("parameters", ["separate", "partial"])
+def test_a_segment_younger_than_a_week_takes_the_parameters_of_all(connection, fill, parameters):
+    # Two days are less than the models' unit of a week, which is no reason to leave the others without parameters.
+    rows, members, _ = segmented_shop([300, 300], seed=3, spread=0.0)
+    rows += [(10_000 + i, SEEN - 2, 100_000) for i in range(3)]
+    young = pd.DataFrame([(10_000 + i, "young") for i in range(3)], columns=["customer_id", "grp"])
+    fill(connection, rows, pd.concat([members, young], ignore_index=True))
+    build_histories(connection, until_day=SEEN, segment_by=["grp"])
+    fitted = fit_segments(connection, parameters=parameters)
+    assert fitted.of_segment[fitted.patterns.segments.index("young")] == 0
+    assert any("young" in note and "takes the parameters of all customers" in note for note in fitted.notes)
