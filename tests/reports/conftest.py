@@ -43,7 +43,12 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a synthetic shop of 600 people, with its configuration; nobody writes into it."""
+    """The folder of a synthetic shop of 600 people, with its configuration; nobody writes into it.
+
+    What lies behind the forecast has tests of its own, so these runs are brief about it.
+    """
     folder = tmp_path_factory.mktemp("shop")
     simulate(folder, customers=600, seed=1)
+    file = folder / "pathworth.toml"
+    file.write_text(file.read_text(encoding="utf-8").replace("[clv]\n", '[clv]\ndepth = "brief"\n'), encoding="utf-8")
     return folder

@@ -23,7 +23,12 @@ class Two:
 
 
 def run(shop: Path, output: Path, **flags: str) -> Path:
-    wanted = {"report.parts": '["value"]', "clv.segment_by": '["country"]', "report.output": str(output)}
+    wanted = {
+        "report.parts": '["value"]',
+        "clv.depth": "full",
+        "clv.segment_by": '["country"]',
+        "report.output": str(output),
+    }
     wanted |= {key.replace("__", "."): value for key, value in flags.items()}
     configuration = read_configuration(shop / "pathworth.toml", flags=wanted, environment={})
     return run_report(configuration, Progress(verbosity=0)).folder
