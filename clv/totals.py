@@ -202,7 +202,11 @@ def axes(covariance: Floats) -> Floats:
 
 
 def _discounted(law: OrderLaw, x: Floats, T: Floats, *, span: Span, delta: float) -> Floats:
-    (pair_x, pair_T), index = distinct(x, T)
+    """Expected discounted orders while alive, ages rounded to whole weeks.
+
+    Only ratios of totals come from here, from which the rounding all but cancels; days would take seven times as long.
+    """
+    (pair_x, pair_T), index = distinct(x, np.rint(T))
     return expected_discounted_orders(law, pair_x, pair_T, span=span, delta=delta)[index]
 
 

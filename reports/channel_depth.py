@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from attribution import Paths
     from reports.configuration import Configuration
 
-LOOKBACKS = (7.0, 14.0, 30.0, 60.0, 90.0)
+LOOKBACKS = (7.0, 30.0, 90.0)
 MOST_CHANNELS = 20
 
 
