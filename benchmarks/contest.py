@@ -168,5 +168,7 @@ def table(title: str, outcomes: Sequence[Outcome], *, unit: str, goal: str = "")
 def machine() -> str:
     """The machine and the load on it, in one line."""
     load = os.getloadavg()[0]
-    return
-    f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, load {load:.1f} at the start"
+    return (
+        f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, "
+        f"load {load:.1f} at the start"
+    )
