@@ -14,10 +14,15 @@ def main(size: int = 320_000, rounds: int = 3) -> str:
     if not (folder / "pathworth.toml").exists():
         prepare(simulate, folder, customers=size, seed=1)
     rows = json.loads((folder / "truth.json").read_text(encoding="utf-8"))["clean_rows"]
-    command = (str(OURS.parent / "pathworth"), "report", "--force", str(folder / "pathworth.toml"))
+    report = (str(OURS.parent / "pathworth"), "report", "--force", str(folder / "pathworth.toml"))
+    brief = ("env", "PATHWORTH_ATTRIBUTION_DEPTH=brief", "PATHWORTH_CLV_DEPTH=brief", *report)
+    contenders = [
+        Contender("pathworth report, depth brief: credit, value, holdout", command=brief),
+        Contender("pathworth report, depth full: why credit moved, earlier forecasts, cash flow", command=report),
+    ]
     return table(
         f"The whole report: {rows['touchpoints']:,} touchpoints, {rows['orders']:,} orders",
-        contest([Contender("pathworth report", command=command)], rounds=rounds),
+        contest(contenders, rounds=rounds),
         unit="the whole process",
         goal="under 30 s on two cores",
     )
