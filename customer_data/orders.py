@@ -37,6 +37,8 @@ WITHOUT_ORDER = "refund without an order before it"
 LATE_REFUND = "refund after the as-of day, not taken"
 LATE_LINE = "line added to an order after the as-of day"
 
+TEXTS = ("product", "type")
+
 Counts = dict[int, dict[str, tuple[int, int | None]]]
 
 
@@ -45,9 +47,9 @@ def make_orders(
 ) -> Counts:
     """Make the table ``orders`` from the good rows of its sources.
 
-    Lines of one order_id are summed; the order has the time of its first line and the product of its most valuable one.
-    Orders without an order_id are numbered in the order of customer, time, value and product, so that the order of
-    rows in the file does not matter.
+    Lines of one order_id are summed; the order has the time of its first line, and the product and the type of its most
+    valuable one. Orders without an order_id are numbered in the order of customer, time, value, product and type, so
+    that the order of rows in the file does not matter.
 
     Returns
     -------
@@ -71,12 +73,11 @@ def make_orders(
             "CREATE TEMP TABLE __remaining AS SELECT *, value AS before, value = 0 AND has_negative AS gone "
             "FROM __sums WHERE value >= 0"
         )
-    has_product = any(opened.has("product") for opened in orders)
+    texts = "".join(f", {name}" for name in TEXTS if any(opened.has(name) for opened in orders))
     connection.execute(
         f"""
         CREATE TABLE orders AS
-        SELECT order_id, customer_id, time_us, {day_of("time_us", settings.timezone)} AS day, value
-               {", product" if has_product else ""}
+        SELECT order_id, customer_id, time_us, {day_of("time_us", settings.timezone)} AS day, value{texts}
         FROM __remaining WHERE NOT gone
         """
     )
@@ -95,14 +96,14 @@ def _make_lines(connection: "duckdb.DuckDBPyConnection", orders: list[OpenSource
     for opened in orders:
         order_id = "order_id"
         if not opened.has("order_id"):
-            tie = ", product" if opened.has("product") else ""
+            tie = "".join(f", {name}" for name in TEXTS if opened.has(name))
             prefix = f"'{opened.number}-' || " if len(orders) > 1 else ""
             order_id = f"{prefix}CAST(row_number() OVER (ORDER BY customer_id, time, value{tie}) AS VARCHAR)"
         refund_of = "CAST(refund_of AS VARCHAR)" if opened.has("refund_of") else "CAST(NULL AS VARCHAR)"
-        product = "product" if opened.has("product") else "CAST(NULL AS VARCHAR)"
+        texts = ", ".join(name if opened.has(name) else f"CAST(NULL AS VARCHAR) AS {name}" for name in TEXTS)
         parts.append(
             f"SELECT {opened.number} AS source, {order_id} AS order_id, customer_id, time AS time_us, value, "
-            f"{product} AS product, {refund_of} AS refund_of FROM ({judged_sql(opened)}) WHERE __reason IS NULL"
+            f"{texts}, {refund_of} AS refund_of FROM ({judged_sql(opened)}) WHERE __reason IS NULL"
         )
     connection.execute(f"CREATE TEMP TABLE __lines AS {' UNION ALL '.join(parts)}")
 
@@ -172,6 +173,7 @@ def _sum_lines(connection: "duckdb.DuckDBPyConnection") -> None:
         CREATE TEMP TABLE __sums AS
         SELECT order_id, min(source) AS source, min(customer_id) AS customer_id, min(time_us) AS time_us,
                CAST(sum(value) AS BIGINT) AS value, max_by(product, (value, product)) AS product,
+               max_by(type, (value, type)) AS type,
                count(*) AS lines, bool_or(value < 0) AS has_negative
         FROM __lines ANTI JOIN __doomed USING (order_id)
         WHERE refund_of IS NULL
@@ -270,7 +272,8 @@ def _take_from_earlier_orders(connection: "duckdb.DuckDBPyConnection") -> None:
     connection.execute(
         """
         CREATE TEMP TABLE __remaining AS
-        SELECT sums.order_id, sums.source, sums.customer_id, sums.time_us, sums.product, sums.value AS before,
+        SELECT sums.order_id, sums.source, sums.customer_id, sums.time_us, sums.product, sums.type,
+               sums.value AS before,
                coalesce(earlier.remains, sums.value - coalesce(taken.amount, 0)) AS value,
                coalesce(earlier.remains, sums.value - coalesce(taken.amount, 0)) = 0
                    AND (sums.value > 0 OR sums.has_negative) AS gone

@@ -72,6 +72,7 @@ TABLE_SPECS = {
                 _needed("value", Kind.MONEY),
                 Column("currency", Kind.TEXT),
                 Column("product", Kind.TEXT),
+                Column("type", Kind.TEXT),
                 Column("refund_of", Kind.IDENTITY),
             ),
         ),

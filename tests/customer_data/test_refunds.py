@@ -127,6 +127,18 @@ def test_the_product_of_an_order_is_that_of_its_most_valuable_line(connection: d
     assert connection.execute("SELECT product, value FROM orders").fetchall() == [("coat", 190_000)]
 
 
+def test_the_type_of_an_order_is_that_of_its_most_valuable_line_and_outlives_a_refund(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    frame = order_frame([("1", "a", 0, 5.0), ("1", "a", 0, 9.0), ("2", "a", 1, 4.0), ("3", "a", 2, -1.0)])
+    frame["type"] = ["lead", "purchase", None, "purchase"]
+    load(connection, [Source(table="orders", data=frame)])
+    assert connection.execute("SELECT order_id, type, value FROM orders ORDER BY order_id").fetchall() == [
+        ("1", "purchase", 140_000),
+        ("2", None, 30_000),
+    ]
+
+
 def walked(rows: list[tuple[str, str, int, float]]) -> tuple[dict[str, float], float]:
     """The same rule by a stack: each refund pops the latest orders. Returns what remains and is missed."""
     stacks: dict[str, list[tuple[str, float]]] = {}
