@@ -98,6 +98,20 @@ def holdout_checks(clv: ClvResults, *, most: float | None) -> list[Check]:
     ]
 
 
+def drift_checks(clv: ClvResults, *, wanted: bool) -> list[Check]:
+    """Hold customers to ordering as the models of an earlier run say, if wanted; without one, they do."""
+    if not wanted:
+        return []
+    depth = clv.depth
+    since = None if depth is None else depth.drift_since
+    if depth is None or since is None:
+        said = "there is no run of a week ago or more to compare with"
+    else:
+        said = " ".join(depth.drift_messages) or f"customers order as the models of {since} say"
+    passed = depth is None or not depth.drift_alarm
+    return [Check("customers order as before", passed, f"customer value: {said} (checks.fail_on_drift)")]
+
+
 def failed_model(part: str, error: Exception) -> Check:
     """Return the failed check of a part of the report whose model gave no answer."""
     return Check(f"model of {part}", False, f"{part}: {error}", FAILED_MODEL)

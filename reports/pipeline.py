@@ -14,6 +14,7 @@ from reports.checks import (
     Check,
     convergence_checks,
     conversion_checks,
+    drift_checks,
     exit_code,
     failed_model,
     holdout_checks,
@@ -112,6 +113,7 @@ def analyse(configuration: Configuration, folder: Path, progress: Progress) -> t
                 results = replace(results, clv=value)
                 checks += convergence_checks(value)
                 checks += holdout_checks(value, most=settings.checks.max_holdout_error)
+                checks += drift_checks(value, wanted=settings.checks.fail_on_drift)
             except ModelError as error:
                 checks.append(failed_model("customer value", error))
     failures = [check.detail for check in checks if not check.passed]

@@ -184,8 +184,10 @@ class ValueDepth:
         How new customers were forecast, in sentences.
     earlier
         The day of the earlier run that the rest is held against, or None.
+    drift_since
+        The day of the run a quarter ago (of the oldest, where none is so old) whose models drift is judged by, or None.
     drift_weeks
-        ``period, actual, forecast, deviation, cusum_up, cusum_down``: weeks since, under the earlier run's models.
+        ``period, actual, forecast, deviation, cusum_up, cusum_down``: weeks since, under that run's models.
     drift_alarm, drift_messages
         Whether customers behave otherwise than then, and what says so.
     forecast_bridge
@@ -201,6 +203,7 @@ class ValueDepth:
     new_customers: pd.DataFrame | None = None
     flow_notes: tuple[str, ...] = ()
     earlier: dt.date | None = None
+    drift_since: dt.date | None = None
     drift_weeks: pd.DataFrame | None = None
     drift_alarm: bool = False
     drift_messages: tuple[str, ...] = ()

@@ -238,6 +238,10 @@ class ChecksSection(Section):
         gt=0,
         description="Exit with 4 when orders held back are forecast worse than this; 0.2 is 20 %.",
     )
+    fail_on_drift: bool = Field(
+        default=False,
+        description="Exit with 1 when customers order otherwise than a run of a quarter ago (or the oldest) foretold.",
+    )
 
 
 class Settings(Section):

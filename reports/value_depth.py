@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,19 +25,25 @@ if TYPE_CHECKING:
 MODELS = "models.json"
 LISTS = "lists"
 _SHORTEST_SINCE = dt.timedelta(days=7)
+_DRIFT_SINCE = dt.timedelta(weeks=13)  # sums of residuals take some weeks to say anything
 _DRAWS = 500
 
 
 @dataclass(frozen=True)
 class EarlierRun:
-    """The newest published run that looks back from a day a week or more before this one's."""
+    """A published run that looks back from a day a week or more before this one's."""
 
     as_of: dt.date
     models: SavedModels
 
 
-def earlier_run(output: Path, title: str, as_of: dt.date) -> EarlierRun | None:
-    """Find the last run of this report with its models, or None; a run of another title is another report."""
+def earlier_run(
+    output: Path, title: str, as_of: dt.date, *, at_least: dt.timedelta = _SHORTEST_SINCE
+) -> EarlierRun | None:
+    """Find a run of this report with its models, or None; a run of another title is another report.
+
+    The newest that is ``at_least`` so old, or where none is, the oldest that is a week old.
+    """
     from clv.scoring import load_models
 
     found: list[tuple[dt.date, str, Path]] = []
@@ -50,7 +56,7 @@ def earlier_run(output: Path, title: str, as_of: dt.date) -> EarlierRun | None:
             found.append((day, models.parent.name, models))
     if not found:
         return None
-    day, _, models = max(found)
+    day, _, models = max([one for one in found if one[0] + at_least <= as_of], default=min(found))
     try:
         return EarlierRun(day, load_models(models))
     except InputError:
@@ -111,24 +117,26 @@ def value_depth(
     lists: pd.DataFrame,
     earlier: EarlierRun | None,
 ) -> ValueDepth:
-    """Work out what the report shows behind the forecast; a brief run has the lists only."""
+    """Work out what the report shows behind the forecast; a brief run has the lists, and drift if it may fail on it."""
     from clv.bridge import forecast_bridge
-    from clv.drift import drift
     from clv.finance import cash_flow
 
     wanted, report = configuration.settings.clv, configuration.settings.report
-    if wanted.depth == "brief":
-        return ValueDepth(lists=lists)
+    brief = wanted.depth == "brief"
+    depth = ValueDepth(lists=lists)
+    if not brief or configuration.settings.checks.fail_on_drift:
+        depth = _with_drift(depth, connection, configuration, made)
+    if brief:
+        return depth
     booked = cash_flow(connection, made, draws=_DRAWS, seed=report.seed)
-    bridge = changed = None
+    bridge = None
     if earlier is not None:
-        changed = drift(connection, earlier.models, as_of_day=made.histories.until_day)
         try:
             bridge = forecast_bridge(connection, earlier.models, made, segment_by=wanted.segment_by)
         except ConfigurationError:  # it lies more than the whole horizon back: nothing of it is left to lead over
             bridge = None
-    return ValueDepth(
-        lists=lists,
+    return replace(
+        depth,
         origins=None if tested is None else tested.origins,
         calibration=None if tested is None else tested.calibration,
         origins_months=None if tested is None else tested.horizon_months,
@@ -137,8 +145,28 @@ def value_depth(
         new_customers=booked.new_customers,
         flow_notes=booked.notes,
         earlier=None if earlier is None else earlier.as_of,
-        drift_weeks=None if changed is None else changed.weeks,
-        drift_alarm=changed is not None and changed.alarm,
-        drift_messages=() if changed is None else changed.messages,
         forecast_bridge=bridge,
+    )
+
+
+def _with_drift(
+    depth: ValueDepth, connection: duckdb.DuckDBPyConnection, configuration: Configuration, made: Forecast
+) -> ValueDepth:
+    """Hold what came since a quarter ago, or since the oldest run, against that run's models."""
+    from clv.calendar import day_date
+    from clv.drift import drift
+
+    until = made.histories.until_day
+    then = earlier_run(
+        configuration.output, configuration.settings.report.title, day_date(until), at_least=_DRIFT_SINCE
+    )
+    if then is None:
+        return depth
+    changed = drift(connection, then.models, as_of_day=until)
+    return replace(
+        depth,
+        drift_since=then.as_of,
+        drift_weeks=changed.weeks,
+        drift_alarm=changed.alarm,
+        drift_messages=changed.messages,
     )

@@ -150,16 +150,15 @@ def _cash_blocks(depth: ValueDepth, clv: ClvResults, run: RunResults) -> list[Bl
 
 
 def _change_blocks(depth: ValueDepth, run: RunResults) -> list[Block]:
-    if depth.earlier is None:
-        return []
     blocks: list[Block] = []
     weeks, since = depth.drift_weeks, day(depth.earlier)
+    then = day(depth.drift_since or depth.earlier)
     if weeks is not None and len(weeks):
         actual, forecast = float(weeks["actual"].sum()), float(weeks["forecast"].sum())
         said = " ".join(depth.drift_messages)
         blocks.append(
             Prose(
-                f"The models of {since} expected {number(forecast)} repeat orders in the last {len(weeks)} "
+                f"The models of {then} expected {number(forecast)} repeat orders in the last {len(weeks)} "
                 f"{plural(len(weeks), 'week')}, each forecast from the orders before it; {number(actual)} came. "
                 + (said or "Nothing says that customers behave otherwise than then."),
                 lead="Drift." if depth.drift_alarm else "No drift.",

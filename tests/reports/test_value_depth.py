@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -99,3 +100,44 @@ def test_an_earlier_run_has_the_same_title_and_is_a_week_older_at_least(two):
     assert earlier_run(output, "Synthetic shop", dt.date(2025, 11, 6)) is None
     assert earlier_run(output, "Another", dt.date(2025, 12, 31)) is None
     assert earlier_run(output / "nowhere", "Synthetic shop", dt.date(2025, 12, 31)) is None
+
+
+def test_drift_is_judged_by_the_run_of_a_quarter_ago_or_else_the_oldest(two):
+    output, quarter = two.first.parent, dt.timedelta(weeks=13)
+    assert earlier_run(output, "Synthetic shop", dt.date(2026, 1, 14), at_least=quarter).as_of == dt.date(2025, 10, 31)
+    assert earlier_run(output, "Synthetic shop", dt.date(2026, 4, 1), at_least=quarter).as_of == dt.date(2025, 12, 31)
+    assert earlier_run(output, "Synthetic shop", dt.date(2025, 11, 6), at_least=quarter) is None
+
+
+def orders_whose_rate_changes(file: Path, *, factor: float) -> None:
+    """Two years of 500 customers, whose order rates are multiplied by the factor from 2025-10-01 on."""
+    rng = np.random.default_rng(8)
+    change, end, lines = 639.0, 731.0, ["customer_id,time,value"]
+    for customer in range(500):
+        day, rate, leaves = rng.uniform(0, end), rng.gamma(1.0) / 25, rng.beta(1.0, 4.0)
+        while day < end:
+            lines.append(f"{customer},{dt.date(2024, 1, 1) + dt.timedelta(days=int(day))},10")
+            if rng.random() < leaves:
+                break
+            gap, before = rng.exponential(1 / max(rate, 1e-9)), max(change - day, 0.0)
+            day += gap if gap <= before else before + (gap - before) / factor
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+@pytest.mark.parametrize(("factor", "code"), [(1.0, 0), (0.5, 1)])
+def test_customers_who_order_half_as_often_fail_a_run_that_is_to_fail_on_drift(command, tmp_path, factor, code):
+    orders_whose_rate_changes(tmp_path / "orders.csv", factor=factor)
+    (tmp_path / "p.toml").write_text(
+        "[orders]\nfile = 'orders.csv'\n[clv]\ndepth = 'brief'\n[checks]\nfail_on_drift = true\n"
+    )
+    first = command("report", tmp_path / "p.toml", "--as-of", "2025-09-30")
+    assert first.code == 0
+    then = command("report", tmp_path / "p.toml", "--as-of", "2025-12-31")
+    assert then.code == code, then.err
+    folder = Path(then.out.strip())
+    checks = {one["name"]: one for one in json.loads((folder / "manifest.json").read_text())["checks"]}
+    assert checks["customers order as before"]["passed"] == (code == 0)
+    assert ("Customers order less often than forecast" in then.err) == (code == 1)
+    assert len(table(folder, "drift_weeks")) == 13
+    silent = command("report", tmp_path / "p.toml", "--as-of", "2025-12-31", "--set", "checks.fail_on_drift=false")
+    assert silent.code == 0
