@@ -15,7 +15,7 @@ def _shares(half_life_us: int) -> str:
     one = 1 << SHARE_BITS
     return f"""
         weight AS (
-            SELECT touch.customer_id, touch.next_us, touch.position, touch.channel_code,
+            SELECT touch.customer_id, touch.next_us, touch.back, touch.channel_code,
                 journey.path_id, journey.conversions, journey.value,
                 round({one} * pow(2.0, (touch.time_us - journey.last_us) / {half_life_us}::DOUBLE))::BIGINT AS weight
             FROM {CONVERTER_TOUCH} AS touch
@@ -30,20 +30,20 @@ def _shares(half_life_us: int) -> str:
         ),
         share AS (
             SELECT weight.customer_id, weight.path_id, weight.conversions, weight.value,
-                weight.position, weight.channel_code, weight.weight * {one} // total.weight AS share
+                weight.back, weight.channel_code, weight.weight * {one} // total.weight AS share
             FROM weight
             JOIN total ON weight.customer_id = total.customer_id AND weight.next_us = total.next_us
         )"""
 
 
 def decay_by_position(half_life_us: int) -> str:
-    """Per distinct path and position the sums of share times conversions, and of share times value."""
+    """Per distinct path and touch, counted back from its end, the sums of share times conversions and times value."""
     return f"""
         WITH {_shares(half_life_us)}
-        SELECT path_id, position, sum(share::HUGEINT * conversions)::DOUBLE AS conversions,
+        SELECT path_id, back, sum(share::HUGEINT * conversions)::DOUBLE AS conversions,
             sum(share::HUGEINT * value)::DOUBLE AS value
         FROM share
-        GROUP BY path_id, position"""
+        GROUP BY path_id, back"""
 
 
 def decay_products(half_life_us: int) -> str:

@@ -1,14 +1,15 @@
 """Journeys in SQL: from touchpoints and orders to distinct paths, inside the engine, whole numbers only.
 
 Customers with conversions are few and are split off first. The others take a path without joins: one window numbers
-their touches, one grouping packs each journey's first channels into a word of 63 bits; the others become a text, the
+their touches, one grouping packs each journey's last channels into a word of 63 bits; the others become a text, the
 *tail*, which is mostly missing and so a fast key. Touches at one instant are put into the order of channel codes, so
 that no answer depends on the order of rows or on threads. Every function is one step and returns one statement.
 """
 
 from dataclasses import dataclass
 
-FLAG = 62
+from attribution.packing import FLAG, Packing
+
 PREFIX = "attribution_"
 CONVERSION_MOMENT = f"{PREFIX}conversion_moment"
 CONVERTER_TOUCH = f"{PREFIX}converter_touch"
@@ -18,13 +19,20 @@ JOURNEY_PATH = f"{PREFIX}journey_path"
 OTHER_PATH = f"{PREFIX}other_path"
 TABLES = (CONVERSION_MOMENT, CONVERTER_TOUCH, CONVERTER_JOURNEY, CONVERTER_PATH, JOURNEY_PATH, OTHER_PATH)
 
+TAIL = "CASE WHEN later IS NOT NULL THEN array_to_string(list_sort(later), ',') END"
+
 
 @dataclass(frozen=True)
 class Window:
-    """Which touches count, in microseconds: how long before a conversion, and the last moment of the data."""
+    """Which touches and conversions count.
+
+    In microseconds how long before a conversion, and the last moment of the data; and the relations they stand in.
+    """
 
     lookback_us: int
     until_us: int
+    touchpoints: str = "touchpoints"
+    orders: str = "orders"
 
     @property
     def open_from_us(self) -> int:
@@ -32,39 +40,18 @@ class Window:
         return self.until_us - self.lookback_us
 
 
-@dataclass(frozen=True)
-class Packing:
-    """How the channel codes 1 .. K of a journey are written: the first ``in_word`` touches in a word, ``bits`` each.
+def packed(packing: Packing, flag: str = "false") -> str:
+    """Expressions ``word`` and ``later`` of a group of touches whose ``back`` counts from the last touch, 1.
 
-    The first touch lies lowest. The bit FLAG of the word is free for a fact about the journey. Each later touch is
-    ``position << bits | code``; these numbers, ascending and joined by commas, are the tail.
+    ``flag`` is a condition on a touch; the word is flagged when it holds for one of the group.
     """
-
-    bits: int
-
-    @classmethod
-    def of(cls, largest_code: int) -> "Packing":
-        return cls(max(largest_code.bit_length(), 1))
-
-    @property
-    def in_word(self) -> int:
-        return FLAG // self.bits
-
-    def aggregates(self, flag: str = "false") -> str:
-        """Expressions ``word`` and ``later`` of a group of touches whose ``position`` counts from 1.
-
-        ``flag`` is a condition on a touch; the word is flagged when it holds for one of the group.
-        """
-        shift = f"({self.bits} * (position - 1))::INTEGER"
-        return f"""
+    shift = f"({packing.bits} * (back - 1))::INTEGER"
+    return f"""
                 bit_or(
-                    CASE WHEN position <= {self.in_word} THEN channel_code::BIGINT << {shift} ELSE 0 END
+                    CASE WHEN back <= {packing.in_word} THEN channel_code::BIGINT << {shift} ELSE 0 END
                     | CASE WHEN {flag} THEN {1 << FLAG} ELSE 0 END
                 ) AS word,
-                list((position << {self.bits}) | channel_code) FILTER (position > {self.in_word}) AS later"""
-
-
-TAIL = "CASE WHEN later IS NOT NULL THEN array_to_string(list_sort(later), ',') END"
+                list((back << {packing.bits}) | channel_code) FILTER (back > {packing.in_word}) AS later"""
 
 
 def conversion_moments(window: Window) -> str:
@@ -72,13 +59,15 @@ def conversion_moments(window: Window) -> str:
     return f"""
         CREATE TEMP TABLE {CONVERSION_MOMENT} AS
         SELECT customer_id, time_us, count(*) AS conversions, sum(value)::BIGINT AS value
-        FROM orders
+        FROM {window.orders}
         WHERE time_us <= {window.until_us}
         GROUP BY customer_id, time_us"""
 
 
 def converter_touches(window: Window) -> str:
     """Touches of customers with conversions, each with the next conversion at or after it, numbered by journey.
+
+    Numbers count back from a journey's last touch.
 
     ``next_us`` is NULL after the last conversion; ``credited`` says whether the conversion came within the lookback.
     A journey is what one customer touched before one conversion, apart by ``credited``.
@@ -87,7 +76,7 @@ def converter_touches(window: Window) -> str:
         CREATE TEMP TABLE {CONVERTER_TOUCH} AS
         WITH touch AS (
             SELECT customer_id, time_us, channel_code
-            FROM touchpoints
+            FROM {window.touchpoints}
             SEMI JOIN {CONVERSION_MOMENT} USING (customer_id)
             WHERE time_us <= {window.until_us}
         ),
@@ -100,7 +89,9 @@ def converter_touches(window: Window) -> str:
                 ON touch.customer_id = moment.customer_id AND touch.time_us <= moment.time_us
         )
         SELECT *,
-            row_number() OVER (PARTITION BY customer_id, next_us, credited ORDER BY time_us, channel_code) AS position
+            row_number() OVER (
+                PARTITION BY customer_id, next_us, credited ORDER BY time_us DESC, channel_code DESC
+            ) AS back
         FROM met"""
 
 
@@ -109,7 +100,7 @@ def converter_journeys(window: Window, packing: Packing) -> str:
     return f"""
         CREATE TEMP TABLE {CONVERTER_JOURNEY} AS
         WITH journey AS (
-            SELECT customer_id, next_us, credited, {packing.aggregates()},
+            SELECT customer_id, next_us, credited, {packed(packing)},
                 min(time_us) AS first_us, max(time_us) AS last_us,
                 CASE WHEN credited THEN max(conversions) ELSE 0 END AS conversions,
                 CASE WHEN credited THEN max(value) ELSE 0 END AS value,
@@ -165,13 +156,13 @@ def other_paths(window: Window, packing: Packing, *, include_open: bool) -> str:
         CREATE TEMP TABLE {OTHER_PATH} AS
         WITH touch AS (
             SELECT customer_id, time_us, channel_code,
-                row_number() OVER (PARTITION BY customer_id ORDER BY time_us, channel_code) AS position
-            FROM touchpoints
+                row_number() OVER (PARTITION BY customer_id ORDER BY time_us DESC, channel_code DESC) AS back
+            FROM {window.touchpoints}
             ANTI JOIN {CONVERSION_MOMENT} USING (customer_id)
             WHERE time_us <= {window.until_us}
         ),
         journey AS (
-            SELECT {packing.aggregates(flag=f"time_us >= {window.open_from_us}")}
+            SELECT {packed(packing, flag=f"time_us >= {window.open_from_us}")}
             FROM touch
             GROUP BY customer_id
         ),
@@ -180,10 +171,31 @@ def other_paths(window: Window, packing: Packing, *, include_open: bool) -> str:
                 CASE WHEN NOT {dropped} THEN later END AS later
             FROM journey
         ),
-        written AS (SELECT word, {TAIL} AS tail FROM kept)
-        SELECT word, tail, count(*) AS journeys
-        FROM written
-        GROUP BY word, tail"""
+        written AS (SELECT word, {TAIL} AS tail FROM kept),
+        path AS (SELECT word, tail, count(*) AS journeys FROM written GROUP BY word, tail)
+        SELECT row_number() OVER () - 1 AS path_id, *
+        FROM path"""
+
+
+def touches_at_a_glance(window: Window) -> str:
+    """Number of touches, their first and last moment, and whether customers are whole numbers."""
+    return f"""
+        SELECT count(*), min(time_us), max(time_us), coalesce(any_value(typeof(customer_id)) = 'BIGINT', false)
+        FROM {window.touchpoints}
+        WHERE time_us <= {window.until_us}"""
+
+
+def sorted_touches_of_others(window: Window, packing: Packing, first_us: int, *, part: int, parts: int) -> str:
+    """Touches of customers without conversions in order; ``touch`` is the time since ``first_us`` above the channel.
+
+    Of ``parts`` parts, a power of two, into which customers fall by the hash of their number.
+    """
+    return f"""
+        SELECT customer_id, (time_us - {first_us}) << {packing.bits} | channel_code AS touch
+        FROM {window.touchpoints}
+        ANTI JOIN {CONVERSION_MOMENT} USING (customer_id)
+        WHERE time_us <= {window.until_us} AND hash(customer_id) & {parts - 1} = {part}
+        ORDER BY customer_id, touch"""
 
 
 def open_converter_journeys() -> str:
@@ -221,8 +233,8 @@ def before_and_after_the_end(window: Window) -> str:
     """Touches up to the last moment; touches and conversions later than it."""
     return f"""
         SELECT count(*) FILTER (time_us <= {window.until_us}), count(*) FILTER (time_us > {window.until_us}),
-            (SELECT count(*) FROM orders WHERE time_us > {window.until_us})
-        FROM touchpoints"""
+            (SELECT count(*) FROM {window.orders} WHERE time_us > {window.until_us})
+        FROM {window.touchpoints}"""
 
 
 def time_lags(day_us: int) -> str:

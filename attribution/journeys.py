@@ -16,13 +16,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from attribution import decay_sql, journey_sql, ragged
+from attribution import decay_sql, journey_sql
 from attribution.decay_sql import SHARE_BITS
-from attribution.journey_sql import CONVERTER_PATH, FLAG, OTHER_PATH, Packing, Window
+from attribution.journey_sql import CONVERTER_PATH, Window
+from attribution.other_journeys import OtherJourneys, columns, other_journeys
+from attribution.packing import Packed, Packing, distinct_paths, packed_with_tails
 from attribution.paths import JourneyCounts, Paths, TimeDecay
-from attribution.ragged import Codes, Floats, Integers
+from attribution.ragged import Floats, Integers
 from customer_data.errors import ConfigurationError, InputError
 from customer_data.money import SCALE
 
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 DAY_US = 86_400_000_000
 LONGEST_DAYS = 100_000
 
-Columns = dict[str, NDArray[Any]]
-
 
 def build_paths(
     connection: "duckdb.DuckDBPyConnection",
@@ -43,6 +42,8 @@ def build_paths(
     until_us: int | None = None,
     half_life_days: float | None = 7.0,
     include_open: bool = False,
+    touchpoints: str = "touchpoints",
+    orders: str = "orders",
 ) -> Paths:
     """Build the distinct paths of the touchpoints and orders that are loaded into the engine.
 
@@ -59,6 +60,9 @@ def build_paths(
         Half-life of credit by time decay; None where that is not wanted, which takes less time.
     include_open
         Whether journeys that may still convert count as not converted.
+    touchpoints, orders
+        Names of the tables or views to build them from, with the columns of those loaded: some of the touches, say, or
+        conversions of one type.
 
     Returns
     -------
@@ -70,13 +74,14 @@ def build_paths(
     ConfigurationError
         When the lookback is negative or not finite, or the half-life is not above 0.
     InputError
-        When ``touchpoints``, ``orders`` or ``channels`` is not loaded.
+        When ``channels`` or one of the two relations is not there.
     """
     _check_days(lookback_days, half_life_days)
-    _check_tables(connection)
+    _check_tables(connection, ("channels", touchpoints, orders))
     channels = [str(name) for (name,) in connection.execute("SELECT channel FROM channels ORDER BY code").fetchall()]
     packing = Packing.of(len(channels))
-    window = Window(round(lookback_days * DAY_US), _last_moment(connection) if until_us is None else until_us)
+    last_moment = _last_moment(connection, touchpoints, orders) if until_us is None else until_us
+    window = Window(round(lookback_days * DAY_US), last_moment, touchpoints, orders)
     _drop_tables(connection)
     try:
         connection.execute(journey_sql.conversion_moments(window))
@@ -84,8 +89,7 @@ def build_paths(
         connection.execute(journey_sql.converter_journeys(window, packing))
         connection.execute(journey_sql.converter_paths(include_open=include_open))
         connection.execute(journey_sql.journey_paths(include_open=include_open))
-        connection.execute(journey_sql.other_paths(window, packing, include_open=include_open))
-        others = _columns(connection, f"SELECT word, coalesce(tail, '') AS tail, journeys FROM {OTHER_PATH}")
+        others = other_journeys(connection, window, packing, include_open=include_open)
         counts = _counts(connection, others, window, include_open=include_open)
         half_life_us = None if half_life_days is None else round(half_life_days * DAY_US)
         return _leave_the_engine(connection, channels, others, counts, packing, half_life_us)
@@ -105,18 +109,18 @@ def _check_days(lookback_days: float, half_life_days: float | None) -> None:
         raise ConfigurationError("\n".join(problems))
 
 
-def _check_tables(connection: "duckdb.DuckDBPyConnection") -> None:
+def _check_tables(connection: "duckdb.DuckDBPyConnection", needed: tuple[str, ...]) -> None:
     rows = connection.execute("SELECT DISTINCT table_name FROM information_schema.tables").fetchall()
     loaded = {name for (name,) in rows}
-    missing = [name for name in ("channels", "touchpoints", "orders") if name not in loaded]
+    missing = [name for name in needed if name not in loaded]
     if missing:
         raise InputError([f"journeys: there is no table {name!r} in the engine. Load it first." for name in missing])
 
 
-def _last_moment(connection: "duckdb.DuckDBPyConnection") -> int:
+def _last_moment(connection: "duckdb.DuckDBPyConnection", touchpoints: str, orders: str) -> int:
     (last,) = _row(
         connection,
-        "SELECT greatest((SELECT max(time_us) FROM touchpoints), (SELECT max(time_us) FROM orders))",
+        f"SELECT greatest((SELECT max(time_us) FROM {touchpoints}), (SELECT max(time_us) FROM {orders}))",
     )
     return int(last or 0)
 
@@ -132,43 +136,35 @@ def _row(connection: "duckdb.DuckDBPyConnection", statement: str) -> tuple[Any, 
     return row
 
 
-def _columns(connection: "duckdb.DuckDBPyConnection", statement: str) -> Columns:
-    """The answer as plain arrays; nothing in it is missing."""
-    return {name: np.asarray(column) for name, column in connection.execute(statement).fetchnumpy().items()}
-
-
 def _leave_the_engine(
     connection: "duckdb.DuckDBPyConnection",
     channels: list[str],
-    others: Columns,
+    others: OtherJourneys,
     counts: JourneyCounts,
     packing: Packing,
     half_life_us: int | None,
 ) -> Paths:
     """Merge the paths of customers with and without conversions and put them into canonical order."""
-    converters = _columns(
+    converters = columns(
         connection,
-        "SELECT path_id, word, coalesce(tail, '') AS tail, conversions, value::DOUBLE AS value, "
-        f"value_squares::DOUBLE AS value_squares, nulls FROM {CONVERTER_PATH} ORDER BY path_id",
+        "SELECT word, conversions, value::DOUBLE AS value, value_squares::DOUBLE AS value_squares, nulls "
+        f"FROM {CONVERTER_PATH} ORDER BY path_id",
     )
-    words = np.concatenate([converters["word"], others["word"] & ~(1 << FLAG)])
-    codes, lengths = unpacked(words, np.concatenate([converters["tail"], others["tail"]]), packing)
-    counted = lengths > 0
-    lengths = lengths[counted]
-    group, first = ragged.canonical_groups(codes, lengths, len(channels))
-    rank = group[: len(converters["path_id"])]
-    others_nulls = others["journeys"][counted[len(rank) :]]
+    tails = columns(connection, f"SELECT path_id, tail FROM {CONVERTER_PATH} WHERE tail IS NOT NULL ORDER BY path_id")
+    of_conversions = packed_with_tails(converters["word"], tails["path_id"], tails["tail"], packing)
+    group, codes, lengths = distinct_paths(Packed.joined([of_conversions, others.packed]), packing)
+    rank, of_others = group[: len(converters["word"])], group[len(converters["word"]) :]
 
     def of_converters(name: str) -> Floats:
-        return np.bincount(rank, weights=converters[name], minlength=len(first)).astype(float)
+        return np.bincount(rank, weights=converters[name], minlength=len(lengths)).astype(float)
 
     paths = Paths(
         channels=tuple(channels),
-        codes=ragged.take(codes, lengths, first),
-        lengths=lengths[first],
+        codes=codes,
+        lengths=lengths,
         conversions=of_converters("conversions"),
         value=of_converters("value") / SCALE,
-        nulls=of_converters("nulls") + np.bincount(group[len(rank) :], others_nulls, minlength=len(first)),
+        nulls=of_converters("nulls") + np.bincount(of_others, others.journeys, minlength=len(lengths)),
         value_squares=of_converters("value_squares") / SCALE**2,
         counts=counts,
         lag_conversions=_lags(connection),
@@ -180,28 +176,8 @@ def _leave_the_engine(
     )
 
 
-def unpacked(words: Integers, tails: NDArray[Any], packing: Packing) -> tuple[Codes, Integers]:
-    """Channel codes from 0 on, laid end to end, and the number of touches of each journey."""
-    mask = (1 << packing.bits) - 1
-    in_word = np.zeros(len(words), dtype=np.int64)
-    for place in range(packing.in_word):
-        in_word += (words >> (packing.bits * place)) > 0
-    long = np.flatnonzero(tails != "")
-    in_tail = np.array([tail.count(",") + 1 for tail in tails[long]], dtype=np.int64)
-    touches = in_word.copy()
-    touches[long] += in_tail
-    starts = ragged.offsets(touches)
-    codes = np.zeros(starts[-1], dtype=np.int32)
-    position = ragged.positions(in_word)
-    row = np.repeat(np.arange(len(words)), in_word)
-    codes[starts[row] + position] = (words[row] >> (packing.bits * position)) & mask
-    later = np.array(",".join(tails[long]).split(",") if len(long) else [], dtype=np.int64)
-    codes[np.repeat(starts[long] + packing.in_word, in_tail) + ragged.positions(in_tail)] = later & mask
-    return codes - np.int32(1), touches
-
-
 def _counts(
-    connection: "duckdb.DuckDBPyConnection", others: Columns, window: Window, *, include_open: bool
+    connection: "duckdb.DuckDBPyConnection", others: OtherJourneys, window: Window, *, include_open: bool
 ) -> JourneyCounts:
     conversions, value, unattributed, unattributed_value = _row(connection, journey_sql.unattributed())
     outside, after_last = _row(connection, journey_sql.touches_without_credit())
@@ -211,16 +187,14 @@ def _counts(
     converted, nulls_of_converters = _row(
         connection, f"SELECT coalesce(sum(converted), 0)::BIGINT, coalesce(sum(nulls), 0)::BIGINT FROM {CONVERTER_PATH}"
     )
-    customers_without = int(others["journeys"].sum())
-    open_of_others = int(others["journeys"][others["word"] >= 1 << FLAG].sum())
     return JourneyCounts(
-        customers=converters + customers_without,
+        customers=converters + others.customers,
         converted=converted,
-        not_converted=customers_without
-        - open_of_others
+        not_converted=others.customers
+        - others.open
         + nulls_of_converters
         - (open_of_converters if include_open else 0),
-        open=open_of_others + open_of_converters,
+        open=others.open + open_of_converters,
         conversions=conversions,
         value=value / SCALE,
         unattributed_conversions=unattributed,
@@ -234,14 +208,14 @@ def _counts(
 
 
 def _lags(connection: "duckdb.DuckDBPyConnection") -> Floats:
-    lags = _columns(connection, journey_sql.time_lags(DAY_US))
+    lags = columns(connection, journey_sql.time_lags(DAY_US))
     return np.bincount(lags["days"], weights=lags["conversions"]).astype(float)
 
 
 def _decay(connection: "duckdb.DuckDBPyConnection", paths: Paths, rank: Integers, half_life_us: int) -> TimeDecay:
     """Time decay with shares scaled so that each path's credit sums to its conversions and to its value."""
-    sums = _columns(connection, decay_sql.decay_by_position(half_life_us))
-    place = paths.starts[rank[sums["path_id"]]] + sums["position"] - 1
+    sums = columns(connection, decay_sql.decay_by_position(half_life_us))
+    place = paths.starts[rank[sums["path_id"]] + 1] - sums["back"]
     by_position = []
     for ours, total in (("conversions", paths.conversions), ("value", paths.value)):
         credited = np.zeros(len(paths.codes))
@@ -249,7 +223,7 @@ def _decay(connection: "duckdb.DuckDBPyConnection", paths: Paths, rank: Integers
         summed = np.bincount(paths.rows, weights=credited, minlength=len(paths))
         scale = np.divide(total, summed, out=np.zeros_like(total), where=summed > 0)
         by_position.append(credited * scale[paths.rows])
-    pairs = _columns(connection, decay_sql.decay_products(half_life_us))
+    pairs = columns(connection, decay_sql.decay_products(half_life_us))
     products = []
     for ours, unit in (
         ("conversions", 2.0 ** (2 * SHARE_BITS)),
@@ -265,7 +239,7 @@ def _decay(connection: "duckdb.DuckDBPyConnection", paths: Paths, rank: Integers
 def _shared(connection: "duckdb.DuckDBPyConnection", rank: Integers, paths: int) -> "csr_array":
     from scipy.sparse import csr_array
 
-    pairs = _columns(connection, decay_sql.shared_cells())
+    pairs = columns(connection, decay_sql.shared_cells())
     money = np.array([1.0, 1.0, SCALE])
     amount = pairs["amount"] / (money[pairs["kind"]] * money[pairs["other_kind"]])
     one = pairs["kind"] * np.int64(paths) + rank[pairs["path_id"]]

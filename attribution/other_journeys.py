@@ -1,0 +1,156 @@
+"""Journeys of customers without conversions: one a customer, most of all touches, and so the step that must be quick.
+
+The engine sorts the touches of some customers at a time and numpy packs each customer's into a word, while the engine
+already sorts those of the next. That takes whole numbers as customers, and times and channels that fit one number
+together. Otherwise the portable SQL of ``journey_sql.other_paths`` does all of it; a test holds both to one answer.
+"""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attribution import journey_sql, ragged
+from attribution.journey_sql import OTHER_PATH, Window
+from attribution.packing import FLAG, Packed, Packing, packed_with_tails
+from attribution.ragged import Integers
+
+if TYPE_CHECKING:
+    import duckdb
+
+Columns = dict[str, NDArray[Any]]
+
+TOUCHES_AT_ONCE = 12_000_000
+FEW_TOUCHES = 500_000
+PARTS_TO_OVERLAP = 4
+
+
+@dataclass(frozen=True, eq=False)
+class OtherJourneys:
+    """Journeys that count, packed, with the number of customers on each; and all customers, and those still open."""
+
+    packed: Packed
+    journeys: Integers
+    customers: int
+    open: int
+
+
+def columns(connection: "duckdb.DuckDBPyConnection", statement: str) -> Columns:
+    """The answer as plain arrays; nothing in it is missing."""
+    return {name: np.asarray(column) for name, column in connection.execute(statement).fetchnumpy().items()}
+
+
+def other_journeys(
+    connection: "duckdb.DuckDBPyConnection", window: Window, packing: Packing, *, include_open: bool
+) -> OtherJourneys:
+    """Pack the journeys of customers without conversions, the quick way where that can be gone.
+
+    ``journey_sql.conversion_moments`` has run before.
+    """
+    row = connection.execute(journey_sql.touches_at_a_glance(window)).fetchone()
+    assert row is not None
+    touches, first_us, last_us, whole_numbers = row
+    if whole_numbers and touches and (last_us - first_us) < 1 << (63 - packing.bits):
+        parts = _parts(touches)
+        return by_sorting(connection, window, packing, parts=parts, first_us=first_us, include_open=include_open)
+    return by_grouping(connection, window, packing, include_open=include_open)
+
+
+def _parts(touches: int) -> int:
+    """A power of two."""
+    if touches < FEW_TOUCHES:
+        return 1
+    return int(2 ** np.ceil(np.log2(max(PARTS_TO_OVERLAP, touches / TOUCHES_AT_ONCE))))
+
+
+def by_grouping(
+    connection: "duckdb.DuckDBPyConnection", window: Window, packing: Packing, *, include_open: bool
+) -> OtherJourneys:
+    """All of it in portable SQL."""
+    connection.execute(journey_sql.other_paths(window, packing, include_open=include_open))
+    paths = columns(connection, f"SELECT path_id, word, journeys FROM {OTHER_PATH} ORDER BY path_id")
+    tails = columns(connection, f"SELECT path_id, tail FROM {OTHER_PATH} WHERE tail IS NOT NULL ORDER BY path_id")
+    flagged = paths["word"] >= 1 << FLAG
+    words = paths["word"] & ~(1 << FLAG)
+    packed = packed_with_tails(words, tails["path_id"], tails["tail"], packing)
+    customers, still_open = int(paths["journeys"].sum()), int(paths["journeys"][flagged].sum())
+    counted = words > 0  # open journeys that do not count share one empty word, which has no tail
+    kept = Packed(words[counted], (np.cumsum(counted) - 1)[packed.long], packed.codes, packed.lengths)
+    return OtherJourneys(kept, paths["journeys"][counted].astype(np.int64), customers, still_open)
+
+
+def by_sorting(
+    connection: "duckdb.DuckDBPyConnection",
+    window: Window,
+    packing: Packing,
+    *,
+    parts: int,
+    first_us: int,
+    include_open: bool,
+) -> OtherJourneys:
+    """The engine sorts, numpy packs; customers in ``parts`` (a power of two) by the hash of their number."""
+
+    def pack(touches: Columns) -> OtherJourneys:
+        return _packed_part(
+            touches["customer_id"],
+            touches["touch"],
+            packing,
+            open_from=window.open_from_us - first_us,
+            include_open=include_open,
+        )
+
+    found: list[OtherJourneys] = []
+    with ThreadPoolExecutor(max_workers=1) as worker:
+        packing_now: Future[OtherJourneys] | None = None
+        for part in range(parts):
+            touches = columns(
+                connection, journey_sql.sorted_touches_of_others(window, packing, first_us, part=part, parts=parts)
+            )
+            if packing_now is not None:
+                found.append(packing_now.result())
+            packing_now = worker.submit(pack, touches)
+        if packing_now is not None:
+            found.append(packing_now.result())
+    return OtherJourneys(
+        Packed.joined([part.packed for part in found]),
+        np.concatenate([part.journeys for part in found]),
+        sum(part.customers for part in found),
+        sum(part.open for part in found),
+    )
+
+
+def _packed_part(
+    customer: Integers, touch: Integers, packing: Packing, *, open_from: int, include_open: bool
+) -> OtherJourneys:
+    """Pack touches sorted by customer and time; a touch is its time above its channel code."""
+    last = np.flatnonzero(np.append(customer[1:] != customer[:-1], True)) if len(customer) else np.zeros(0, np.int64)
+    touches = np.diff(last, prepend=-1)
+    is_open = (touch[last] >> packing.bits) >= open_from
+    customers, still_open = len(last), int(is_open.sum())
+    if not include_open:
+        last, touches = last[~is_open], touches[~is_open]
+    is_long = touches > packing.in_word
+    words, journeys = np.unique(_words(touch, last[~is_long], touches[~is_long], packing), return_counts=True)
+    lengths = touches[is_long]
+    places = np.repeat(last[is_long] + 1 - lengths, lengths) + ragged.positions(lengths)
+    packed = Packed(
+        words=np.append(words, np.zeros_like(lengths)),
+        long=len(words) + np.arange(len(lengths)),
+        codes=(touch[places] & packing.mask).astype(np.int32),
+        lengths=lengths,
+    )
+    return OtherJourneys(packed, np.append(journeys, np.ones_like(lengths)), customers, still_open)
+
+
+def _words(touch: Integers, last: Integers, touches: Integers, packing: Packing) -> Integers:
+    """Words of journeys of ``touches`` touches that end at the places ``last``, taken back one touch at a time."""
+    words = np.zeros(len(last), dtype=np.int64)
+    chosen = np.arange(len(last))
+    for back in range(packing.in_word):
+        chosen = chosen[touches[chosen] > back]
+        if len(chosen) == 0:
+            break
+        words[chosen] |= (touch[last[chosen] - back] & packing.mask) << (packing.bits * back)
+    return words
