@@ -1,11 +1,11 @@
 """Held-out prediction: folds of customers, and how well a probability of conversion foretold what happened."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attribution import ragged
 from attribution.paths import Paths
 from attribution.ragged import Floats
 from customer_data.errors import ConfigurationError
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def split_paths(paths: Paths, *, folds: int = 5, seed: int = 0) -> tuple[Paths, ...]:
     """Deal the journeys of aggregated paths into folds at random, each journey on its own.
 
-    Where customers are known, folds by customer are better: see ``attribution.journeys``.
+    Where customers are known, :func:`attribution.customer_folds.customer_folds` keeps
+    the journeys of one customer together, which is better.
 
     Raises
     ------
@@ -54,22 +55,24 @@ def aligned(folds: Sequence[Paths]) -> tuple[Paths, Floats, Floats]:
         raise ConfigurationError("folds: they must be over the same channels in the same order.")
     codes = np.concatenate([fold.codes for fold in folds])
     lengths = np.concatenate([fold.lengths for fold in folds])
-    owner = np.repeat(np.arange(len(folds)), [len(fold) for fold in folds])
-    given_conversions = np.concatenate([fold.conversions for fold in folds])
-    given_nulls = np.concatenate([fold.nulls for fold in folds])
-    conversions, nulls = [], []
-    for fold in range(len(folds)):
-        merged = Paths.from_codes(
-            folds[0].channels,
-            codes,
-            lengths,
-            conversions=given_conversions * (owner == fold),
-            nulls=given_nulls * (owner == fold),
-        )
-        conversions.append(merged.conversions)
-        nulls.append(merged.nulls)
-    whole = replace(merged, conversions=np.sum(conversions, axis=0), nulls=np.sum(nulls, axis=0))
-    return whole, np.array(conversions), np.array(nulls)
+    group, first = ragged.canonical_groups(codes, lengths, len(folds[0].channels))
+    cell = np.repeat(np.arange(len(folds)), [len(fold) for fold in folds]) * len(first) + group
+
+    def by_fold(counts: Sequence[Floats]) -> Floats:
+        summed = np.bincount(cell, weights=np.concatenate(counts), minlength=len(folds) * len(first))
+        return summed.astype(float).reshape(len(folds), len(first))
+
+    conversions, nulls = by_fold([fold.conversions for fold in folds]), by_fold([fold.nulls for fold in folds])
+    whole = Paths(
+        channels=folds[0].channels,
+        codes=ragged.take(codes, lengths, first),
+        lengths=lengths[first],
+        conversions=conversions.sum(axis=0),
+        value=np.zeros(len(first)),
+        nulls=nulls.sum(axis=0),
+        nulls_known=folds[0].nulls_known,
+    )
+    return whole, conversions, nulls
 
 
 def log_loss(score: Floats, conversions: Floats, nulls: Floats) -> Floats:

@@ -6,13 +6,14 @@ compared by how well that probability, learnt from the other folds, foretells th
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from attribution import held_out
 from attribution.paths import Paths
-from attribution.ragged import Floats, Integers
+from attribution.ragged import Floats
 from attribution.transitions import transitions
 from customer_data.errors import ConfigurationError, ModelError
 
@@ -50,7 +51,9 @@ def choose_order(folds: Sequence[Paths], *, max_order: int = 4, backoff: float =
     Parameters
     ----------
     folds
-        Distinct paths of disjoint groups of customers over the same channels, two folds or more.
+        Distinct paths of disjoint groups of customers over the same channels, two folds or more: from
+        :func:`attribution.customer_folds.customer_folds`, or for paths of a file, whose customers nobody knows, from
+        :func:`attribution.held_out.split_paths`.
     max_order
         Largest order tried.
     backoff
@@ -71,7 +74,7 @@ def choose_order(folds: Sequence[Paths], *, max_order: int = 4, backoff: float =
             + ("no journey converted." if not conversions.sum() else "every journey known here converted.")
             + " State the order yourself."
         )
-    windows = [np.zeros(len(paths), dtype=np.int64)]
+    windows: list[NDArray[np.integer[Any]]] = [np.zeros(len(paths), dtype=np.int64)]
     windows += [transitions(paths, order=order).last for order in range(1, max_order + 1)]
     foretold = np.stack(
         [
@@ -97,7 +100,7 @@ def choose_order(folds: Sequence[Paths], *, max_order: int = 4, backoff: float =
     )
 
 
-def _predictions(windows: list[Integers], conversions: Floats, nulls: Floats, backoff: float) -> Floats:
+def _predictions(windows: list[NDArray[np.integer[Any]]], conversions: Floats, nulls: Floats, backoff: float) -> Floats:
     """P(conversion) per order (row) and path (column), learnt from the counts given."""
     rows = [np.full(len(conversions), (conversions.sum() + 0.5) / (conversions.sum() + nulls.sum() + 1))]
     for window in windows[1:]:

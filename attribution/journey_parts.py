@@ -1,0 +1,83 @@
+"""How journeys are built, kept in one place for the whole data and its parts; and views that stand in for tables."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
+
+from attribution.journeys import build_paths
+from attribution.paths import Paths
+from attribution.sessions import make_visits
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@dataclass(frozen=True)
+class JourneyOptions:
+    """How journeys are built, the same for every part of the data.
+
+    Attributes
+    ----------
+    lookback_days, until_us, half_life_days, include_open, touchpoints, orders
+        As in :func:`attribution.build_paths`.
+    session_minutes
+        The longest pause within a visit, when journeys are made of visits (see ``attribution.sessions``); None when
+        they are made of touches.
+    """
+
+    lookback_days: float = 30.0
+    until_us: int | None = None
+    half_life_days: float | None = 7.0
+    include_open: bool = False
+    session_minutes: float | None = None
+    touchpoints: str = "touchpoints"
+    orders: str = "orders"
+
+    def closed(self, connection: "duckdb.DuckDBPyConnection") -> Self:
+        """The same with the last moment of all the data, so that every part ends when the whole does."""
+        if self.until_us is not None:
+            return self
+        row = connection.execute(
+            f"SELECT greatest((SELECT max(time_us) FROM {self.touchpoints}), (SELECT max(time_us) FROM {self.orders}))"
+        ).fetchone()
+        assert row is not None
+        return replace(self, until_us=int(row[0] or 0))
+
+    @contextmanager
+    def at_its_grain(self, connection: "duckdb.DuckDBPyConnection") -> "Iterator[JourneyOptions]":
+        """The same over a table of visits that is there as long as the block runs; itself where touches are wanted."""
+        if self.session_minutes is None:
+            yield self
+            return
+        ending = self.closed(connection)
+        visits = make_visits(connection, session_minutes=self.session_minutes, touchpoints=self.touchpoints)
+        try:
+            yield replace(ending, touchpoints=visits, session_minutes=None)
+        finally:
+            connection.execute(f"DROP TABLE IF EXISTS {visits}")
+
+    def build(self, connection: "duckdb.DuckDBPyConnection") -> Paths:
+        """Build the distinct paths, see :func:`attribution.build_paths`."""
+        with self.at_its_grain(connection) as options:
+            return build_paths(
+                connection,
+                lookback_days=options.lookback_days,
+                until_us=options.until_us,
+                half_life_days=options.half_life_days,
+                include_open=options.include_open,
+                touchpoints=options.touchpoints,
+                orders=options.orders,
+            )
+
+
+@contextmanager
+def temporary_views(connection: "duckdb.DuckDBPyConnection", views: Mapping[str, str]) -> Iterator[None]:
+    """Name queries for as long as the block runs: name to ``SELECT``, later ones may read earlier ones."""
+    try:
+        for name, select in views.items():
+            connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {select}")
+        yield
+    finally:
+        for name in reversed(list(views)):
+            connection.execute(f"DROP VIEW IF EXISTS {name}")

@@ -1,0 +1,154 @@
+"""Touches and orders read once in order of customers and time, and cut into journeys by numpy as often as wanted.
+
+For questions that need counts of journeys alone, neither value nor what customers share: folds, other lookbacks, other
+grains. Journeys are those of ``attribution.journeys``; a test holds both to one answer.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attribution.journey_parts import JourneyOptions
+from attribution.paths import Paths
+from attribution.ragged import Codes, Floats, Integers
+from attribution.sessions import MINUTE_US
+
+if TYPE_CHECKING:
+    import duckdb
+
+DAY_US = 86_400_000_000
+INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT"}
+
+
+@dataclass(frozen=True, eq=False)
+class Events:
+    """Touches and orders by customer and time, orders after the touches of their moment; arrays of equal length.
+
+    ``code`` is a channel's from 0 on (-1 for orders), ``fold`` whatever number was asked for with the customer.
+    """
+
+    customer: Integers
+    time_us: Integers
+    is_order: NDArray[np.bool_]
+    code: Codes
+    fold: Integers
+
+
+@dataclass(frozen=True, eq=False)
+class CutJourneys:
+    """Journeys that count, laid end to end: their channels, lengths, number of orders (0: none) and fold."""
+
+    codes: Codes
+    lengths: Integers
+    conversions: Integers
+    fold: Integers
+
+    def paths(self, channels: tuple[str, ...], fold: int | None = None) -> Paths:
+        """Distinct paths with conversions and nulls, of all journeys or of one fold."""
+        mine = np.ones(len(self.lengths), dtype=bool) if fold is None else self.fold == fold
+        conversions: Floats = self.conversions[mine].astype(float)
+        return Paths.from_codes(
+            channels,
+            self.codes[np.repeat(mine, self.lengths)],
+            self.lengths[mine],
+            conversions=conversions,
+            nulls=conversions == 0,
+        )
+
+
+def channel_names(connection: "duckdb.DuckDBPyConnection") -> tuple[str, ...]:
+    """Names of channels in the order of their codes."""
+    return tuple(str(name) for (name,) in connection.execute("SELECT channel FROM channels ORDER BY code").fetchall())
+
+
+def type_of_customers(connection: "duckdb.DuckDBPyConnection", touchpoints: str) -> str:
+    """The SQL type of ``customer_id``."""
+    row = connection.execute(f"DESCRIBE SELECT customer_id FROM {touchpoints}").fetchone()
+    assert row is not None
+    return str(row[1])
+
+
+def read_events(
+    connection: "duckdb.DuckDBPyConnection", options: JourneyOptions, *, fold: str = "0", wanted: str = "true"
+) -> Events:
+    """Read touches and orders up to the last moment of ``options``, which must be known.
+
+    ``fold`` is SQL of ``customer_id`` for a small number, ``wanted`` SQL of ``customer_id`` for which customers to
+    read. Customers that are text are counted off.
+    """
+    assert options.until_us is not None
+    numbered = type_of_customers(connection, options.touchpoints) in INTEGERS
+    customer = "customer_id" if numbered else "dense_rank() OVER (ORDER BY customer_id)"
+    kept = f"time_us <= {options.until_us} AND {wanted}"
+    answer = connection.execute(
+        f"""
+        SELECT {customer} AS customer, time_us, is_order, channel_code, CAST({fold} AS TINYINT) AS fold
+        FROM (
+            SELECT customer_id, time_us, false AS is_order, channel_code FROM {options.touchpoints} WHERE {kept}
+            UNION ALL
+            SELECT customer_id, time_us, true, 0 FROM {options.orders} WHERE {kept}
+        )
+        ORDER BY customer_id, time_us, is_order, channel_code"""
+    ).fetchnumpy()
+    customer_id, time_us, is_order, code, folds = (np.asarray(answer[name]) for name in answer)
+    return Events(customer_id, time_us, is_order, code.astype(np.int32) - np.int32(1), folds)
+
+
+def cut(events: Events, options: JourneyOptions) -> CutJourneys:
+    """Cut events into journeys and leave out those still open, unless they are asked for."""
+    assert options.until_us is not None
+    if options.session_minutes is not None:
+        events = _visits(events, round(options.session_minutes * MINUTE_US))
+    customer, time_us = events.customer, events.time_us
+    lookback_us = round(options.lookback_days * DAY_US)
+    following = _next_order(events)
+    order = np.minimum(following, len(customer) - 1)
+    credited = (following < len(customer)) & (time_us[order] - time_us <= lookback_us)
+    touch = np.flatnonzero(~events.is_order)
+    ended = _changes(customer[touch], following[touch], credited[touch])
+    last, lengths = touch[ended], np.diff(np.flatnonzero(ended), prepend=-1)
+    counts = options.include_open | credited[last] | (time_us[last] < options.until_us - lookback_us)
+    conversions = np.where(credited[last], _orders_at_once(events)[order[last]], 0)
+    return CutJourneys(
+        events.code[touch][np.repeat(counts, lengths)], lengths[counts], conversions[counts], events.fold[last][counts]
+    )
+
+
+def _changes(*columns: NDArray[np.generic]) -> NDArray[np.bool_]:
+    """Whether an entry is the last of a run of entries that agree in all columns."""
+    ended = np.ones(len(columns[0]), dtype=bool)
+    ended[:-1] = np.logical_or.reduce([column[1:] != column[:-1] for column in columns])
+    return ended
+
+
+def _visits(events: Events, gap_us: int) -> Events:
+    """Events with only the first touch of each visit, as ``attribution.sessions`` has it."""
+    touch = np.flatnonzero(~events.is_order)
+    begins = np.ones(len(touch), dtype=bool)
+    begins[1:] = (events.customer[touch[1:]] != events.customer[touch[:-1]]) | (np.diff(events.time_us[touch]) > gap_us)
+    kept = events.is_order.copy()
+    kept[touch[begins]] = True
+    return Events(
+        events.customer[kept], events.time_us[kept], events.is_order[kept], events.code[kept], events.fold[kept]
+    )
+
+
+def _next_order(events: Events) -> Integers:
+    """For each event the place of the customer's first order from there on; the number of events where none is left."""
+    size = len(events.customer)
+    place = np.where(events.is_order, np.arange(size), size)
+    following: Integers = np.minimum.accumulate(place[::-1])[::-1]
+    of_another = events.customer[np.minimum(following, size - 1)] != events.customer
+    return np.where(of_another, size, following)
+
+
+def _orders_at_once(events: Events) -> Integers:
+    """For the first order of each moment of a customer how many there are; 0 elsewhere."""
+    place = np.flatnonzero(events.is_order)
+    ends = np.flatnonzero(_changes(events.customer[place], events.time_us[place]))
+    number = np.diff(ends, prepend=-1)
+    counts = np.zeros(len(events.customer), dtype=np.int64)
+    counts[place[ends + 1 - number]] = number
+    return counts

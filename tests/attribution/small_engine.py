@@ -1,0 +1,58 @@
+"""Small data in an engine, for tests of what is built from touches and orders."""
+
+import duckdb
+import numpy as np
+
+from attribution.paths import Paths
+from tests.attribution.plain_journeys import Order, Touch
+
+MINUTE_US = 60_000_000
+
+
+def load_rows(
+    connection: duckdb.DuckDBPyConnection,
+    touches: list[Touch],
+    orders: list[Order],
+    *,
+    channels: str = "abcd",
+    types: list[str | None] | None = None,
+    text_ids: bool = False,
+) -> duckdb.DuckDBPyConnection:
+    """Tables ``channels``, ``touchpoints`` and ``orders`` from rows (customer, moment, channel code or value)."""
+    of_customer = "VARCHAR" if text_ids else "BIGINT"
+    connection.execute("CREATE OR REPLACE TABLE channels (code INTEGER, channel VARCHAR)")
+    connection.executemany("INSERT INTO channels VALUES (?, ?)", list(enumerate(channels, start=1)))
+    connection.execute(
+        f"CREATE OR REPLACE TABLE touchpoints (customer_id {of_customer}, time_us BIGINT, channel_code INTEGER)"
+    )
+    kind = "" if types is None else ", type VARCHAR"
+    connection.execute(
+        f"CREATE OR REPLACE TABLE orders (customer_id {of_customer}, time_us BIGINT, value BIGINT{kind})"
+    )
+    for table, rows in (("touchpoints", touches), ("orders", orders)):
+        written = [
+            [*(str(row[0]) if text_ids and place == 0 else one for place, one in enumerate(row))]
+            + ([types[number]] if table == "orders" and types is not None else [])
+            for number, row in enumerate(rows)
+        ]
+        if written:
+            shown = ", ".join(
+                "(" + ", ".join("NULL" if one is None else repr(one) for one in row) + ")" for row in written
+            )
+            connection.execute(f"INSERT INTO {table} VALUES {shown}")
+    return connection
+
+
+def counted(paths: Paths) -> dict[str, tuple[float, float]]:
+    """Path to its conversions and nulls."""
+    return dict(zip(paths.names(step=">"), zip(paths.conversions, paths.nulls, strict=True), strict=True))
+
+
+def summed(parts: list[Paths]) -> dict[str, tuple[float, float]]:
+    """The same of several sets of paths together."""
+    found: dict[str, tuple[float, float]] = {}
+    for paths in parts:
+        for name, (conversions, nulls) in counted(paths).items():
+            before = found.get(name, (0.0, 0.0))
+            found[name] = before[0] + conversions, before[1] + nulls
+    return {name: counts for name, counts in found.items() if np.any(counts)}
