@@ -185,17 +185,21 @@ def touches_at_a_glance(window: Window) -> str:
         WHERE time_us <= {window.until_us}"""
 
 
-def sorted_touches_of_others(window: Window, packing: Packing, first_us: int, *, part: int, parts: int) -> str:
-    """Touches of customers without conversions in order; ``touch`` is the time since ``first_us`` above the channel.
+def sorted_touches(window: Window, packing: Packing, first_us: int, *, part: int, parts: int) -> str:
+    """Touches by customer and time; ``touch`` is the time since ``first_us`` above the channel.
 
-    Of ``parts`` parts, a power of two, into which customers fall by the hash of their number.
+    Of one of ``parts`` parts, a power of two, into which customers fall by the hash of their number.
     """
     return f"""
         SELECT customer_id, (time_us - {first_us}) << {packing.bits} | channel_code AS touch
         FROM {window.touchpoints}
-        ANTI JOIN {CONVERSION_MOMENT} USING (customer_id)
         WHERE time_us <= {window.until_us} AND hash(customer_id) & {parts - 1} = {part}
         ORDER BY customer_id, touch"""
+
+
+def customers_in_order() -> str:
+    """Customers with conversions, ascending."""
+    return f"SELECT DISTINCT customer_id FROM {CONVERSION_MOMENT} ORDER BY customer_id"
 
 
 def open_converter_journeys() -> str:

@@ -1,8 +1,9 @@
 """Journeys of customers without conversions: one a customer, most of all touches, and so the step that must be quick.
 
 The engine sorts the touches of some customers at a time and numpy packs each customer's into a word, while the engine
-already sorts those of the next. That takes whole numbers as customers, and times and channels that fit one number
-together. Otherwise the portable SQL of ``journey_sql.other_paths`` does all of it; a test holds both to one answer.
+already sorts those of the next; to leave out customers with conversions there is quicker than a join before. It takes
+whole numbers as customers, and times and channels that fit one number together. Otherwise the portable SQL of
+``journey_sql.other_paths`` does all of it; a test holds both to one answer.
 """
 
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -92,10 +93,13 @@ def by_sorting(
 ) -> OtherJourneys:
     """The engine sorts, numpy packs; customers in ``parts`` (a power of two) by the hash of their number."""
 
+    converters = columns(connection, journey_sql.customers_in_order())["customer_id"]
+
     def pack(touches: Columns) -> OtherJourneys:
         return _packed_part(
             touches["customer_id"],
             touches["touch"],
+            converters,
             packing,
             open_from=window.open_from_us - first_us,
             include_open=include_open,
@@ -105,9 +109,7 @@ def by_sorting(
     with ThreadPoolExecutor(max_workers=1) as worker:
         packing_now: Future[OtherJourneys] | None = None
         for part in range(parts):
-            touches = columns(
-                connection, journey_sql.sorted_touches_of_others(window, packing, first_us, part=part, parts=parts)
-            )
+            touches = columns(connection, journey_sql.sorted_touches(window, packing, first_us, part=part, parts=parts))
             if packing_now is not None:
                 found.append(packing_now.result())
             packing_now = worker.submit(pack, touches)
@@ -122,11 +124,13 @@ def by_sorting(
 
 
 def _packed_part(
-    customer: Integers, touch: Integers, packing: Packing, *, open_from: int, include_open: bool
+    customer: Integers, touch: Integers, converters: Integers, packing: Packing, *, open_from: int, include_open: bool
 ) -> OtherJourneys:
-    """Pack touches sorted by customer and time; a touch is its time above its channel code."""
-    last = np.flatnonzero(np.append(customer[1:] != customer[:-1], True)) if len(customer) else np.zeros(0, np.int64)
+    """Pack touches sorted by customer and time but those of converters; a touch is its time above its channel code."""
+    last = np.flatnonzero(np.append(customer[1:] != customer[:-1], len(customer) > 0))
     touches = np.diff(last, prepend=-1)
+    other = ~_among(customer[last], converters)
+    last, touches = last[other], touches[other]
     is_open = (touch[last] >> packing.bits) >= open_from
     customers, still_open = len(last), int(is_open.sum())
     if not include_open:
@@ -142,6 +146,14 @@ def _packed_part(
         lengths=lengths,
     )
     return OtherJourneys(packed, np.append(journeys, np.ones_like(lengths)), customers, still_open)
+
+
+def _among(customers: Integers, converters: Integers) -> NDArray[np.bool_]:
+    """Which of the customers are converters; both ascend, so that the search stays in the cache."""
+    if len(converters) == 0:
+        return np.zeros(len(customers), dtype=bool)
+    place = np.minimum(np.searchsorted(converters, customers), len(converters) - 1)
+    return np.asarray(converters[place] == customers)
 
 
 def _words(touch: Integers, last: Integers, touches: Integers, packing: Packing) -> Integers:
