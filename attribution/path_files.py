@@ -1,10 +1,15 @@
 """Reading aggregated paths: per row a path, its conversions, their value and the journeys that did not convert."""
 
+import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from attribution.paths import FileCounts, Paths
 from attribution.ragged import Codes, Floats, Integers
@@ -14,6 +19,9 @@ from customer_data.text_files import separator_remedy
 
 if TYPE_CHECKING:
     import pandas
+
+CHUNK = 1 << 17
+EMPTY: NDArray[np.int32] = np.zeros(0, dtype=np.int32)
 
 
 def read_paths(
@@ -162,9 +170,9 @@ def _rows_at_fault(wrong: "np.ndarray[Any, np.dtype[np.bool_]]") -> str:
 
 
 def _paths(source: str, texts: Any, amounts: Mapping[str, Floats], *, step: str, nulls_known: bool) -> Paths:
-    text_of_row, codes, lengths, channels = split(source, texts, step)
+    codes, lengths, channels = split(source, texts, step)
     with_outcome = amounts["conversions"] + amounts["nulls"] > 0
-    without_path = with_outcome & (lengths[text_of_row] == 0)
+    without_path = with_outcome & (lengths == 0)
     kept = with_outcome & ~without_path
     if len(kept) == 0:
         raise InputError(f"{source}: has a header but no rows. Export it anew.")
@@ -173,64 +181,57 @@ def _paths(source: str, texts: Any, amounts: Mapping[str, Floats], *, step: str,
             f"{source}: none of {len(kept):,} rows has both a path and a conversion or null. "
             "Check the columns named for them."
         )
-    used_text = np.bincount(text_of_row[kept], minlength=len(lengths)) > 0
-    codes = codes[np.repeat(used_text, lengths)]
-    used = np.bincount(codes, minlength=len(channels)) > 0
-    order = sorted(np.flatnonzero(used).tolist(), key=channels.__getitem__)
-    rank = np.zeros(len(channels), dtype=np.int32)
-    rank[order] = np.arange(len(order))
-
-    def by_text(kind: str) -> Floats:
-        summed = np.bincount(text_of_row, weights=amounts[kind] * kept, minlength=len(lengths))
-        return summed[used_text].astype(float)
-
-    paths = Paths.from_codes(
-        [channels[code] for code in order],
-        rank[codes],
-        lengths[used_text],
-        conversions=by_text("conversions"),
-        value=by_text("value"),
-        nulls=by_text("nulls"),
-        nulls_known=nulls_known,
-    )
     counts = FileCounts(
         rows=len(kept),
-        merged_rows=int(kept.sum()) - len(paths),
+        merged_rows=0,
         rows_without_outcome=int((~with_outcome).sum()),
         rows_without_path=int(without_path.sum()),
         conversions_without_path=float(amounts["conversions"][without_path].sum()),
         value_without_path=float(amounts["value"][without_path].sum()),
         nulls_without_path=float(amounts["nulls"][without_path].sum()),
     )
-    return paths.with_counts(counts)
+    if not kept.all():
+        codes, lengths = codes[np.repeat(kept, lengths)], lengths[kept]
+        amounts = {kind: given[kept] for kind, given in amounts.items()}
+        used = np.bincount(codes, minlength=len(channels)) > 0
+        channels = [name for name, some in zip(channels, used, strict=True) if some]
+        codes = (np.cumsum(used, dtype=np.int32) - 1)[codes]
+    paths = Paths.from_codes(channels, codes, lengths, **amounts, nulls_known=nulls_known)
+    return paths.with_counts(replace(counts, merged_rows=len(lengths) - len(paths)))
 
 
-def split(source: str, texts: Any, step: str) -> tuple[Integers, Codes, Integers, list[str]]:
-    """Split paths written as text: each distinct text once.
-
-    Returns the number of each row's text, the texts as ragged codes and lengths, and the names the codes stand for.
-    """
+def split(source: str, texts: Any, step: str) -> tuple[Codes, Integers, list[str]]:
+    """Split paths written as text: ragged codes and lengths, and the names the codes stand for, in their order."""
     import pyarrow
-    from pyarrow import compute
 
     try:
         whole = pyarrow.array(texts, from_pandas=True) if not isinstance(texts, pyarrow.ChunkedArray) else texts
         whole = whole.cast(pyarrow.large_string())
     except pyarrow.ArrowException as error:
         raise InputError(f"{source}: the column of paths is not text ({str(error).splitlines()[0]}).") from error
-    if isinstance(whole, pyarrow.ChunkedArray):
-        whole = whole.combine_chunks()
-    distinct = compute.fill_null(whole, "").dictionary_encode()
-    pieces = compute.split_pattern(distinct.dictionary, step)
-    written = pieces.flatten().dictionary_encode()
-    trimmed = [name.strip() for name in written.dictionary.to_pylist()]
-    channels = list(dict.fromkeys(name for name in trimmed if name))
+    chunks = [whole.slice(first, CHUNK) for first in range(0, len(whole), CHUNK)]
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        parts = list(pool.map(partial(_split_chunk, step=step), chunks))
+    channels = sorted({name for names, _, _ in parts for name in names if name})
     number = {name: code for code, name in enumerate(channels)}
-    codes = np.array([number.get(name, -1) for name in trimmed], dtype=np.int32)[written.indices.to_numpy()]
-    lengths = np.diff(pieces.offsets.to_numpy()).astype(np.int64)
-    filled = codes >= 0
-    if not filled.all():
-        row = np.repeat(np.arange(len(lengths)), lengths)
-        lengths = np.bincount(row[filled], minlength=len(lengths)).astype(np.int64)
-        codes = codes[filled]
-    return distinct.indices.to_numpy().astype(np.int64), codes, lengths, channels
+    codes = [np.array([number.get(name, -1) for name in names], dtype=np.int32)[piece] for names, piece, _ in parts]
+    lengths = [lengths for _, _, lengths in parts]
+    return np.concatenate([EMPTY, *codes]), np.concatenate([EMPTY, *lengths]), channels
+
+
+def _split_chunk(texts: Any, *, step: str) -> tuple[list[str], NDArray[np.int32], NDArray[np.int32]]:
+    """Names as written but trimmed, for every step of every path the number of its name, and the lengths of paths."""
+    import pyarrow
+    from pyarrow import compute
+
+    whole = texts.combine_chunks() if isinstance(texts, pyarrow.ChunkedArray) else texts
+    pieces = compute.split_pattern(compute.fill_null(whole, ""), step)
+    written = pieces.flatten().dictionary_encode()
+    names = [name.strip() for name in written.dictionary.to_pylist()]
+    piece = written.indices.to_numpy()
+    starts = pieces.offsets.to_numpy()
+    if all(names):
+        return names, piece, np.diff(starts)
+    filled = np.array(names, dtype=bool)[piece]
+    before = np.append(0, np.cumsum(filled))
+    return names, piece[filled], np.diff(before[starts])

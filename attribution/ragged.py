@@ -3,6 +3,9 @@
 Everything here is vectorised over all sequences at once; no loop runs over paths.
 """
 
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import numpy as np
@@ -32,7 +35,24 @@ def take(values: NDArray[_Item], lengths: NDArray[Any], rows: NDArray[Any]) -> N
     """The entries of the sequences ``rows``, in that order, laid end to end."""
     starts = offsets(lengths)[:-1][rows]
     chosen = np.asarray(lengths)[rows]
-    return values[np.repeat(starts, chosen) + positions(chosen)]
+    ends = offsets(chosen)
+    place = np.repeat(starts - ends[:-1], chosen)
+    place += np.arange(ends[-1])
+    taken: NDArray[_Item] = values[place]
+    return taken
+
+
+def numbered(words: Sequence[NDArray[Any]]) -> tuple[Integers, Integers]:
+    """Number the distinct rows of one or more columns in ascending order; also one row of each number."""
+    order = np.argsort(words[0]) if len(words) == 1 else np.lexsort(words[::-1])
+    is_new = np.zeros(len(order), dtype=bool)
+    is_new[0] = True
+    for word in words:
+        ordered = word[order]
+        is_new[1:] |= ordered[1:] != ordered[:-1]
+    number = np.empty(len(order), dtype=np.int64)
+    number[order] = np.cumsum(is_new) - 1
+    return number, order[is_new]
 
 
 def canonical_groups(codes: NDArray[Any], lengths: NDArray[Any], alphabet: int) -> tuple[Integers, Integers]:
@@ -57,32 +77,36 @@ def canonical_groups(codes: NDArray[Any], lengths: NDArray[Any], alphabet: int) 
     lengths = np.asarray(lengths)
     starts = offsets(lengths)[:-1]
     bits = max(int(alphabet - 1).bit_length(), 1)
-    by_length = np.argsort(lengths, kind="stable")
-    cuts = np.flatnonzero(np.diff(lengths[by_length])) + 1
+    # Small numbers are sorted by counting.
+    sortable = lengths.astype(np.uint16) if lengths.max(initial=0) < 1 << 16 else lengths
+    by_length = np.argsort(sortable, kind="stable")
+    cuts = np.flatnonzero(np.diff(sortable[by_length])) + 1
+    of_one_length = np.split(by_length, cuts) if len(lengths) else []
+
+    def of_rows(rows: Integers) -> tuple[Integers, Integers]:
+        number, example = numbered(_packed(codes, starts[rows], int(lengths[rows[0]]), bits))
+        return number, rows[example]
+
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        parts = list(pool.map(of_rows, of_one_length))
     group = np.empty(len(lengths), dtype=np.int64)
-    firsts: list[Integers] = []
     found = 0
-    for rows in np.split(by_length, cuts) if len(lengths) else []:
-        words = _packed(codes, starts[rows], int(lengths[rows[0]]), bits)
-        order = np.argsort(words[0], kind="stable") if len(words) == 1 else np.lexsort(words[::-1])
-        is_new = np.zeros(len(rows), dtype=bool)
-        is_new[0] = True
-        for word in words:
-            is_new[1:] |= np.diff(word[order]) != 0
-        group[rows[order]] = found - 1 + np.cumsum(is_new)
-        firsts.append(rows[order[is_new]])
-        found += int(is_new.sum())
-    return group, np.concatenate(firsts) if firsts else np.zeros(0, dtype=np.int64)
+    for rows, (number, firsts) in zip(of_one_length, parts, strict=True):
+        group[rows] = number + found
+        found += len(firsts)
+    return group, np.concatenate([np.zeros(0, dtype=np.int64), *(firsts for _, firsts in parts)])
 
 
 def _packed(codes: NDArray[Any], starts: Integers, length: int, bits: int) -> list[Integers]:
     """Sequences of one length as words of 63 bits, most significant code first."""
     per_word = 63 // bits
+    place = starts.copy()
     words = []
     for begin in range(0, length, per_word):
         word = np.zeros(len(starts), dtype=np.int64)
-        for position in range(begin, min(begin + per_word, length)):
+        for _ in range(begin, min(begin + per_word, length)):
             word <<= bits
-            word |= codes[starts + position]
+            word |= codes[place]
+            place += 1
         words.append(word)
     return words

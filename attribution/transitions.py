@@ -48,7 +48,7 @@ class Transitions:
     states: Codes
     source: Integers
     target: Integers
-    taken: Integers
+    taken: Codes
     visits: Integers
     last: Integers
 
@@ -107,71 +107,94 @@ def transitions(paths: Paths, *, order: int = 1) -> Transitions:
 
 
 def _found(paths: Paths, order: int) -> Transitions:
-    position = ragged.positions(paths.lengths)
-    windows, bound = _windows(paths, position, order)
-    ends = paths.starts[1:] - 1
-    used = position >= order - 1
-    used[ends] = True
-    place = np.flatnonzero(used)
-    row = paths.rows[place]
-    state_key = windows[place]
-    kept = np.ones(len(place), dtype=bool)
-    kept[1:] = (state_key[1:] != state_key[:-1]) | (row[1:] != row[:-1])
-    place, row = place[kept], row[kept]
-    state, example = _numbered(state_key[kept], bound)
-    visits = np.bincount(row, minlength=len(paths))
-    first = ragged.offsets(visits)[:-1]
-    count = len(example)
+    windows, bound, renumbered = _windows(paths, order)
+    ending = np.maximum(paths.lengths - (order - 1), 1)
+    if order > 1:
+        windows = windows[_ends_a_window(paths, order)]
+    begins = ragged.offsets(ending)[:-1]
+    kept = np.empty(len(windows), dtype=bool)
+    np.not_equal(windows[1:], windows[:-1], out=kept[1:])
+    kept[begins] = True
+    visits = np.add.reduceat(kept, begins, dtype=np.int64)
+    state, keys = _numbered(windows[kept], bound)
+    states, first = len(keys), ragged.offsets(visits)
     source = np.empty_like(state)
     source[1:] = state[:-1]
-    source[first] = count
-    taken, example_step = _numbered(source * count + state, (count + 1) * count)
+    source[first[:-1]] = states
+    steps = np.multiply(source, states, dtype=_integers(states * (states + 1)))
+    steps += state
+    taken, keys_of_steps = _numbered(steps, states * (states + 1))
+    source_of_step, target_of_step = np.divmod(keys_of_steps, max(states, 1))
     return Transitions(
         order=order,
         channels=paths.channels,
-        states=_channels_of_windows(paths, place[example], position, order),
-        source=source[example_step],
-        target=state[example_step],
+        states=_channels_of_windows(keys, len(paths.channels) + 1, renumbered),
+        source=source_of_step,
+        target=target_of_step,
         taken=taken,
         visits=visits,
-        last=state[first + visits - 1] if len(paths) else np.zeros(0, dtype=np.int64),
+        last=state[first[1:] - 1].astype(np.int64),
     )
 
 
-def _windows(paths: Paths, position: Integers, order: int) -> tuple[Integers, int]:
+def _integers(bound: int) -> type[np.signedinteger[Any]]:
+    """The smaller type of whole numbers that holds those below ``bound``."""
+    return np.int32 if bound <= 1 << 31 else np.int64
+
+
+def _windows(paths: Paths, order: int) -> tuple[NDArray[Any], int, list[Integers | None]]:
     """A number for the window of the last ``order`` channels (fewer at a path's beginning) ending at each position.
 
     The window of k channels that ends here is the one of k - 1 channels that ended one before, and the channel here.
-    Numbers stay below the bound returned; they are renumbered whenever the next step would not fit 62 bits.
+    Numbers stay below the bound returned; they are renumbered whenever the next step would not fit 62 bits, and the
+    numbers before that are returned for each step.
     """
     base = len(paths.channels) + 1
-    here = paths.codes.astype(np.int64) + 1
+    here = paths.codes + np.int32(1)
     windows, bound = here, base
+    renumbered: list[Integers | None] = []
     for _ in range(1, order):
+        before = None
         if bound * base >= 1 << 62:
-            windows, example = _numbered(windows, bound)
-            windows, bound = windows + 1, len(example) + 1
-        before = np.zeros_like(windows)
-        before[1:] = windows[:-1]
-        before[position == 0] = 0
-        windows, bound = before * base + here, bound * base
-    return windows, bound
+            windows, before = _numbered(windows, bound)
+            windows, bound = windows + 1, len(before) + 1
+        renumbered.append(before)
+        bound *= base
+        longer = np.empty(len(windows), dtype=_integers(bound))
+        longer[1:] = windows[:-1]
+        longer[paths.starts[:-1]] = 0
+        longer *= base
+        longer += here
+        windows = longer
+    return windows, bound, renumbered
 
 
-def _numbered(keys: Integers, bound: int) -> tuple[Integers, Integers]:
-    """Number distinct keys in ascending order; also one position at which each occurs."""
+def _ends_a_window(paths: Paths, order: int) -> NDArray[np.bool_]:
+    """Where a window of ``order`` channels ends, or a path shorter than that."""
+    ends = np.ones(len(paths.codes), dtype=bool)
+    for position in range(order - 1):
+        ends[paths.starts[:-1][paths.lengths > position + 1] + position] = False
+    return ends
+
+
+def _numbered(keys: NDArray[Any], bound: int) -> tuple[Codes, Integers]:
+    """Number distinct keys in ascending order; also those keys."""
     if bound <= LARGEST_TABLE:
-        example: NDArray[Any] = np.full(bound, -1, dtype=np.int64)
-        example[keys] = np.arange(len(keys))
-        present = example >= 0
-        return (np.cumsum(present) - 1)[keys], example[present]
-    _, example, number = np.unique(keys, return_index=True, return_inverse=True)
-    return number.astype(np.int64), example.astype(np.int64)
+        places = keys.astype(np.intp, copy=False)
+        present = np.zeros(bound, dtype=bool)
+        present[places] = True
+        return (np.cumsum(present, dtype=np.int32) - np.int32(1))[places], np.flatnonzero(present)
+    number, example = ragged.numbered([keys])
+    return number.astype(np.int32), keys[example].astype(np.int64)
 
 
-def _channels_of_windows(paths: Paths, place: Integers, position: Integers, order: int) -> Codes:
-    """The channels of the windows that end at the places given, filled with -1 on the right."""
-    length = np.minimum(position[place] + 1, order)
-    column = np.arange(order)
-    index = (place - length + 1)[:, None] + column
-    return np.where(column < length[:, None], paths.codes[np.minimum(index, len(paths.codes) - 1)], -1).astype(np.int32)
+def _channels_of_windows(keys: Integers, base: int, renumbered: list[Integers | None]) -> Codes:
+    """The channels of windows, oldest first, filled with -1 on the right."""
+    channels = np.empty((len(keys), len(renumbered) + 1), dtype=np.int32)
+    for column in range(len(renumbered), 0, -1):
+        keys, channels[:, column] = np.divmod(keys, base)
+        if (before := renumbered[column - 1]) is not None:
+            keys = np.append(0, before)[keys]
+    channels[:, 0] = keys
+    channels -= 1
+    return np.take_along_axis(channels, np.argsort(channels < 0, axis=1, kind="stable"), axis=1)
