@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clv.calendar import Floats
+from clv.smooth_integrals import sums_along
 from clv.special import legendre_nodes, rate_while_alive
 
 Span: TypeAlias = tuple[float, float]
 """Two times after T: what happens after the first and up to the second counts."""
 
-_NODES: Final = 8  # of Gauss and Legendre's rule on a panel
+_DIGITS: Final = 12.2  # of an integral over a panel: eight nodes where it is as long as its distance from -scale
 
 
 @dataclass(frozen=True)
@@ -61,18 +62,22 @@ class OrderLaw:
 
     def order_density(self, s: Floats, x: Floats, T: Floats) -> Floats:
         """m1(s): expected orders per unit of time at T + s, of a customer alive at T."""
-        L = self.alpha + T
-        return (self.r + x) / L * self._decline(s / L, x)
+        return self._rate(x, T) * self.decline(s / (self.alpha + T), x)
 
     def pair_density(self, u: Floats, x: Floats, T: Floats) -> Floats:
         """m2(u): expected pairs of orders with the later at T + u and the earlier at any one time before it."""
-        L, R = self.alpha + T, self.r + x
-        return R * (R + 1) / L**2 * self._staying(x) * self._decline(u / L, x + 1)
+        return self._pair_rate(x, T) * self.decline(u / (self.alpha + T), x + 1)
 
-    def _staying(self, x: Floats) -> Floats:
-        return (self.b_of_the_living + x) / (self.a + self.b_of_the_living + x)
+    def order_sums(self, x: Floats, T: Floats, *, time: Floats, weights: Floats) -> Floats:
+        """Sums over the times (n,) of weights (sums, n) times `order_density`, shape (sums, pairs)."""
+        return self._rate(x, T) * sums_along(self.decline, x, self.alpha + T, time=time, weights=weights)
 
-    def _decline(self, z: Floats, x: Floats) -> Floats:
+    def pair_sums(self, x: Floats, T: Floats, *, time: Floats, weights: Floats) -> Floats:
+        """Sums over the times (n,) of weights (sums, n) times `pair_density`, shape (sums, pairs)."""
+        return self._pair_rate(x, T) * sums_along(self.decline, x + 1, self.alpha + T, time=time, weights=weights)
+
+    def decline(self, z: Floats, x: Floats) -> Floats:
+        """The order rate of a customer alive at T at time T + z (alpha + T), relative to that at T."""
         # 2F1(r + x + 1, a; a + b + x; -z) by Pfaff's transformation on the smaller of the first two: then the series
         # converges at all z, and its terms stay small whatever x and a are.
         from scipy.special import hyp2f1
@@ -80,12 +85,20 @@ class OrderLaw:
         smaller, larger = np.minimum(self.r + x + 1, self.a), np.maximum(self.r + x + 1, self.a)
         chances = self.a + self.b_of_the_living + x
         with np.errstate(over="ignore", invalid="ignore"):
-            found = (1 + z) ** -smaller * hyp2f1(smaller, chances - larger, chances, z / (1 + z))
-        if np.isfinite(found).all():
-            return np.asarray(found, dtype=np.float64)
-        # Hundreds of orders under a law by which nobody stays for them: the integral takes longer, but holds.
-        integral = rate_while_alive(z, self.r + x, self.b_of_the_living + x, a=self.a) / (self.r + x)
-        return np.where(np.isfinite(found), found, integral)
+            found = np.asarray((1 + z) ** -smaller * hyp2f1(smaller, chances - larger, chances, z / (1 + z)))
+        missing = ~np.isfinite(found)
+        if missing.any():
+            # Hundreds of orders under a law by which nobody stays for them: the integral takes longer, but holds.
+            z, x = (np.broadcast_to(values, found.shape)[missing] for values in (z, x))
+            found[missing] = rate_while_alive(z, self.r + x, self.b_of_the_living + x, a=self.a) / (self.r + x)
+        return found
+
+    def _rate(self, x: Floats, T: Floats) -> Floats:
+        return np.asarray((self.r + x) / (self.alpha + T), dtype=np.float64)
+
+    def _pair_rate(self, x: Floats, T: Floats) -> Floats:
+        stays = (self.b_of_the_living + x) / (self.a + self.b_of_the_living + x)
+        return self._rate(x, T) * self._rate(x + 1, T) * stays
 
 
 @dataclass(frozen=True)
@@ -115,32 +128,27 @@ def order_moments(law: OrderLaw, x: Floats, T: Floats, *, edges: Floats, delta: 
 
     The first edge may lie after T: ``squares`` and ``products`` count the orders between the first and the last edge.
     Each period is cut into panels that are no longer than their distance from -(alpha + T), where the densities have
-    their singularity; on a panel eight nodes are exact to some ten digits.
+    their singularity; on a panel eight nodes at most are exact to some ten digits.
     """
-    start = float(edges[0])
     time, weight, period = panel_nodes(edges, law.alpha + float(T.min(initial=np.inf)))
     periods = len(edges) - 1
-    orders = np.zeros((periods, len(x)))
-    discounted = np.zeros((periods, len(x)))
-    squares = np.zeros(len(x))
-    products = np.zeros(len(x))
-    for s, w, k in zip(time, weight, period, strict=True):
-        discount = float(np.exp(-delta * s))
-        rate = w * law.order_density(s, x, T)
-        orders[k] += rate
-        discounted[k] += discount * rate
-        squares += discount**2 * rate
-        earlier = (np.exp(-delta * start) - discount) / delta if delta != 0 else s - start
-        products += 2 * w * discount * earlier * law.pair_density(s, x, T)
-    return OrderMoments(orders, discounted, squares, products)
+    discount = np.exp(-delta * time)
+    start = float(edges[0])
+    earlier = (np.exp(-delta * start) - discount) / delta if delta != 0 else time - start
+    products = law.pair_sums(x, T, time=time, weights=(2 * weight * discount * earlier)[None])[0]
+    counted = np.where(period == np.arange(periods)[:, None], weight, 0.0)
+    if delta == 0:
+        orders = law.order_sums(x, T, time=time, weights=counted)
+        return OrderMoments(orders, orders, orders.sum(axis=0), products)
+    weights = np.vstack([counted, discount * counted, discount**2 * weight])
+    sums = law.order_sums(x, T, time=time, weights=weights)
+    return OrderMoments(sums[:periods], sums[periods:-1], sums[-1], products)
 
 
 def expected_discounted_orders(law: OrderLaw, x: Floats, T: Floats, *, span: Span, delta: float) -> Floats:
     """Expected discounted orders within the span of customers alive at T, without the split into periods."""
     time, weight, _ = panel_nodes(np.array(span), law.alpha + float(T.min(initial=np.inf)))
-    total = np.zeros(len(x))
-    for s, w in zip(time, weight, strict=True):
-        total += w * float(np.exp(-delta * s)) * law.order_density(s, x, T)
+    total: Floats = law.order_sums(x, T, time=time, weights=(np.exp(-delta * time) * weight)[None])[0]
     return total
 
 
@@ -210,8 +218,10 @@ def simulate_customers(
 
 
 def panel_nodes(edges: Floats, scale: float) -> tuple[Floats, Floats, NDArray[np.intp]]:
-    """Nodes, weights and period of a composite rule whose panels grow no faster than their distance from -scale."""
-    point, weight = legendre_nodes(_NODES)
+    """Nodes, weights and period of a composite rule whose panels grow no faster than their distance from -scale.
+
+    The shorter a panel against that distance, the fewer of Gauss and Legendre's nodes it takes.
+    """
     nodes, weights, periods = [], [], []
     for period, (first, last) in enumerate(pairwise(edges)):
         panels = max(1, int(np.ceil(np.log2((last + scale) / (first + scale)))))
@@ -219,7 +229,9 @@ def panel_nodes(edges: Floats, scale: float) -> tuple[Floats, Floats, NDArray[np
         cuts[0], cuts[-1] = first, last
         for lower, upper in pairwise(cuts):
             half = (upper - lower) / 2
+            away = (lower + half + scale) / half
+            point, weight = legendre_nodes(int(np.ceil(_DIGITS / np.log10(away + np.sqrt(away**2 - 1)) / 2)))
             nodes.append(lower + half * (point + 1))
             weights.append(half * weight)
-            periods.append(np.full(_NODES, period, dtype=np.intp))
+            periods.append(np.full(len(point), period, dtype=np.intp))
     return np.concatenate(nodes), np.concatenate(weights), np.concatenate(periods)

@@ -94,13 +94,13 @@ def discounted_while_alive(kappa: Numbers, end: Numbers, R: Numbers, c: Numbers,
     (orders, chances), history = distinct(R, c)
     (levels, ends), span = distinct(kappa, end)
     g, weight = _discounting(levels, ends)
-    node = g.max() / 2 * (1 + _chebyshev(int(48 + 24 * g.max())))
+    node = g.max() / 2 * (1 + chebyshev_points(int(48 + 24 * g.max())))
     table = rate_while_alive(np.expm1(node), orders[:, None], chances[:, None], a=a)
     weights = np.empty((len(levels), len(node)))
     block = max(1, _BLOCK // (len(node) * g.shape[1]))
     for first in range(0, len(levels), block):
         part = slice(first, first + block)
-        weights[part] = np.einsum("ij,ijk->ik", weight[part], _lagrange(g[part], node))
+        weights[part] = np.einsum("ij,ijk->ik", weight[part], lagrange(g[part], node))
     result = np.empty(len(kappa))
     block = max(1, _BLOCK // len(node))
     for first in range(0, len(result), block):
@@ -128,12 +128,12 @@ def _discounting(kappa: FloatArray, end: FloatArray) -> tuple[FloatArray, FloatA
     return g, np.exp(g - kappa[:, None] * np.expm1(g)) * weight * (top / 2)[:, None]
 
 
-def _chebyshev(size: int) -> FloatArray:
+def chebyshev_points(size: int) -> FloatArray:
     """Chebyshev's points of the first kind on (-1, 1)."""
     return np.asarray(np.cos((2 * np.arange(size) + 1) * (np.pi / (2 * size))))
 
 
-def _lagrange(g: FloatArray, node: FloatArray) -> FloatArray:
+def lagrange(g: FloatArray, node: FloatArray) -> FloatArray:
     """Lagrange's polynomials of Chebyshev's points at g: shape (*g.shape, len(node)), in barycentric form."""
     size = len(node)
     weight = np.sin((2 * np.arange(size) + 1) * (np.pi / (2 * size))) * (-1.0) ** np.arange(size)
