@@ -177,7 +177,8 @@ class _Fitter:
     def _with_glyphs(self, text: str) -> str:
         if text.isascii() and text.isprintable():
             return text
-        return "".join(self._glyph(character, text) for character in text)
+        drawn = {ord(character): self._glyph(character, text) for character in dict.fromkeys(text)}
+        return text.translate(drawn)
 
     def _glyph(self, character: str, text: str) -> str:
         if character in "\n\t":

@@ -185,14 +185,15 @@ def test_the_example_of_cdnow_forecasts_the_published_holdout_and_can_fail_its_g
 
 
 def test_the_example_of_a_dirty_file_counts_what_is_known_of_it(example):
-    tables = example("online_retail")  # a quarter of the lines is put aside, and the example allows it
+    # A quarter of the lines is put aside, and the example allows it.
+    tables = example("online_retail", "--set", "clv.depth=brief")
     assert counted(tables, "orders", "read") == (541_909, 9_747_747.93)
     assert counted(tables, "orders", "customer_id is missing")[0] == 135_080
     assert len(pd.read_csv(tables / "segment_forecast.csv")) > 30
 
 
 def test_the_example_of_three_files_joins_sessions_orders_and_refunds(example):
-    tables = example("maven_fuzzy_factory")
+    tables = example("maven_fuzzy_factory", "--set", "clv.depth=brief")
     assert counted(tables, "orders", "read") == (32_313, 1_938_509.75)
     assert counted(tables, "refunds", "read") == (1_731, 85_338.69)
     credit = pd.read_csv(tables / "credit.csv")
