@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from reports import figure_clv, prose
 from reports.content import Block, Column, Figure, Heading, Prose, Section, Table
+from reports.holdout_pages import customer_figures, score_table
 from reports.labels import clean, plural, shorten, table_name
 from reports.number_format import (
     amount,
@@ -194,7 +195,7 @@ def _holdout_blocks(clv: ClvResults, run: RunResults) -> list[Block]:
     if rows is not None and len(rows):
         blocks.append(
             Figure(
-                title="Repeat orders held back, forecast and what came, by how often customers had ordered before",
+                title="Orders held back, forecast and what came, by repeat orders before",
                 svg=figure_clv.draw_by_frequency(rows),
                 alt="Bars of mean orders in the part held back, actual and forecast, by repeat orders before: "
                 + "; ".join(
@@ -204,10 +205,12 @@ def _holdout_blocks(clv: ClvResults, run: RunResults) -> list[Block]:
                 + ".",
                 n=f"n = {number(float(rows['customers'].sum()))} customers",
                 window=day_range(clv.holdout_start, clv.holdout_end) if clv.holdout_end else "",
-                model=_models(clv),
+                width="half",
                 data=rows,
             )
         )
+    blocks += customer_figures(clv, run)
+    blocks += score_table(clv)
     if clv.holdout_totals is not None and len(clv.holdout_totals):
         blocks.append(_holdout_table(clv.holdout_totals, run))
     return blocks

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 MOST_SEGMENTS = 16
 PAIR_HEIGHT = 2.25
+_SHADES = (style.VALUE, "#6fb39c", "#b9d8cd", "#c9ced6")
 _SOURCES = (
     ("known customers", style.VALUE),
     ("first orders of new customers", "#6fb39c"),
@@ -87,7 +88,7 @@ def _mark_holdout(axes: Axes, place: float, periods: int) -> None:
 def draw_by_frequency(rows: pd.DataFrame) -> str:
     """Mean repeat orders in the holdout, actual and forecast, by how often customers had ordered before."""
     positions = range(len(rows))
-    with style.Chart(style.FULL_WIDTH, 1.9) as chart:
+    with style.Chart(style.HALF_WIDTH, PAIR_HEIGHT) as chart:
         axes = chart.axes
         axes.bar([p - 0.2 for p in positions], rows["actual_mean"], width=0.38, color=style.INK, label="Actual")
         axes.bar([p + 0.2 for p in positions], rows["forecast_mean"], width=0.38, color=style.VALUE, label="Forecast")
@@ -179,4 +180,64 @@ def draw_cash_flow(flows: pd.DataFrame) -> str:
         axes.grid(axis="y")
         style.money_axis(axes.yaxis)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, borderpad=0, handlelength=1.2, columnspacing=1)
+        return chart.svg()
+
+
+def draw_cohorts(cohorts: pd.DataFrame, *, shown: int) -> str:
+    """Per month what known customers bring, stacked by the quarter of their first order, the newest at the bottom.
+
+    `cohorts` has ``cohort, period, expected_value``; all but the ``shown`` newest quarters are one part.
+    """
+    wide = cohorts.pivot_table(index="period", columns="cohort", values="expected_value", aggfunc="sum").fillna(0.0)
+    names = sorted(wide.columns, reverse=True)
+    parts = [(quarter_name(name), wide[name]) for name in names[:shown]]
+    if len(names) > shown:
+        parts.append(("earlier", wide[names[shown:]].sum(axis=1)))
+    with style.Chart(style.HALF_WIDTH, PAIR_HEIGHT) as chart:
+        axes, across = chart.axes, list(range(len(wide)))
+        bottom = [0.0] * len(wide)
+        for (name, heights), colour in zip(parts, _SHADES, strict=False):
+            axes.bar(across, heights, bottom=bottom, width=0.8, color=colour, label=name)
+            bottom = [below + float(height) for below, height in zip(bottom, heights, strict=True)]
+        every = -(-len(across) // 6)
+        labels = [f"{day:%b %Y}" if i == 0 or day.month == 1 else f"{day:%b}" for i, day in enumerate(wide.index)]
+        axes.set_xticks(across[::every], labels[::every])
+        axes.set_ylabel("Per month")
+        axes.grid(axis="y")
+        style.money_axis(axes.yaxis)
+        axes.legend(
+            loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, borderpad=0, handlelength=0.9, columnspacing=0.8,
+            handletextpad=0.4,
+        )  # fmt: skip
+        return chart.svg()
+
+
+def quarter_name(first_day: Any) -> str:
+    """A quarter by its first day, as Q3 2025."""
+    return f"Q{(first_day.month + 2) // 3} {first_day.year}"
+
+
+def draw_segment_flows(flows: pd.DataFrame) -> str:
+    """Per segment what known and new customers bring over the horizon, stacked; ``segment, source, contribution``."""
+    wide = flows.pivot_table(index="segment", columns="source", values="contribution", aggfunc="sum").fillna(0.0)
+    rows = wide.sort_values("total", ascending=False, kind="stable").head(MOST_SEGMENTS)
+    labels = short_names([str(name) for name in rows.index], 20)
+    with style.Chart(style.HALF_WIDTH, max(PAIR_HEIGHT, style.row_height(len(rows), per_row=0.225, rest=0.8))) as chart:
+        axes, positions = chart.axes, range(len(rows))
+        left = [0.0] * len(rows)
+        for source, colour in _SOURCES:
+            short = source.removesuffix(" of new customers").removesuffix(" customers").capitalize()
+            label = short if source == "known customers" else f"{short} of new"
+            axes.barh(positions, rows[source], left=left, height=0.66, color=colour, label=label)
+            left = [start + float(width) for start, width in zip(left, rows[source], strict=True)]
+        axes.set_yticks(positions, [labels[str(name)] for name in rows.index], color=style.INK)
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.set_xlabel("Over the horizon")
+        axes.grid(axis="x")
+        axes.spines["left"].set_visible(False)
+        style.money_axis(axes.xaxis)
+        axes.legend(
+            loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, borderpad=0, handlelength=0.9, columnspacing=0.8,
+            handletextpad=0.4,
+        )  # fmt: skip
         return chart.svg()

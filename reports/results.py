@@ -233,6 +233,13 @@ class ClvResults:
     holdout_by_frequency
         ``frequency, customers, actual_mean, forecast_mean``: repeat orders in the holdout by repeat orders before it;
         ``frequency`` is text when the last group is open (``7+``). Or None.
+    holdout_scores
+        ``segment, method, customers, total, error, bias, mae, rmse, correlation``: the model and its naive rivals, per
+        segment and of segment ``all``; the first method is the model. Or None.
+    holdout_pit
+        ``low, high, share, expected``: customers by the place of their orders in the predicted distribution. Or None.
+    spend_density
+        ``low, high, customers, observed, expected``: mean spend per repeat order before the holdout. Or None.
     monthly
         ``month, expected_orders, expected_value, discounted_value`` of all customers together; ``month`` is the first
         day of each month of the horizon (a date). Or None.
@@ -263,6 +270,9 @@ class ClvResults:
     holdout_totals: pd.DataFrame | None = None
     holdout_tracking: pd.DataFrame | None = None
     holdout_by_frequency: pd.DataFrame | None = None
+    holdout_scores: pd.DataFrame | None = None
+    holdout_pit: pd.DataFrame | None = None
+    spend_density: pd.DataFrame | None = None
     monthly: pd.DataFrame | None = None
     deciles: pd.DataFrame | None = None
     segment_by: str | None = None

@@ -51,6 +51,9 @@ def run_tables(results: RunResults) -> dict[str, pd.DataFrame]:
             "holdout_totals": value.holdout_totals,
             "holdout_tracking": value.holdout_tracking,
             "holdout_by_frequency": value.holdout_by_frequency,
+            "holdout_scores": value.holdout_scores,
+            "holdout_pit": value.holdout_pit,
+            "spend_density": value.spend_density,
         }
         if (behind := value.depth) is not None:
             found |= {

@@ -20,6 +20,7 @@ _LISTS = {
     "second_order": ("Worth a second order", "bought once, with the largest expected orders to come"),
 }
 MOST_LISTED = 1_000
+SHOWN_COHORTS = 3
 
 
 def value_depth_sections(run: RunResults) -> tuple[Section, ...]:
@@ -127,6 +128,7 @@ def _cash_blocks(depth: ValueDepth, clv: ClvResults, run: RunResults) -> list[Bl
             + " ".join(depth.flow_notes),
             data=flows,
         ),
+        *_flow_figures(depth, run, what),
         Table(
             title=f"Cash flow by month{unit}, not discounted",
             data=pd.concat([rows, sums], ignore_index=True).assign(
@@ -147,6 +149,53 @@ def _cash_blocks(depth: ValueDepth, clv: ClvResults, run: RunResults) -> list[Bl
             bold_rows=(len(rows),),
         ),
     ]
+
+
+def _flow_figures(depth: ValueDepth, run: RunResults, what: str) -> list[Block]:
+    """Flows of known customers by quarter of first order, and of all by segment, side by side."""
+    blocks: list[Block] = []
+    unit = f" ({run.currency})" if run.currency else ""
+    cohorts, flows = depth.cohorts, depth.flows
+    if cohorts is not None and cohorts["cohort"].nunique() > 1 and float(cohorts["expected_value"].sum()) > 0:
+        by_cohort = cohorts.groupby("cohort")["expected_value"].sum()
+        newest = by_cohort.index.max()
+        share = float(by_cohort[newest]) / float(by_cohort.sum())
+        name = figure_clv.quarter_name(newest)
+        blocks.append(
+            Figure(
+                title=f"Customers of {name} bring {percent(share, 0)} of the revenue of known customers",
+                svg=figure_clv.draw_cohorts(cohorts, shown=SHOWN_COHORTS),
+                alt=f"Stacked bars per month of the expected revenue of known customers by quarter of first order; "
+                f"those of {name} bring {percent(share, 0)}.",
+                caption=f"Revenue{unit} by quarter of first order.",
+                width="half",
+                data=cohorts,
+            )
+        )
+    if flows is not None and len(segments := flows[flows["segment"] != "all"]) and segments["segment"].nunique() > 1:
+        totals = segments[segments["source"] == "total"].groupby("segment")["contribution"].sum()
+        fresh = segments[segments["source"].str.contains("new")].groupby("segment")["contribution"].sum()
+        shares = (fresh / totals.where(totals > 0)).dropna()
+        title = f"Expected {what} by segment"
+        if len(shares) > 1:
+            title = (
+                f"New customers bring {percent(float(shares.min()), 0)} to {percent(float(shares.max()), 0)} of a "
+                "segment's flow"
+            )
+        drawn = min(segments["segment"].nunique(), figure_clv.MOST_SEGMENTS)
+        left = segments["segment"].nunique() - drawn
+        blocks.append(
+            Figure(
+                title=title,
+                svg=figure_clv.draw_segment_flows(segments),
+                alt=f"Stacked bars per segment of what known and new customers bring over the horizon. {title}.",
+                caption=f"{what[:1].upper()}{what[1:]}{unit}, not discounted."
+                + (f" {left} smaller {plural(left, 'segment')} not drawn." if left else ""),
+                width="half",
+                data=segments,
+            )
+        )
+    return blocks
 
 
 def _change_blocks(depth: ValueDepth, run: RunResults) -> list[Block]:

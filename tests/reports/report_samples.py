@@ -131,6 +131,17 @@ def channel_results(
     )
 
 
+def held_scores(segments: tuple[str, ...]) -> pd.DataFrame:
+    """Scores per segment and of all: the model's squared error is the smallest but in the last segment."""
+    rows = [
+        (segment, method, 100.0, 80.0, 0.02, 0.01, mae, rmse + (segment in segments[-1:]) * (method == "BG/NBD"), 0.6)
+        for segment in (*segments, "all")
+        for method, mae, rmse in (("BG/NBD", 0.79, 1.61), ("repeat the past", 0.90, 1.97), ("NBD", 1.20, 1.80))
+    ]
+    columns = ["segment", "method", "customers", "total", "error", "bias", "mae", "rmse", "correlation"]
+    return pd.DataFrame(rows, columns=columns)
+
+
 def clv_results(
     segments: tuple[str, ...] = ("Germany", "France", "United Kingdom", "Spain", "Netherlands"),
 ) -> ClvResults:
@@ -185,6 +196,19 @@ def clv_results(
                 "actual_mean": [0.237, 0.697, 1.393, 1.560, 2.532, 2.947, 3.862, 6.359],
                 "forecast_mean": [0.225, 0.523, 1.044, 1.520, 2.164, 2.654, 3.504, 6.157],
             }
+        ),
+        holdout_scores=held_scores(segments),
+        holdout_pit=pd.DataFrame(
+            {
+                "low": np.arange(10) / 10,
+                "high": np.arange(1, 11) / 10,
+                "share": [0.1] * 8 + [0.08, 0.12],
+                "expected": 0.1,
+            }
+        ),
+        spend_density=pd.DataFrame(
+            {"low": [0.0, 20.0, 40.0], "high": [20.0, 40.0, 60.0], "customers": [30.0, 50.0, 20.0]}
+            | {"observed": [0.015, 0.025, 0.010], "expected": [0.017, 0.024, 0.009]}
         ),
         monthly=monthly,
         deciles=pd.DataFrame({"decile": range(1, 11), "customers": 1000, "clv": [48, 17, 10, 7, 5, 4, 3, 3, 2, 1.0]}),
