@@ -5,16 +5,17 @@ weights are fixed-point numbers with SHARE_BITS bits behind the point, so sums d
 of a journey fall short of 1 by less than its touches times 2 ** -31; totals are made exact when they leave the engine.
 """
 
-from attribution.journey_sql import CONVERTER_TOUCH, JOURNEY_PATH
+from attribution.journey_sql import CONVERTER_TOUCH, JOURNEY_PATH, TOUCH_SHARE
 
 SHARE_BITS = 31
 
 
-def _shares(half_life_us: int) -> str:
-    """Common table expressions up to ``share``: the fixed-point share of every touch in its conversion."""
+def touch_shares(half_life_us: int) -> str:
+    """The fixed-point share of every credited touch in its conversion."""
     one = 1 << SHARE_BITS
     return f"""
-        weight AS (
+        CREATE TEMP TABLE {TOUCH_SHARE} AS
+        WITH weight AS (
             SELECT touch.customer_id, touch.next_us, touch.back, touch.channel_code,
                 journey.path_id, journey.conversions, journey.value,
                 round({one} * pow(2.0, (touch.time_us - journey.last_us) / {half_life_us}::DOUBLE))::BIGINT AS weight
@@ -27,34 +28,30 @@ def _shares(half_life_us: int) -> str:
             SELECT customer_id, next_us, sum(weight)::BIGINT AS weight
             FROM weight
             GROUP BY customer_id, next_us
-        ),
-        share AS (
-            SELECT weight.customer_id, weight.path_id, weight.conversions, weight.value,
-                weight.back, weight.channel_code, weight.weight * {one} // total.weight AS share
-            FROM weight
-            JOIN total ON weight.customer_id = total.customer_id AND weight.next_us = total.next_us
-        )"""
+        )
+        SELECT weight.customer_id, weight.path_id, weight.conversions, weight.value,
+            weight.back, weight.channel_code, weight.weight * {one} // total.weight AS share
+        FROM weight
+        JOIN total ON weight.customer_id = total.customer_id AND weight.next_us = total.next_us"""
 
 
-def decay_by_position(half_life_us: int) -> str:
+def decay_by_touch() -> str:
     """Per distinct path and touch, counted back from its end, the sums of share times conversions and times value."""
     return f"""
-        WITH {_shares(half_life_us)}
         SELECT path_id, back, sum(share::HUGEINT * conversions)::DOUBLE AS conversions,
             sum(share::HUGEINT * value)::DOUBLE AS value
-        FROM share
+        FROM {TOUCH_SHARE}
         GROUP BY path_id, back"""
 
 
-def decay_products(half_life_us: int) -> str:
+def decay_products() -> str:
     """Per pair of channels the sums over customers of the products of what each got from the customer."""
     one = 1 << SHARE_BITS
     return f"""
-        WITH {_shares(half_life_us)},
-        earned AS (
+        WITH earned AS (
             SELECT customer_id, channel_code, sum(share::HUGEINT * conversions) AS conversions,
                 (sum(share::HUGEINT * value) + {one // 2}) // {one} AS value
-            FROM share
+            FROM {TOUCH_SHARE}
             GROUP BY customer_id, channel_code
         )
         SELECT one.channel_code AS one, other.channel_code AS other,

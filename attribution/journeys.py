@@ -214,7 +214,8 @@ def _lags(connection: "duckdb.DuckDBPyConnection") -> Floats:
 
 def _decay(connection: "duckdb.DuckDBPyConnection", paths: Paths, rank: Integers, half_life_us: int) -> TimeDecay:
     """Time decay with shares scaled so that each path's credit sums to its conversions and to its value."""
-    sums = columns(connection, decay_sql.decay_by_position(half_life_us))
+    connection.execute(decay_sql.touch_shares(half_life_us))
+    sums = columns(connection, decay_sql.decay_by_touch())
     place = paths.starts[rank[sums["path_id"]] + 1] - sums["back"]
     by_position = []
     for ours, total in (("conversions", paths.conversions), ("value", paths.value)):
@@ -223,7 +224,7 @@ def _decay(connection: "duckdb.DuckDBPyConnection", paths: Paths, rank: Integers
         summed = np.bincount(paths.rows, weights=credited, minlength=len(paths))
         scale = np.divide(total, summed, out=np.zeros_like(total), where=summed > 0)
         by_position.append(credited * scale[paths.rows])
-    pairs = columns(connection, decay_sql.decay_products(half_life_us))
+    pairs = columns(connection, decay_sql.decay_products())
     products = []
     for ours, unit in (
         ("conversions", 2.0 ** (2 * SHARE_BITS)),
