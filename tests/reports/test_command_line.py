@@ -15,6 +15,21 @@ from reports.settings import Settings
 ROOT = Path(__file__).resolve().parents[2]
 ORDERS = "customer_id,time,value\n1,2024-01-01,10\n1,2024-01-20,12\n2,2024-01-05,x\n,2024-01-06,9\n"
 
+# Ctrl-C at the first import of a module, also of one that the virtual environment has loaded before.
+INTERRUPTED = """
+import sys
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "{module}":
+            raise KeyboardInterrupt
+
+from reports.command_line import main
+sys.modules.pop("{module}", None)
+sys.meta_path.insert(0, Interrupting())
+main()
+"""
+
 
 @pytest.fixture
 def orders_only(tmp_path: Path) -> Path:
@@ -38,6 +53,13 @@ def test_help_lists_the_exit_codes_and_loads_nothing_heavy(tmp_path):
     loaded = {line.rpartition("|")[2].strip().split(".")[0] for line in shown.stderr.splitlines()}
     assert "click" in loaded
     assert not loaded & {"numpy", "pandas", "duckdb", "pydantic", "scipy", "matplotlib", "rich", "sqlglot", "pyarrow"}
+
+
+@pytest.mark.parametrize("module", ["reports.command_definitions", "click", "pathlib"])
+def test_ctrl_c_while_the_command_is_still_being_loaded_ends_it_quietly(tmp_path, module):
+    stopped = python("-c", INTERRUPTED.format(module=module), "--help", folder=tmp_path)
+    assert (stopped.returncode, stopped.stdout) == (130, "")
+    assert stopped.stderr == "error: interrupted; nothing half-written was left behind.\n"
 
 
 def test_packages_from_another_folder_stop_the_command(tmp_path):
