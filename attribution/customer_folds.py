@@ -5,8 +5,8 @@ for integers ``x^5 mod p`` with p = 2^31 - 1 (one to one on residues, since 5 do
 digits of MD5.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Hashable, Iterator, Mapping
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 PRIME, FACTOR = 2**31 - 1, 48_271
 TOUCHES_AT_ONCE = 8_000_000
+
+Name = TypeVar("Name", bound=Hashable)
 
 
 def customer_folds(
@@ -59,7 +61,7 @@ def customer_folds(
     return tuple(found.values())
 
 
-def recount(connection: "duckdb.DuckDBPyConnection", choices: Mapping[str, JourneyOptions]) -> dict[str, Paths]:
+def recount(connection: "duckdb.DuckDBPyConnection", choices: Mapping[Name, JourneyOptions]) -> dict[Name, Paths]:
     """Distinct paths with conversions and nulls under several choices at once, faster than building each.
 
     Parameters
@@ -84,7 +86,7 @@ def recount(connection: "duckdb.DuckDBPyConnection", choices: Mapping[str, Journ
         return {}
     closed = {name: one.closed(connection) for name, one in choices.items()}
     channels = channel_names(connection)
-    parts: dict[str, list[Paths]] = {name: [] for name in closed}
+    parts: dict[Name, list[Paths]] = {name: [] for name in closed}
     for events in _in_parts(connection, next(iter(closed.values()))):
         for name, options in closed.items():
             parts[name].append(cut(events, options).paths(channels))

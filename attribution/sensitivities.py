@@ -42,6 +42,7 @@ def sensitivity(
     order: int = 1,
     orders: Sequence[int] = (1, 2, 3),
     transforms: Sequence[str] = TRANSFORMS,
+    transform: str = "keep_all",
     alternatives: Mapping[str, Mapping[str, Paths]] | None = None,
     options: RuleOptions | None = None,
 ) -> Sensitivity:
@@ -50,15 +51,18 @@ def sensitivity(
     Parameters
     ----------
     paths
-        Distinct paths as configured.
+        Distinct paths, as they are before ``transform``.
     model, order, options
         The model as configured. ``orders`` are tried only for ``"markov"``, and transforms only for models that do
         not need the times of touches.
     orders, transforms
-        Orders of the chain and named path transforms to try.
+        Orders of the chain and named path transforms to try, see :func:`attribution.transforms.transform_paths`.
+    transform
+        The path transform as configured. All but the other transforms are tried on the paths that it leaves.
     alternatives
         More choices, each with settings and the paths they give, such as
-        ``{"lookback": {"7 days": paths_7, "90 days": paths_90}}``. Channels must be the same.
+        ``{"lookback": {"7 days": paths_7, "90 days": paths_90}}``; they go through ``transform`` too. Channels must be
+        the same.
 
     Raises
     ------
@@ -72,17 +76,21 @@ def sensitivity(
     check_models(paths, [model])
     options = options or RuleOptions()
     direct = options.direct if isinstance(options.direct, str) else next(iter(options.direct), "direct")
-    tried: list[tuple[str, str, Paths, int]] = [("as configured", "", paths, order)]
+    configured = transform_paths(paths, transform, direct=direct)
+    tried: list[tuple[str, str, Paths, int]] = [("as configured", "", configured, order)]
     if model == "markov":
-        tried += [("order", str(other), paths, other) for other in orders if other != order]
+        tried += [("order", str(other), configured, other) for other in orders if other != order]
     if model != "time_decay":
         tried += [
             ("path transform", name, transform_paths(paths, name, direct=direct), order)
             for name in transforms
-            if name != "keep_all"
+            if name != transform
         ]
     for choice, settings in (alternatives or {}).items():
-        tried += [(choice, setting, other, order) for setting, other in settings.items()]
+        tried += [
+            (choice, setting, transform_paths(other, transform, direct=direct), order)
+            for setting, other in settings.items()
+        ]
     tables = []
     for choice, setting, other, chosen_order in tried:
         if other.channels != paths.channels:

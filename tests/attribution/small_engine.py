@@ -4,6 +4,7 @@ import duckdb
 import numpy as np
 
 from attribution.paths import Paths
+from customer_data.sql_text import literal
 from tests.attribution.plain_journeys import Order, Touch
 
 MINUTE_US = 60_000_000
@@ -30,17 +31,18 @@ def load_rows(
         f"CREATE OR REPLACE TABLE orders (customer_id {of_customer}, time_us BIGINT, value BIGINT{kind})"
     )
     for table, rows in (("touchpoints", touches), ("orders", orders)):
-        written = [
-            [*(str(row[0]) if text_ids and place == 0 else one for place, one in enumerate(row))]
-            + ([types[number]] if table == "orders" and types is not None else [])
-            for number, row in enumerate(rows)
-        ]
+        written = []
+        for number, (customer, *others) in enumerate(rows):
+            kinds = [types[number]] if table == "orders" and types is not None else []
+            written.append([str(customer) if text_ids else customer, *others, *kinds])
         if written:
-            shown = ", ".join(
-                "(" + ", ".join("NULL" if one is None else repr(one) for one in row) + ")" for row in written
-            )
+            shown = ", ".join(f"({', '.join(map(_sql, row))})" for row in written)
             connection.execute(f"INSERT INTO {table} VALUES {shown}")
     return connection
+
+
+def _sql(value: object) -> str:
+    return "NULL" if value is None else literal(value) if isinstance(value, str) else str(value)
 
 
 def counted(paths: Paths) -> dict[str, tuple[float, float]]:

@@ -1,0 +1,185 @@
+"""Credit of parts of the conversions: first and later orders of customers, and each type of orders by itself.
+
+First and later orders part the data. What a customer touched up to the moment of the first order, and that order, is
+*new customers*, and so are all touches of people who never ordered; what came after that moment is *returning
+customers*. Every order ends a journey anyway, so each journey of the whole is a journey of exactly one of the two.
+"First" means first in the data.
+
+Types do not part the data. Each type is a run of its own in which the orders of the other types do not exist: they
+neither end a journey nor count, and one touch may share in a lead and in the purchase after it. So the types' journeys
+are others than those of all orders together, and their credit does not sum to it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from attribution.credit import model_credit
+from attribution.delta import credit_covariance, interval
+from attribution.journey_parts import JourneyOptions, temporary_views
+from attribution.paths import Paths
+from attribution.ragged import Floats
+from attribution.rules import RuleOptions
+from customer_data.errors import ConfigurationError
+from customer_data.sql_text import literal
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas
+
+NEW, RETURNING = "new customers", "returning customers"
+MOST_TYPES = 8
+_FIRST, _TOUCHES, _ORDERS = "attribution_first_order", "attribution_part_touches", "attribution_part_orders"
+
+
+def new_and_returning(
+    connection: "duckdb.DuckDBPyConnection", options: JourneyOptions | None = None
+) -> dict[str, Paths]:
+    """Distinct paths to first orders, and distinct paths to later ones.
+
+    Parameters
+    ----------
+    connection
+        Holds the touches and orders.
+    options
+        How journeys are built; both parts end when the whole data does.
+
+    Returns
+    -------
+    ``{"new customers": paths, "returning customers": paths}``; path by path their conversions, value and nulls sum to
+    those of the whole. Orders of one customer at the very moment of the first are all first.
+    """
+    found = {}
+    with (options or JourneyOptions()).closed(connection).at_its_grain(connection) as whole:
+        for name, touches, orders in (
+            (NEW, "first_us IS NULL OR time_us <= first_us", "time_us <= first_us"),
+            (RETURNING, "time_us > first_us", "time_us > first_us"),
+        ):
+            views = {
+                _FIRST: f"SELECT customer_id, min(time_us) AS first_us FROM {whole.orders} GROUP BY customer_id",
+                _TOUCHES: f"SELECT customer_id, time_us, channel_code FROM {whole.touchpoints} "
+                f"LEFT JOIN {_FIRST} USING (customer_id) WHERE {touches}",
+                _ORDERS: f"SELECT customer_id, time_us, value FROM {whole.orders} "
+                f"JOIN {_FIRST} USING (customer_id) WHERE {orders}",
+            }
+            with temporary_views(connection, views):
+                found[name] = replace(whole, touchpoints=_TOUCHES, orders=_ORDERS).build(connection)
+    return found
+
+
+def conversion_types(
+    connection: "duckdb.DuckDBPyConnection", *, until_us: int | None = None, orders: str = "orders"
+) -> dict[str, int]:
+    """The types of orders and how many orders each has up to a moment, the most frequent first; none without types.
+
+    Orders without a type are of none.
+    """
+    columns = {str(row[0]) for row in connection.execute(f"DESCRIBE SELECT * FROM {orders}").fetchall()}
+    if "type" not in columns:
+        return {}
+    ended = "true" if until_us is None else f"time_us <= {until_us}"
+    rows = connection.execute(
+        f"SELECT type, count(*) AS orders FROM {orders} WHERE type IS NOT NULL AND {ended} "
+        "GROUP BY type ORDER BY orders DESC, type"
+    ).fetchall()
+    return {str(name): int(count) for name, count in rows}
+
+
+def by_type(
+    connection: "duckdb.DuckDBPyConnection", options: JourneyOptions | None = None, *, most: int = MOST_TYPES
+) -> dict[str, Paths]:
+    """Distinct paths to the orders of each type, as if there were no others.
+
+    Parameters
+    ----------
+    connection
+        Holds the touches, and orders with a column ``type``.
+    options
+        How journeys are built.
+    most
+        Only that many types, the most frequent ones.
+
+    Returns
+    -------
+    Type to paths, the most frequent first; empty when the orders have no types.
+    """
+    found = {}
+    with (options or JourneyOptions()).closed(connection).at_its_grain(connection) as whole:
+        for name in list(conversion_types(connection, until_us=whole.until_us, orders=whole.orders))[:most]:
+            view = f"SELECT customer_id, time_us, value FROM {whole.orders} WHERE type = {literal(name)}"
+            with temporary_views(connection, {_ORDERS: view}):
+                found[name] = replace(whole, orders=_ORDERS).build(connection)
+    return found
+
+
+def compare_shares(
+    segments: Mapping[str, Paths],
+    *,
+    model: str = "markov",
+    order: int = 1,
+    confidence: float = 0.90,
+    options: RuleOptions | None = None,
+) -> "pandas.DataFrame":
+    """What share of each segment's conversions a model credits to each channel, and how it differs from the first's.
+
+    Parameters
+    ----------
+    segments
+        Name to paths over the same channels, two or more; the first is what the others are compared with.
+    model, order, options
+        Whose credit, as in :func:`attribution.attribute`.
+    confidence
+        Of the intervals, by the delta method. Segments are taken to be independent of each other.
+
+    Returns
+    -------
+    Columns segment, channel, share (of the segment's attributed conversions, a fraction), share_low, share_high,
+    difference (to the first segment's share), difference_low, difference_high (missing for the first segment), differs
+    (whether the interval of the difference is clear of 0). A segment without conversions has no rows.
+
+    Raises
+    ------
+    ConfigurationError
+        When the segments' channels are not the same.
+    """
+    import pandas
+
+    if len({paths.channels for paths in segments.values()}) > 1:
+        raise ConfigurationError("segments: they must be over the same channels in the same order.")
+    tables: list[pandas.DataFrame] = []
+    first: tuple[Floats, Floats] | None = None
+    for name, paths in segments.items():
+        if not paths.conversions.sum() > 0:
+            continue
+        share, spread = _shares(paths, model, order, options or RuleOptions())
+        low, high = interval(share, spread, confidence=confidence)
+        table = pandas.DataFrame({"segment": name, "channel": pandas.Series(paths.channels, dtype="str")})
+        table["share"], table["share_low"], table["share_high"] = share, np.maximum(low, 0), np.minimum(high, 1)
+        missing = np.full(len(share), np.nan)
+        difference, low, high = missing, missing, missing
+        if first is None:
+            first = share, spread
+        else:
+            difference = share - first[0]
+            low, high = interval(difference, spread + first[1], confidence=confidence)
+        table["difference"], table["difference_low"], table["difference_high"] = difference, low, high
+        table["differs"] = (low > 1e-12) | (high < -1e-12)
+        tables.append(table)
+    return pandas.concat(tables, ignore_index=True) if tables else pandas.DataFrame(columns=list(SHARE_COLUMNS))
+
+
+SHARE_COLUMNS = (
+    "segment", "channel", "share", "share_low", "share_high", "difference", "difference_low", "difference_high",
+    "differs",
+)  # fmt: skip
+
+
+def _shares(paths: Paths, model: str, order: int, options: RuleOptions) -> tuple[Floats, Floats]:
+    """Shares of credit and their variances: with s the shares and T their total, s' = (I - s 1') / T."""
+    credit = model_credit(paths, model, order=order, options=options).conversions
+    total = credit.sum()
+    share = credit / total
+    slope = (np.eye(len(share)) - share[:, None]) / total
+    return share, np.diag(credit_covariance(paths, model, order=order, options=options).combined(slope).conversions)

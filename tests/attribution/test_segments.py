@@ -1,0 +1,157 @@
+"""First and later orders, types of orders, visits: by hand, and as parts that sum to the whole."""
+
+from collections.abc import Iterator
+
+import duckdb
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import attribution
+from attribution.journey_parts import JourneyOptions
+from attribution.paths import Paths
+from attribution.segments import by_type, compare_shares, conversion_types, new_and_returning
+from attribution.sessions import make_visits
+from customer_data.engine import Engine
+from customer_data.errors import ConfigurationError
+from tests.attribution.plain_journeys import DAY_US
+from tests.attribution.small_engine import MINUTE_US, counted, load_rows, summed
+
+DAYS = st.integers(0, 10)
+touch_rows = st.lists(st.tuples(st.integers(1, 5), DAYS, st.integers(1, 3)), max_size=30)
+order_rows = st.lists(st.tuples(st.integers(1, 5), DAYS, st.integers(0, 5)), max_size=12)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[duckdb.DuckDBPyConnection]:
+    connection = Engine(threads=2).connect()
+    yield connection
+    connection.close()
+
+
+def days(rows: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    return [(customer, day * DAY_US, last) for customer, day, last in rows]
+
+
+def test_first_and_later_orders_by_hand(engine):
+    # Customer 1: a, order, b, c, order twice at once, a again. Customer 2: only b. Customer 3 orders without a touch,
+    # then comes by c and orders: a later order.
+    touches = days([(1, 0, 1), (1, 2, 2), (1, 3, 3), (1, 9, 1), (2, 1, 2), (3, 5, 3)])
+    orders = days([(1, 1, 10), (1, 4, 20), (1, 4, 30), (3, 0, 5), (3, 6, 7)])
+    load_rows(engine, touches, orders)
+    parts = new_and_returning(engine, JourneyOptions(lookback_days=3, until_us=30 * DAY_US))
+    assert {name: counted(paths) for name, paths in parts.items()} == {
+        "new customers": {"a": (1, 0), "b": (0, 1)},
+        "returning customers": {"a": (0, 1), "b>c": (2, 0), "c": (1, 0)},
+    }
+    assert parts["returning customers"].value.sum() == pytest.approx(57 / 10_000)
+    assert parts["new customers"].counts.unattributed_conversions == 1
+
+
+@settings(max_examples=10)
+@given(touch_rows, order_rows, st.sampled_from([0.0, 1.0, 4.0]), st.none() | DAYS, st.booleans())
+def test_first_and_later_orders_sum_to_all(engine, touches, orders, lookback, until, visits):
+    load_rows(engine, days(touches), days(orders))
+    options = JourneyOptions(
+        lookback_days=lookback,
+        until_us=None if until is None else until * DAY_US,
+        session_minutes=1_500.0 if visits else None,
+    )
+    whole, parts = options.build(engine), list(new_and_returning(engine, options).values())
+    if not visits:
+        assert summed(parts) == counted(whole)
+    assert sum(part.counts.conversions for part in parts) == whole.counts.conversions
+    assert sum(part.counts.touches for part in parts) == whole.counts.touches
+    assert sum(part.value.sum() for part in parts) <= whole.counts.value + 1e-9
+
+
+def test_types_run_by_themselves_by_hand(engine):
+    # a, lead, b, purchase: the purchase shares a and b, though the lead came between. The order without a type is of
+    # neither. Most frequent first, then by name.
+    touches = days([(1, 0, 1), (1, 2, 2), (2, 0, 3)])
+    orders = days([(1, 1, 0), (1, 3, 90), (2, 1, 8)])
+    load_rows(engine, touches, orders, types=["lead", "purchase", None])
+    assert conversion_types(engine) == {"lead": 1, "purchase": 1}
+    assert conversion_types(engine, until_us=2 * DAY_US) == {"lead": 1}
+    options = JourneyOptions(until_us=60 * DAY_US)
+    assert {name: counted(paths) for name, paths in by_type(engine, options).items()} == {
+        "lead": {"a": (1, 0), "b": (0, 1), "c": (0, 1)},
+        "purchase": {"a>b": (1, 0), "c": (0, 1)},
+    }
+    assert list(by_type(engine, options, most=1)) == ["lead"]
+    assert counted(options.build(engine)) == {"a": (1, 0), "b": (1, 0), "c": (1, 0)}
+
+
+def test_orders_of_one_type_have_the_credit_of_all(engine):
+    touches = days([(1, 0, 1), (1, 2, 2), (2, 0, 3), (2, 5, 1)])
+    load_rows(engine, touches, days([(1, 3, 90), (2, 6, 8)]), types=["it's one", "it's one"])
+    (only,) = by_type(engine).values()
+    assert counted(only) == counted(JourneyOptions().build(engine))
+
+
+def test_orders_without_types_have_none(engine):
+    load_rows(engine, [(1, 0, 1)], [(1, 1, 1)])
+    assert conversion_types(engine) == {}
+    assert by_type(engine) == {}
+
+
+def test_shares_and_their_difference_by_hand():
+    # Last click. One: a 30, b 10 of 40; other: a 10, b 10. Conversions are Poisson counts, so a share of n is binomial
+    # given n: sqrt(.75 * .25 / 40) and sqrt(.5 * .5 / 20); the difference is .25 -/+ 1.644854 * sqrt(.0171875).
+    one, other = (Paths.from_strings(["a", "b"], counts, nulls=[5, 5]) for counts in ([30, 10], [10, 10]))
+    table = compare_shares({"one": one, "other": other}, model="last_click").set_index(["segment", "channel"])
+    assert table.loc[("one", "a"), "share"] == 0.75
+    assert table.loc[("one", "a"), "share_low"] == pytest.approx(0.75 - 1.644854 * 0.0684653, abs=1e-6)
+    assert np.isnan(table.loc[("one", "a"), "difference"])
+    assert table.loc[("other", "a"), "difference"] == pytest.approx(-0.25)
+    assert table.loc[("other", "a"), "difference_high"] == pytest.approx(-0.25 + 1.644854 * 0.1311011, abs=1e-6)
+    assert table["differs"].tolist() == [False, False, True, True]
+
+
+def test_shares_of_equal_segments_do_not_differ_and_empty_ones_are_left_out():
+    paths = Paths.from_strings(["a>b", "b", "c>a"], [5, 3, 2], nulls=[4, 4, 9])
+    none = Paths.from_strings(["a>b", "c"], [0, 0], nulls=[4, 4])
+    table = compare_shares({"one": paths, "same": paths, "none": none})
+    assert list(dict.fromkeys(table["segment"])) == ["one", "same"]
+    assert not table["differs"].any()
+    assert table.groupby("segment")["share"].sum().to_numpy() == pytest.approx(1)
+    assert len(compare_shares({"none": none})) == 0
+    with pytest.raises(ConfigurationError, match="same channels"):
+        compare_shares({"one": paths, "two": Paths.from_strings(["a"])})
+
+
+def test_visits_by_hand(engine):
+    # a at 0, b after 30 minutes (still the visit of a), c after 31 more (a visit), d at the same moment as c. Customer
+    # 2 comes in between and has a visit of its own. The order at minute 20 follows the visit of a alone.
+    touches = [(1, 0, 1), (1, 30, 2), (1, 61, 3), (1, 61, 4), (2, 40, 2)]
+    load_rows(engine, [(c, m * MINUTE_US, k) for c, m, k in touches], [(1, 20 * MINUTE_US, 1)])
+    name = make_visits(engine)
+    assert engine.execute(f"SELECT * FROM {name} ORDER BY customer_id, time_us").fetchall() == [
+        (1, 0, 1),
+        (1, 61 * MINUTE_US, 3),
+        (2, 40 * MINUTE_US, 2),
+    ]
+    paths = attribution.build_paths(engine, touchpoints=name, include_open=True)
+    assert counted(paths) == {"a": (1, 0), "b": (0, 1), "c": (0, 1)}
+    with pytest.raises(ConfigurationError, match="minutes of 0 or more"):
+        make_visits(engine, session_minutes=float("nan"))
+
+
+@settings(max_examples=10)
+@given(
+    st.lists(st.tuples(st.integers(1, 3), st.integers(0, 90), st.integers(1, 3)), max_size=25),
+    st.integers(0, 40),
+)
+def test_visits_equal_a_walk_through_the_touches_and_are_visits_of_themselves(engine, touches, minutes):
+    load_rows(engine, [(c, m * MINUTE_US, k) for c, m, k in touches], [])
+    expected, last = [], {}
+    for customer, minute, code in sorted(touches):
+        if customer not in last or minute - last[customer] > minutes:
+            expected.append((customer, minute * MINUTE_US, code))
+        last[customer] = minute
+    found = engine.execute(f"SELECT * FROM {make_visits(engine, session_minutes=minutes)} ORDER BY ALL").fetchall()
+    assert found == expected
+    engine.execute("CREATE OR REPLACE TEMP TABLE once AS FROM attribution_visits")
+    again = make_visits(engine, session_minutes=minutes, touchpoints="once")
+    assert engine.execute(f"FROM {again} ORDER BY ALL").fetchall() == expected
