@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from customer_data.errors import ConfigurationError, ModelError
-from reports.channel_results import journeys, rule_options
-from reports.results import ChannelDepth
+from reports.channel_results import journey_options, rule_options, transformed
+from reports.channel_segments import segment_results
+from reports.results import AttributionResults, ChannelDepth
 
 if TYPE_CHECKING:
     import duckdb
@@ -34,12 +35,14 @@ class OrderChoice:
     why_not: str = ""
 
 
-def order_choice(paths: Paths, configuration: Configuration) -> OrderChoice:
+def order_choice(
+    paths: Paths, configuration: Configuration, connection: duckdb.DuckDBPyConnection | None
+) -> OrderChoice:
     """Take the order as configured, or choose it by journeys held out; brief runs hold nothing out unless asked to.
 
-    Journeys are dealt into five folds, each on its own. Where nothing can be held out, ``auto`` takes order 1.
+    Customers are dealt into five folds; journeys, each on its own, where paths came from a file and ``connection`` is
+    None. Where nothing can be held out, ``auto`` takes order 1.
     """
-    from attribution.held_out import split_paths
     from attribution.order_selection import choose_order
 
     wanted = configuration.settings.attribution
@@ -47,14 +50,28 @@ def order_choice(paths: Paths, configuration: Configuration) -> OrderChoice:
     if stated is not None and wanted.depth == "brief":
         return OrderChoice(stated)
     try:
-        folds = split_paths(paths, folds=5, seed=configuration.settings.report.seed)
+        folds = _folds(paths, configuration, connection)
         chosen = choose_order(folds, max_order=max(4, stated or 0))
     except (ConfigurationError, ModelError) as error:
         return OrderChoice(stated or 1, why_not=str(error))
-    table = chosen.table.assign(model="markov", calibrated_order=chosen.order)
+    dealt = "journeys" if connection is None else "customers"
+    table = chosen.table.assign(model="markov", calibrated_order=chosen.order, folds=dealt)
     if wanted.depth == "full" and len(paths.channels) <= MOST_CHANNELS:
         table = _with_regression(table, folds)
     return OrderChoice(stated or chosen.order, table, chosen.calibration)
+
+
+def _folds(
+    paths: Paths, configuration: Configuration, connection: duckdb.DuckDBPyConnection | None
+) -> tuple[Paths, ...]:
+    from attribution.customer_folds import customer_folds
+    from attribution.held_out import split_paths
+
+    seed = configuration.settings.report.seed
+    if connection is None:
+        return split_paths(paths, folds=5, seed=seed)
+    dealt = customer_folds(connection, journey_options(configuration), folds=5, seed=seed)
+    return tuple(transformed(fold, configuration) for fold in dealt)
 
 
 def _with_regression(table: pd.DataFrame, folds: tuple[Paths, ...]) -> pd.DataFrame:
@@ -67,7 +84,8 @@ def _with_regression(table: pd.DataFrame, folds: tuple[Paths, ...]) -> pd.DataFr
     except ModelError:
         return table
     best = float(table["log_loss"].iloc[1:].min())
-    return pd.concat([table, row.assign(excess=row["log_loss"] - best, chosen=False)], ignore_index=True)
+    row = row.assign(excess=row["log_loss"] - best, chosen=False, folds=table["folds"].iloc[0])
+    return pd.concat([table, row], ignore_index=True)
 
 
 def channel_depth(
@@ -78,7 +96,8 @@ def channel_depth(
 ) -> ChannelDepth | None:
     """Work out the deeper parts; None for a brief run, or where nothing converted.
 
-    ``connection`` holds the touches, for paths with other lookback windows; None where paths came from a file.
+    ``paths`` are those before the configured transform. ``connection`` holds the touches, for paths under other choices
+    and of parts of the orders; None where paths came from a file.
     """
     from attribution.bridge import bridge, flows, roles
     from attribution.sensitivities import sensitivity
@@ -87,13 +106,14 @@ def channel_depth(
     if wanted.depth == "brief" or not paths.conversions.sum() > 0:
         return None
     order = choice.order
-    lookbacks = {} if connection is None else lookback_paths(connection, configuration)
+    seen = transformed(paths, configuration)
     tried = sensitivity(
         paths,
         model=wanted.model,
         order=order,
         orders=(1, 2, 3),
-        alternatives={"lookback": lookbacks} if lookbacks else None,
+        transform=wanted.transform,
+        alternatives=None if connection is None else other_choices(connection, configuration),
         options=rule_options(wanted),
     )
     few = len(paths.channels) <= MOST_CHANNELS
@@ -101,27 +121,53 @@ def channel_depth(
         orders=choice.tested,
         calibration=choice.calibration,
         order_is_chosen=wanted.order == "auto" and choice.tested is not None,
-        bridge=bridge(paths, order=order, confidence=configuration.settings.report.confidence)
+        bridge=bridge(seen, order=order, confidence=configuration.settings.report.confidence)
         if (wanted.baseline, wanted.model) == ("last_click", "markov")
         else None,
-        flows=flows(paths, order=order) if wanted.model == "markov" else None,
-        roles=roles(paths),
+        flows=flows(seen, order=order) if wanted.model == "markov" else None,
+        roles=roles(seen),
         sensitivity=tried.table,
         sensitivity_summary=tried.summary,
-        games=_games(paths) if few and paths.nulls_known else None,
+        games=_games(seen) if few and paths.nulls_known else None,
+        segments=None if connection is None else segment_results(connection, configuration, order=order),
         why_not_held_out=choice.why_not,
     )
 
 
-def lookback_paths(connection: duckdb.DuckDBPyConnection, configuration: Configuration) -> dict[str, Paths]:
-    """Build the paths again with other lookback windows than the configured one; those without conversions are left."""
-    configured = configuration.settings.attribution.lookback_days
-    built = {
-        f"{days:g} days": journeys(connection, configuration, lookback_days=days)
+def with_depth(found: AttributionResults, depth: ChannelDepth | None) -> AttributionResults:
+    """Return the results with what lies behind them; credit of segments stands below the credit of all."""
+    import pandas as pd
+
+    if depth is None or depth.segments is None:
+        return replace(found, depth=depth)
+    credit = pd.concat([found.credit, depth.segments.credit], ignore_index=True)
+    return replace(found, credit=credit, depth=depth)
+
+
+def other_choices(connection: duckdb.DuckDBPyConnection, configuration: Configuration) -> dict[str, dict[str, Paths]]:
+    """Build the paths again with other lookbacks and at the other grain; those without conversions are left out."""
+    from attribution.customer_folds import recount
+
+    wanted, options = configuration.settings.attribution, journey_options(configuration)
+    visits = f"visits of {wanted.session_minutes:g} minutes"
+    choices = {
+        ("lookback", f"{days:g} days"): replace(options, lookback_days=days)
         for days in LOOKBACKS
-        if days != configured
+        if days != wanted.lookback_days
     }
-    return {name: paths for name, paths in built.items() if paths.conversions.sum() > 0}
+    if options.session_minutes is None:
+        choices["grain", visits] = replace(options, session_minutes=wanted.session_minutes)
+    else:
+        choices["grain", "touches"] = replace(options, session_minutes=None)
+    if wanted.model == "time_decay":
+        built = {name: one.build(connection) for name, one in choices.items()}
+    else:
+        built = recount(connection, choices)
+    found: dict[str, dict[str, Paths]] = {}
+    for (choice, setting), paths in built.items():
+        if paths.conversions.sum() > 0:
+            found.setdefault(choice, {})[setting] = paths
+    return found
 
 
 def _games(paths: Paths) -> pd.DataFrame | None:

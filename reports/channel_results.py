@@ -13,30 +13,37 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from attribution import Paths
+    from attribution.journey_parts import JourneyOptions
     from attribution.rules import RuleOptions
     from reports.configuration import Configuration
     from reports.settings import AttributionSection
 
 
-def journeys(
-    connection: duckdb.DuckDBPyConnection, configuration: Configuration, *, lookback_days: float | None = None
-) -> Paths:
-    """Build the distinct paths from the loaded touchpoints and orders, up to the end of the as-of day.
-
-    Another ``lookback_days`` than the configured one may be given.
-    """
-    import attribution
+def journey_options(configuration: Configuration) -> JourneyOptions:
+    """Return how journeys are built, up to the end of the as-of day."""
+    from attribution.journey_parts import JourneyOptions
 
     wanted, report = configuration.settings.attribution, configuration.settings.report
-    return attribution.build_paths(
-        connection,
-        lookback_days=wanted.lookback_days if lookback_days is None else lookback_days,
+    return JourneyOptions(
+        lookback_days=wanted.lookback_days,
         until_us=None if report.as_of is None else end_of_day(report.as_of, report.timezone),
-        half_life_days=wanted.half_life_days
-        if "time_decay" in (*wanted.models, wanted.baseline, wanted.model)
-        else None,
+        half_life_days=wanted.half_life_days if "time_decay" in all_models(wanted) else None,
         include_open=wanted.include_open,
+        session_minutes=wanted.session_minutes if wanted.grain == "session" else None,
     )
+
+
+def journeys(connection: duckdb.DuckDBPyConnection, configuration: Configuration) -> Paths:
+    """Build the distinct paths from the loaded touchpoints and orders, before any transform of paths."""
+    return journey_options(configuration).build(connection)
+
+
+def transformed(paths: Paths, configuration: Configuration) -> Paths:
+    """Return the paths as the configured transform leaves them."""
+    from attribution.transforms import transform_paths
+
+    wanted = configuration.settings.attribution
+    return transform_paths(paths, wanted.transform, direct=wanted.direct)
 
 
 def paths_of_file(configuration: Configuration) -> Paths:
@@ -106,6 +113,7 @@ def channel_results(
         half_life_days=None if from_file else wanted.half_life_days,
         interval_method=interval_method(wanted),
         from_file=from_file,
+        made_of=_made_of(wanted),
     )
 
 
@@ -135,6 +143,13 @@ def value_comparison(paths: Paths, configuration: Configuration, *, order: int) 
         "verdict": verdicts(low, high, baseline=wanted.baseline, rounding=rounding),
     }
     return pd.DataFrame(table).sort_values("difference", key=lambda c: -c.abs(), kind="stable", ignore_index=True)
+
+
+def _made_of(wanted: AttributionSection) -> str:
+    """Say what else than every touch the paths are made of."""
+    visits = f"visits with pauses of up to {wanted.session_minutes:g} minutes" if wanted.grain == "session" else ""
+    transform = wanted.transform.replace("_", " ") if wanted.transform != "keep_all" else ""
+    return "; ".join(part for part in (visits, transform) if part)
 
 
 def rule_options(wanted: AttributionSection) -> RuleOptions:

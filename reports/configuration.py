@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from customer_data.errors import ConfigurationError, InputError
 from customer_data.nearest import did_you_mean
+from reports.attribution_problems import attribution_problems
 from reports.configuration_messages import syntax_message, unknown_key, value_message
 from reports.settings import SOURCE_TABLES, Settings, SourceSection, SqlText
 from reports.toml_positions import KeyPath, Position, positions_of
@@ -301,6 +302,7 @@ def _contradictions(data: Mapping[str, Any], environment: Mapping[str, str]) -> 
         section = data.get(table)
         if isinstance(section, Mapping):
             found += [((table,), said) for said in _where_problems(table, section)]
+    found += attribution_problems(data)
     clv, report = data.get("clv"), data.get("report")
     if isinstance(clv, Mapping) and {"holdout_days", "holdout_until"} <= set(clv):
         found.append((("clv", "holdout_until"), "holdout_days and holdout_until exclude each other. Keep one."))

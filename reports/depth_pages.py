@@ -11,6 +11,7 @@ from reports.journey_pages import conversions_n, window
 from reports.labels import clean, listing, model_name, plural, shorten, table_name
 from reports.number_format import credit_decimals, number, number_range, percent
 from reports.results import AttributionResults, ChannelDepth, RunResults
+from reports.segment_pages import segment_blocks, segment_title
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,10 +26,12 @@ def depth_sections(run: RunResults) -> tuple[Section, ...]:
     if attribution is None or attribution.depth is None or len(attribution.comparison) < 2:
         return ()
     depth = attribution.depth
+    apart = segment_blocks(depth, attribution, run)
     moved = [*_bridge_blocks(depth, run), *_flow_blocks(depth), *_role_blocks(depth, attribution, run)]
     choices = [*_sensitivity_blocks(depth, attribution, run), *_order_blocks(depth, attribution)]
     sections = (
         Section("Why credit moved", tuple(moved), new_page=False),
+        Section(segment_title(depth), tuple(apart), new_page=False),
         Section("How far credit depends on choices", tuple(choices), new_page=False),
     )
     return tuple(section for section in sections if section.blocks)
@@ -168,7 +171,7 @@ def _sensitivity_blocks(depth: ChannelDepth, attribution: AttributionResults, ru
     text = (
         f"Credit was worked out again with one choice changed at a time ({listing(choices)}). The share of {name} "
         f"moves most, by {percent(float(largest['largest_shift']), signed=True)} of all conversions "
-        f"({clean(largest['shifted_by'])}). {steady} of {len(summary)} channels keep their rank throughout."
+        f"({_in_words(largest['shifted_by'])}). {steady} of {len(summary)} channels keep their rank throughout."
     )
     rows = summary.assign(
         channel=summary["channel"].map(table_name),
@@ -176,7 +179,7 @@ def _sensitivity_blocks(depth: ChannelDepth, attribution: AttributionResults, ru
             f"{best:.0f}" if best == worst else f"{best:.0f} to {worst:.0f}"
             for best, worst in zip(summary["best_rank"], summary["worst_rank"], strict=True)
         ],
-        shifted_by=[clean(text).replace("_", " ") if text else "none" for text in summary["shifted_by"]],
+        shifted_by=[_in_words(text) for text in summary["shifted_by"]],
     )
     return [
         Prose(text),
@@ -205,6 +208,11 @@ def _sensitivity_blocks(depth: ChannelDepth, attribution: AttributionResults, ru
     ]
 
 
+def _in_words(shifted_by: object) -> str:
+    """A choice as a page says it, without the underscores of its name in the configuration."""
+    return clean(shifted_by).replace("_", " ") if shifted_by else "none"
+
+
 def _order_blocks(depth: ChannelDepth, attribution: AttributionResults) -> list[Block]:
     rows = depth.orders
     if rows is None or not len(rows):
@@ -222,6 +230,9 @@ def _order_blocks(depth: ChannelDepth, attribution: AttributionResults) -> list[
     )
     if not depth.order_is_chosen and best != attribution.order:
         text += f' With attribution.order = "auto" it would use order {best}.'
+    dealt = "journeys, whose customers are not known"
+    if rows["folds"].iloc[0] == "customers":
+        dealt = "customers, each with all journeys"
     names = [
         "Regression" if not markov else "Share of all that converted" if order == 0 else f"Markov, order {order:.0f}"
         for markov, order in zip(chain, rows["order"], strict=True)
@@ -240,7 +251,7 @@ def _order_blocks(depth: ChannelDepth, attribution: AttributionResults) -> list[
                 Column("auc_in_sample", "AUC in sample", "significant"),
                 Column("verdict", ""),
             ),
-            caption="Held out: five folds of journeys. Log loss: the smaller, the better foretold. AUC: how surely a "
+            caption=f"Held out: five folds of {dealt}. Log loss: the smaller, the better foretold. AUC: how surely a "
             "journey that converted is told from one that did not; 0.5 is chance.",
         )
     ]

@@ -22,9 +22,12 @@ TOP_PATHS = 20
 
 def window(attribution: AttributionResults, run: RunResults) -> str:
     """What journeys are made of, for the line under a figure."""
+    made_of = f"; {attribution.made_of}" if attribution.made_of else ""
     if attribution.from_file or attribution.lookback_days is None:
-        return "paths read from a file"
-    return f"{days(attribution.lookback_days)} before each conversion, {day_range(run.first_day, run.last_day)}"
+        return f"paths read from a file{made_of}"
+    return (
+        f"{days(attribution.lookback_days)} before each conversion, {day_range(run.first_day, run.last_day)}{made_of}"
+    )
 
 
 def conversions_n(attribution: AttributionResults) -> str:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from customer_data.errors import ConfigurationError, ModelError
-from reports.channel_depth import channel_depth, order_choice
-from reports.channel_results import channel_costs, channel_results, journeys, paths_of_file
+from reports.channel_depth import channel_depth, order_choice, with_depth
+from reports.channel_results import channel_costs, channel_results, journeys, paths_of_file, transformed
+from reports.channel_segments import types_in_value
 from reports.checks import (
     Check,
     convergence_checks,
@@ -188,16 +189,19 @@ def credit_channels(
             paths = journeys(connection, configuration)
         if results.first_day is not None and results.last_day is not None:
             costs = channel_costs(connection, results.first_day, results.last_day)
-    progress.note(f"{len(paths.lengths):,} distinct paths of {len(paths.channels):,} channels")
+    seen = transformed(paths, configuration)
+    progress.note(f"{len(seen.lengths):,} distinct paths of {len(seen.channels):,} channels")
+    touches = None if configuration.settings.paths is not None else connection
     with progress.step("Crediting channels"):
-        choice = order_choice(paths, configuration)
-        channels = channel_results(paths, configuration, costs, order=choice.order)
+        choice = order_choice(seen, configuration, touches)
+        channels = channel_results(seen, configuration, costs, order=choice.order)
     if choice.why_not and configuration.settings.attribution.order == "auto":
         progress.warn(f"attribution.order: it could not be chosen, so it is {choice.order}: {choice.why_not}")
     with progress.step("Asking why credit moved, and what else it could be"):
-        touches = None if configuration.settings.paths is not None else connection
         depth = channel_depth(paths, configuration, choice, touches)
-    return replace(results, attribution=replace(channels, depth=depth))
+    for note in () if depth is None or depth.segments is None else depth.segments.notes:
+        progress.say(f"note: {note}")
+    return replace(results, attribution=with_depth(channels, depth))
 
 
 def read_path_file(configuration: Configuration, results: RunResults, progress: Progress) -> tuple[Paths, RunResults]:
@@ -220,6 +224,8 @@ def value_customers(
     from clv.scoring import save_models
 
     assert results.as_of is not None
+    if (mixed := types_in_value(connection)) is not None:
+        progress.warn(mixed)
     with progress.step("Forecasting customers"):
         made = value_forecast(connection, configuration, results.as_of)
     for note in made.notes:

@@ -46,16 +46,40 @@ class DataQuality:
 
 
 @dataclass(frozen=True)
+class SegmentResults:
+    """Credit of first and of later orders, and of each type of orders.
+
+    Attributes
+    ----------
+    credit
+        As ``AttributionResults.credit``, for the segments alone.
+    shares
+        ``kind, segment, channel, share, share_low, share_high, difference, difference_low, difference_high, differs``:
+        by the run's model; ``kind`` is ``customers`` or ``types``, ``difference`` is to the first segment of the kind.
+    journeys
+        ``kind, segment, converted, not_converted, open, conversions, value, unattributed_conversions``.
+    notes
+        Sentences about what was left out.
+    """
+
+    credit: pd.DataFrame
+    shares: pd.DataFrame
+    journeys: pd.DataFrame
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class ChannelDepth:
     """What lies behind the credit; tables that the run could not make are None.
 
     Attributes
     ----------
     orders
-        ``order, states, log_loss, excess, excess_std_error, auc, auc_in_sample, chosen, model, calibrated_order``:
-        held out, one row per order of the chain (0 is the bare conversion rate) and one of the regression, where
-        ``order`` and what belongs to it are missing. ``chosen`` marks what held-out journeys would choose, which is the
-        order of the run only where ``order_is_chosen``.
+        ``order, states, log_loss, excess, excess_std_error, auc, auc_in_sample, chosen, model, calibrated_order,
+        folds``: held out, one row per order of the chain (0 is the bare conversion rate) and one of the regression,
+        where ``order`` and what belongs to it are missing. ``chosen`` marks what held-out journeys would choose, which
+        is the order of the run only where ``order_is_chosen``. ``folds`` says what was dealt into folds: ``customers``,
+        or ``journeys`` where customers are not known.
     calibration
         ``group, journeys, predicted, observed``: held out, at the order chosen.
     order_is_chosen
@@ -73,6 +97,8 @@ class ChannelDepth:
         ``channel, share, lowest_share, highest_share, largest_shift, shifted_by, best_rank, worst_rank``.
     games
         ``channel, shapley, regression``: conversions credited; ``regression`` may not be there.
+    segments
+        Credit of parts of the conversions, or None.
     why_not_held_out
         Why no journeys could be held out, or empty.
     """
@@ -86,6 +112,7 @@ class ChannelDepth:
     sensitivity: pd.DataFrame | None = None
     sensitivity_summary: pd.DataFrame | None = None
     games: pd.DataFrame | None = None
+    segments: SegmentResults | None = None
     why_not_held_out: str = ""
 
 
@@ -133,6 +160,8 @@ class AttributionResults:
         As a phrase, for instance ``delta method`` or ``bootstrap over customers, 500 replicates``.
     from_file
         True when distinct paths were read from a file instead of being built from touches.
+    made_of
+        What else than every touch the paths are made of, as a phrase, or empty.
     depth
         What lies behind the credit; None in a brief run.
     """
@@ -155,6 +184,7 @@ class AttributionResults:
     half_life_days: float | None = None
     interval_method: str = "delta method"
     from_file: bool = False
+    made_of: str = ""
     depth: ChannelDepth | None = None
 
 

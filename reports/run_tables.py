@@ -41,6 +41,8 @@ def run_tables(results: RunResults) -> dict[str, pd.DataFrame]:
                 "sensitivity_summary": depth.sensitivity_summary,
                 "credit_by_games": depth.games,
             }
+            if (segments := depth.segments) is not None:
+                found |= {"segment_shares": segments.shares, "segment_journeys": segments.journeys}
     if (value := results.clv) is not None:
         found |= {
             "segment_forecast": value.segment_forecast,

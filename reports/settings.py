@@ -168,7 +168,24 @@ class AttributionSection(Section):
         max_length=3,
         description="First, middle and last touch in position_based; they add up to 1.",
     )
-    direct: str = Field(default="direct", description="The channel that last_non_direct_click passes over.")
+    direct: str = Field(
+        default="direct", description="The channel that last_non_direct_click and drop_direct_unless_alone pass over."
+    )
+    grain: Literal["touch", "session"] = Field(
+        default="touch",
+        description="Of journeys: touches, or visits (sessions), each as the channel of its first touch.",
+    )
+    session_minutes: float = Field(default=30.0, gt=0, description="A longer pause than this ends a visit, in minutes.")
+    transform: Literal["keep_all", "collapse_repeats", "first_of_each", "last_of_each", "drop_direct_unless_alone"] = (
+        Field(default="keep_all", description="What of a path counts, by name; keep_all: every touch.")
+    )
+    segments: Annotated[tuple[Literal["customers", "types"], ...], Field(strict=False), BeforeValidator(_as_list)] = (
+        Field(
+            default=("customers", "types"),
+            description="Credit apart for first and later orders (customers) and for each type of orders (types); "
+            "full depth.",
+        )
+    )
     bootstrap_replicates: int = Field(
         default=0, ge=0, le=100_000, description="0: intervals by the delta method; more: by bootstrap."
     )

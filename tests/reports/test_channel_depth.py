@@ -1,17 +1,25 @@
 """What lies behind the credit: computed for the run's own order, said in words that follow the numbers, left out."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
+import numpy as np
+import pandas as pd
 import pytest
 
+from attribution.paths import Paths
 from customer_data.loading import load
-from reports.channel_depth import channel_depth, lookback_paths, order_choice
-from reports.channel_results import channel_results, journeys, paths_of_file
+from reports.channel_depth import OrderChoice, channel_depth, order_choice, other_choices, with_depth
+from reports.channel_results import channel_results, journeys, paths_of_file, transformed
+from reports.channel_segments import segment_results, types_in_value
 from reports.configuration import Configuration, read_configuration
-from reports.content import Figure, Table
+from reports.content import Figure, Prose, Table
 from reports.depth_pages import depth_sections
-from reports.results import RunResults
+from reports.journey_pages import window
+from reports.results import AttributionResults, ChannelDepth, RunResults, SegmentResults
+from reports.segment_pages import segment_blocks, segment_title
 
 # From a, most journeys convert when b came before and none when c did: the last channel alone does not tell.
 MEMORY = (
@@ -29,9 +37,24 @@ def configured(tmp_path: Path, text: str = MEMORY, **keys: str) -> Configuration
     return read_configuration(tmp_path / "p.toml", environment={})
 
 
+def changed(configuration: Configuration, **options: object) -> Configuration:
+    settings = configuration.settings
+    wanted = settings.attribution.model_copy(update=options)
+    return replace(configuration, settings=settings.model_copy(update={"attribution": wanted}))
+
+
+@pytest.fixture(scope="module")
+def shop_run(shop: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, Configuration, Paths]]:
+    """The shop loaded into an engine, its configuration and its paths."""
+    configuration = read_configuration(shop / "pathworth.toml", environment={})
+    with configuration.engine().connect() as connection:
+        load(connection, configuration.sources(), configuration.load_settings())
+        yield connection, configuration, journeys(connection, configuration)
+
+
 def deep_run(configuration: Configuration) -> RunResults:
     paths = paths_of_file(configuration)
-    choice = order_choice(paths, configuration)
+    choice = order_choice(paths, configuration, None)
     found = channel_results(paths, configuration, None, order=choice.order)
     depth = channel_depth(paths, configuration, choice, None)
     return RunResults(title="Deep", attribution=replace(found, depth=depth))
@@ -92,15 +115,149 @@ def test_without_journeys_that_did_not_convert_nothing_is_held_out_and_auto_take
     assert not any("held out" in title for title in titles)
 
 
-def test_lookback_windows_are_tried_around_the_configured_one(shop):
-    configuration = read_configuration(shop / "pathworth.toml", environment={})
-    with configuration.engine().connect() as connection:
-        load(connection, configuration.sources(), configuration.load_settings())
-        tried = lookback_paths(connection, configuration)
-        paths = journeys(connection, configuration)
-        depth = channel_depth(paths, configuration, order_choice(paths, configuration), connection)
-    assert list(tried) == ["7 days", "90 days"]
-    touches = [float(one.lengths @ one.conversions) for one in tried.values()]
+def test_lookbacks_and_the_grain_are_tried_around_the_configured_ones(shop_run):
+    connection, configuration, paths = shop_run
+    tried = other_choices(connection, configuration)
+    assert {choice: list(settings) for choice, settings in tried.items()} == {
+        "lookback": ["7 days", "90 days"],
+        "grain": ["visits of 30 minutes"],
+    }
+    touches = [float(one.lengths @ one.conversions) for one in tried["lookback"].values()]
     assert touches == sorted(touches)
     assert touches[0] < touches[-1]
-    assert {"order", "path transform", "lookback"} < set(depth.sensitivity["choice"])
+    (visits,) = tried["grain"].values()
+    assert float(visits.lengths @ visits.conversions) < float(paths.lengths @ paths.conversions)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("attribution.customer_folds.recount", None)
+        by_decay = changed(configuration, models=("last_click",), model="time_decay")
+        built = other_choices(connection, by_decay)["lookback"]["7 days"]
+    assert built.time_decay is not None
+    assert np.array_equal(built.conversions, tried["lookback"]["7 days"].conversions)
+
+
+def test_a_run_over_touches_holds_out_customers_and_tells_first_from_later_orders(shop_run):
+    connection, configuration, paths = shop_run
+    choice = order_choice(paths, configuration, connection)
+    assert set(choice.tested["folds"]) == {"customers"}
+    depth = channel_depth(paths, configuration, choice, connection)
+    assert {"order", "path transform", "lookback", "grain"} < set(depth.sensitivity["choice"])
+    found = with_depth(channel_results(paths, configuration, None, order=choice.order), depth)
+    assert list(dict.fromkeys(found.credit["segment"])) == ["all", "new customers", "returning customers"]
+    summed = found.credit.groupby(["model", "segment"])[["conversions", "value"]].sum().unstack()
+    for measure in ("conversions", "value"):
+        parts = summed[measure]
+        assert (parts["new customers"] + parts["returning customers"]).to_numpy() == pytest.approx(
+            parts["all"].to_numpy()
+        )
+    counts = depth.segments.journeys.set_index("segment")
+    assert counts["converted"].sum() == paths.counts.converted
+    assert counts["not_converted"].sum() == paths.counts.not_converted
+    run = RunResults(title="Deep", attribution=found)
+    titles = [block.title for part in depth_sections(run) for block in part.blocks if isinstance(block, Table)]
+    assert "Shares of the credit by Markov (order 1): new customers and returning customers" in titles
+    said = " ".join(block.caption for part in depth_sections(run) for block in part.blocks if isinstance(block, Table))
+    assert "five folds of customers, each with all journeys" in said
+
+
+def test_a_transform_and_visits_are_what_the_run_is_about_and_the_others_are_tried(shop_run):
+    connection, configuration, paths = shop_run
+    other = changed(configuration, transform="first_of_each", grain="session", segments=())
+    visits = journeys(connection, other)
+    seen = transformed(visits, other)
+    assert max(np.bincount(seen.rows * len(seen.channels) + seen.codes)) == 1
+    assert len(seen) < len(visits)
+    assert visits.counts.touches < paths.counts.touches
+    found = channel_results(seen, other, None, order=1)
+    assert window(found, RunResults(title="")).endswith("; visits with pauses of up to 30 minutes; first of each")
+    depth = channel_depth(visits, other, OrderChoice(1), connection)
+    assert depth.segments is None
+    table = depth.sensitivity
+    assert set(table.loc[table["choice"] == "grain", "setting"]) == {"touches"}
+    assert set(table.loc[table["choice"] == "path transform", "setting"]) == {
+        "keep_all", "collapse_repeats", "last_of_each", "drop_direct_unless_alone",
+    }  # fmt: skip
+    base = table[table["choice"] == "as configured"].set_index("channel")["conversions"]
+    markov = found.credit[found.credit["model"] == "markov"].set_index("channel")["conversions"]
+    assert base.to_numpy() == pytest.approx(markov.to_numpy())
+    sections = depth_sections(RunResults(title="Deep", attribution=replace(found, depth=depth)))
+    shown = " ".join(
+        str(value) for part in sections for block in part.blocks if isinstance(block, Table)
+        for value in block.data.get("shifted_by", [])
+    )  # fmt: skip
+    assert "_" not in shown
+
+
+@pytest.fixture(scope="module")
+def typed_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Leads come by ads, purchases by mail after the lead; 40 people, all of them the same way."""
+    folder = tmp_path_factory.mktemp("typed")
+    touches, orders = ["customer_id,time,channel"], ["customer_id,time,value,type"]
+    for person in range(40):
+        touches += [f"{person},2024-01-{day:02},{name}" for day, name in ((1, "ads"), (4, "mail"))]
+        orders.append(f"{person},2024-01-02,0,lead")
+        orders += [f"{person},2024-01-05,9,purchase"] if person % 4 else []
+    (folder / "touches.csv").write_text("\n".join(touches))
+    (folder / "orders.csv").write_text("\n".join(orders))
+    (folder / "p.toml").write_text(
+        "[touchpoints]\nfile = 'touches.csv'\n[orders]\nfile = 'orders.csv'\n[report]\nas_of = 2024-03-31\n"
+    )
+    return folder
+
+
+def test_types_of_orders_have_credit_of_their_own_and_value_says_that_it_counts_them_all(typed_shop):
+    configuration = read_configuration(typed_shop / "p.toml", environment={})
+    with configuration.engine().connect() as connection:
+        load(connection, configuration.sources(), configuration.load_settings())
+        paths = journeys(connection, configuration)
+        found = segment_results(connection, configuration, order=1)
+        assert 'counts orders of all 2 types ("lead" and "purchase")' in types_in_value(connection)
+        assert segment_results(connection, changed(configuration, segments=()), order=1) is None
+    assert found.journeys[["kind", "segment", "conversions"]].to_numpy().tolist() == [
+        ["customers", "new customers", 40],
+        ["customers", "returning customers", 30],
+        ["types", "lead", 40],
+        ["types", "purchase", 30],
+    ]
+    last = found.credit[found.credit["model"] == "last_click"].set_index(["segment", "channel"])["conversions"]
+    assert last["lead"].to_dict() == {"ads": 40, "mail": 0}
+    assert last["purchase"].to_dict() == {"ads": 0, "mail": 30}
+    # The purchase's journeys are ads > mail: the lead between does not end them, as it does in the run of all orders.
+    markov = found.credit[found.credit["model"] == "markov"].set_index(["segment", "channel"])["conversions"]
+    assert markov["purchase"].to_dict() == pytest.approx({"ads": 15, "mail": 15})
+    assert markov["returning customers"].to_dict() == pytest.approx({"ads": 0, "mail": 30}, abs=1e-9)
+    depth = ChannelDepth(segments=found)
+    channels = channel_results(paths, configuration, None, order=1)
+    blocks = segment_blocks(depth, channels, RunResults(title=""))
+    assert segment_title(depth) == "Who earns first orders, and who later ones; credit by type"
+    assert any(
+        "ads earns 100.0% of “lead” and 50.0% of “purchase”" in block.text
+        for block in blocks
+        if isinstance(block, Prose)
+    )
+
+
+def test_more_types_than_have_a_run_of_their_own_are_counted_and_names_that_are_taken_are_told_apart(
+    connection, typed_shop
+):
+    configuration = read_configuration(typed_shop / "p.toml", environment={})
+    load(connection, configuration.sources(), configuration.load_settings())
+    connection.execute("UPDATE orders SET type = CASE WHEN day % 2 = 0 THEN 'all' ELSE 't' || customer_id END")
+    found = segment_results(connection, changed(configuration, segments=("types",)), order=1)
+    assert found.journeys["segment"].tolist()[0] == "type all"
+    assert len(found.journeys) == 8
+    assert found.notes[0].startswith("orders.type: the 8 most frequent of 31 types have credit of their own")
+
+
+def test_segments_that_do_not_differ_are_said_in_a_sentence(typed_shop):
+    shares = pd.DataFrame(
+        {
+            "kind": "types", "segment": ["a", "b"], "channel": "mail", "share": 1.0, "share_low": 1.0,
+            "share_high": 1.0, "difference": [np.nan, 0.0], "difference_low": [np.nan, 0.0],
+            "difference_high": [np.nan, 0.0], "differs": False,
+        }
+    )  # fmt: skip
+    counts = pd.DataFrame({"kind": "types", "segment": ["a", "b"], "conversions": 2, "unattributed_conversions": 0})
+    found = ChannelDepth(segments=SegmentResults(credit=pd.DataFrame(), shares=shares, journeys=counts))
+    channels = AttributionResults(credit=pd.DataFrame(), comparison=pd.DataFrame())
+    (block,) = segment_blocks(found, channels, RunResults(title=""))
+    assert block.text == "No channel earns a clearly other share of “a” and “b”: every 90% interval holds zero."

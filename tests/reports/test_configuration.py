@@ -163,6 +163,14 @@ def test_what_is_not_toml_has_a_place_and_a_remedy(tmp_path, text, place, remedy
         ("[orders]\nfile = 'o.csv'\n[clv]\nsegment_by = 'country'", "clv.segment_by needs [customers]"),
         ("orders = 'o.csv'", "orders must be a section"),
         ("[paths]\nstep = '>'", "[paths] needs file."),
+        (
+            "[paths]\nfile = 'p.csv'\n[attribution]\ngrain = 'session'",
+            "pathworth.toml:4:1: attribution.grain: the touches of [paths] have no times",
+        ),
+        (
+            "[orders]\nfile = 'o.csv'\n[attribution]\nmodels = 'time_decay'\ntransform = 'first_of_each'",
+            "pathworth.toml:5:1: attribution.transform leaves no times of touches",
+        ),
     ],
 )
 def test_sections_that_do_not_go_together_are_refused(tmp_path, text, said):
