@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
@@ -12,7 +11,7 @@ from clv.acquisitions import Acquisitions, forecast_acquisitions
 from clv.calendar import DAYS_PER_WEEK, Floats, Horizon, continuous_rate, day_date
 from clv.forecasting import Forecast
 from clv.newcomers import first_orders, newcomer_repeats
-from clv.prediction import central_interval, names_with_total, predict_segments, with_total
+from clv.prediction import central_interval, names_with_total, predict_periods, with_total
 from clv.totals import draw_totals, expected_totals
 from customer_data.errors import ConfigurationError
 
@@ -153,19 +152,15 @@ def product_margin(
 def _known(
     connection: "duckdb.DuckDBPyConnection", forecast: Forecast, edges: Floats, *, draws: int, seed: int
 ) -> _Source:
-    """One prediction per period: each has its own draws, with parameters and outcomes uncertain."""
-    delta = continuous_rate(forecast.annual_rate) * DAYS_PER_WEEK
-    orders, value, discounted, drawn = [], [], [], []
-    for span in pairwise(edges):
-        middle = float(np.exp(-delta * (span[0] + span[1]) / 2 / DAYS_PER_WEEK))
-        predicted = predict_segments(
-            connection, forecast.models, edges=np.array(span), delta=delta, of="value", draws=draws, seed=seed
-        )
-        orders.append(predicted.orders[0])
-        value.append(predicted.value[0])
-        discounted.append(predicted.discounted[0])
-        drawn.append(predicted.draws / middle)
-    return _Source(KNOWN, np.array(orders), np.array(value), np.array(discounted), np.stack(drawn, axis=1))
+    """Each period with its own draws, parameters and outcomes uncertain."""
+    delta = continuous_rate(forecast.annual_rate)
+    predicted = predict_periods(
+        connection, forecast.models, edges=edges, delta=delta * DAYS_PER_WEEK, draws=draws, seed=seed
+    )
+    middle = np.exp(-delta * (edges[:-1] + edges[1:]) / 2)
+    return _Source(
+        KNOWN, predicted.orders, predicted.value, predicted.discounted, predicted.draws / middle[:, None]
+    )  # fmt: skip
 
 
 def _new(

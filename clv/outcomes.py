@@ -111,9 +111,9 @@ class OrderMoments:
     ----------
     orders, discounted : ndarray of float, shape (periods, pairs)
         Expected number, and expected discounted number, of orders in each period.
-    squares : ndarray of float, shape (pairs,)
+    squares : ndarray of float, shape (pairs,), or (periods, pairs) where each period stands for itself
         Expected sum of exp(-2 delta s).
-    products : ndarray of float, shape (pairs,)
+    products : ndarray of float, of the shape of ``squares``
         Expected sum of exp(-delta (s + u)) over ordered pairs of different orders: E[D^2] = squares + products.
     """
 
@@ -130,26 +130,39 @@ def order_moments(law: OrderLaw, x: Floats, T: Floats, *, edges: Floats, delta: 
     Each period is cut into panels that are no longer than their distance from -(alpha + T), where the densities have
     their singularity; on a panel eight nodes at most are exact to some ten digits.
     """
+    found = _moments(law, x, T, edges, delta, np.zeros(len(edges) - 1, dtype=np.intp))
+    return OrderMoments(found.orders, found.discounted, found.squares[0], found.products[0])
+
+
+def order_moments_by_period(law: OrderLaw, x: Floats, T: Floats, *, edges: Floats, delta: float) -> OrderMoments:
+    """What `order_moments` finds for each period alone, in one pass."""
+    return _moments(law, x, T, edges, delta, np.arange(len(edges) - 1))
+
+
+def expected_discounted_orders(law: OrderLaw, x: Floats, T: Floats, *, edges: Floats, delta: float) -> Floats:
+    """Expected discounted orders of customers alive at T in each period, shape (periods, pairs)."""
     time, weight, period = panel_nodes(edges, law.alpha + float(T.min(initial=np.inf)))
-    periods = len(edges) - 1
-    discount = np.exp(-delta * time)
-    start = float(edges[0])
+    counted = np.where(period == np.arange(len(edges) - 1)[:, None], np.exp(-delta * time) * weight, 0.0)
+    return law.order_sums(x, T, time=time, weights=counted)
+
+
+def _moments(law: OrderLaw, x: Floats, T: Floats, edges: Floats, delta: float, group: NDArray[np.intp]) -> OrderMoments:
+    """Moments whose squares and products are taken over the periods of each group, shape (groups, pairs)."""
+    time, weight, period = panel_nodes(edges, law.alpha + float(T.min(initial=np.inf)))
+    firsts = np.flatnonzero(np.diff(group, prepend=-1))
+    counted = np.where(period == np.arange(len(group))[:, None], weight, 0.0)
+    together = np.add.reduceat(counted, firsts, axis=0)
+    discount, start = np.exp(-delta * time), edges[firsts][group[period]]
     earlier = (np.exp(-delta * start) - discount) / delta if delta != 0 else time - start
-    products = law.pair_sums(x, T, time=time, weights=(2 * weight * discount * earlier)[None])[0]
-    counted = np.where(period == np.arange(periods)[:, None], weight, 0.0)
+    products = law.pair_sums(x, T, time=time, weights=2 * discount * earlier * together)
     if delta == 0:
         orders = law.order_sums(x, T, time=time, weights=counted)
-        return OrderMoments(orders, orders, orders.sum(axis=0), products)
-    weights = np.vstack([counted, discount * counted, discount**2 * weight])
-    sums = law.order_sums(x, T, time=time, weights=weights)
-    return OrderMoments(sums[:periods], sums[periods:-1], sums[-1], products)
-
-
-def expected_discounted_orders(law: OrderLaw, x: Floats, T: Floats, *, span: Span, delta: float) -> Floats:
-    """Expected discounted orders within the span of customers alive at T, without the split into periods."""
-    time, weight, _ = panel_nodes(np.array(span), law.alpha + float(T.min(initial=np.inf)))
-    total: Floats = law.order_sums(x, T, time=time, weights=(np.exp(-delta * time) * weight)[None])[0]
-    return total
+        return OrderMoments(orders, orders, np.add.reduceat(orders, firsts, axis=0), products)
+    sums = law.order_sums(
+        x, T, time=time, weights=np.vstack([counted, discount * counted, discount**2 * together])
+    )  # fmt: skip
+    orders, discounted, squares = np.split(sums, [len(group), 2 * len(group)])
+    return OrderMoments(orders, discounted, squares, products)
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,28 @@
 """Predictions for segments: fitted models and patterns in, expected totals and draws of them out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clv.calendar import Floats
 from clv.histories import ALL
+from clv.segment_patterns import SegmentPatterns
 from clv.segments import SegmentModels
 from clv.small_segments import simulated_totals, smallest_segments
 from clv.totals import (
+    CustomerModel,
     ParameterDraws,
     PatternForecast,
+    SegmentTotals,
     draw_totals,
     drawn_order_totals,
     drawn_value_totals,
     expected_totals,
+    expected_totals_by_period,
 )
 from customer_data.errors import ConfigurationError
 
@@ -32,7 +38,7 @@ class SegmentPrediction:
     ----------
     orders, value, discounted : ndarray of float, shape (periods, segments)
         Expected orders, their value, and their value discounted to the as-of day.
-    draws : ndarray of float, shape (draws, segments)
+    draws : ndarray of float, shape (draws, segments), or (draws, periods, segments) of each period alone
         Draws of the total over all periods, parameters and outcomes both uncertain: of orders, or of discounted value.
     patterns : PatternForecast
         The expectation for one customer of each pattern.
@@ -67,38 +73,91 @@ def predict_segments(
     draws, seed : int
         Equal seeds give equal draws. Segments under one model share its parameters in every draw.
     """
-    patterns = fitted.patterns
-    span = float(edges[0]), float(edges[-1])
-    shape = (len(edges) - 1, len(patterns.segments))
-    orders, value, discounted = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-    drawn_totals = np.zeros((draws, len(patterns.segments)))
-    alive, expected, worth = (np.zeros(len(patterns.x)) for _ in range(3))
-    smallest = smallest_segments(patterns)
-    for index, model in enumerate(fitted.models):
-        rng = np.random.default_rng([seed, index])
-        members = fitted.of_segment[patterns.segment] == index
-        if not members.any():
-            continue
-        part = patterns.part(members)
+    whole = edges[[0, -1]]
+    drawn_totals = np.zeros((draws, len(fitted.patterns.segments)))
+    smallest = smallest_segments(fitted.patterns)
+    found = []
+    for index, model, members, part in _parts(fitted):
         totals = expected_totals(part, model, edges=edges, delta=delta)
-        orders, value, discounted = orders + totals.orders, value + totals.value, discounted + totals.discounted
-        alive[members], expected[members] = totals.patterns.p_alive, totals.patterns.orders
-        worth[members] = totals.patterns.discounted
+        found.append((members, totals))
+        rng = np.random.default_rng([seed, index])
         drawn = ParameterDraws.of(draws, rng)
         if of == "orders":
-            ratio = drawn_order_totals(part, model, drawn, span=span)
+            ratio = drawn_order_totals(part, model, drawn, edges=whole)[:, 0]
             here = draw_totals(totals.orders.sum(axis=0), totals.order_variance, ratio, rng)
         else:
-            ratio = drawn_value_totals(part, model, drawn, span=span, delta=delta)
+            ratio = drawn_value_totals(part, model, drawn, edges=whole, delta=delta)[:, 0]
             here = draw_totals(totals.discounted.sum(axis=0), totals.value_variance, ratio, rng)
         small = smallest[fitted.of_segment[smallest] == index]
         if len(small):
             counts, values = simulated_totals(
-                connection, patterns, model, small, drawn, span=span, delta=delta, rng=rng, table=table
-            )
+                connection, fitted.patterns, model, small, drawn,
+                span=(float(whole[0]), float(whole[1])), delta=delta, rng=rng, table=table,
+            )  # fmt: skip
             here[:, small] = counts if of == "orders" else values
         drawn_totals += here
-    return SegmentPrediction(orders, value, discounted, drawn_totals, PatternForecast(alive, expected, worth))
+    return _prediction(fitted, found, drawn_totals)
+
+
+def predict_periods(
+    connection: "duckdb.DuckDBPyConnection",
+    fitted: SegmentModels,
+    *,
+    edges: Floats,
+    delta: float,
+    draws: int,
+    seed: int,
+    table: str = "histories",
+) -> SegmentPrediction:
+    """Predict the discounted value of all segments in each period alone, as `predict_segments` would one by one.
+
+    The parameters and the luck of a draw are those of the same draw in every other period.
+    """
+    drawn_totals = np.zeros((draws, len(edges) - 1, len(fitted.patterns.segments)))
+    smallest = smallest_segments(fitted.patterns)
+    found = []
+    for index, model, members, part in _parts(fitted):
+        totals = expected_totals_by_period(part, model, edges=edges, delta=delta)
+        found.append((members, totals))
+        drawn = ParameterDraws.of(draws, np.random.default_rng([seed, index]))
+        ratio = drawn_value_totals(part, model, drawn, edges=edges, delta=delta)
+        small = smallest[fitted.of_segment[smallest] == index]
+        for period, span in enumerate(pairwise(edges.tolist())):
+            rng = np.random.default_rng([seed, index])
+            ParameterDraws.of(draws, rng)
+            here = draw_totals(totals.discounted[period], totals.value_variance[period], ratio[:, period], rng)
+            if len(small):
+                _, here[:, small] = simulated_totals(
+                    connection, fitted.patterns, model, small, drawn, span=span, delta=delta, rng=rng, table=table
+                )
+            drawn_totals[:, period] += here
+    return _prediction(fitted, found, drawn_totals)
+
+
+def _parts(fitted: SegmentModels) -> Iterator[tuple[int, CustomerModel, NDArray[np.bool_], SegmentPatterns]]:
+    """Each model that has customers: its index, itself, and which patterns are its own."""
+    of_pattern = fitted.of_segment[fitted.patterns.segment]
+    for index, model in enumerate(fitted.models):
+        members = of_pattern == index
+        if members.any():
+            yield index, model, members, fitted.patterns.part(members)
+
+
+def _prediction(
+    fitted: SegmentModels, found: Sequence[tuple[NDArray[np.bool_], SegmentTotals]], draws: Floats
+) -> SegmentPrediction:
+    """The totals of all models put together."""
+    alive, expected, worth = (np.zeros(len(fitted.patterns.x)) for _ in range(3))
+    for members, totals in found:
+        alive[members], expected[members] = totals.patterns.p_alive, totals.patterns.orders
+        worth[members] = totals.patterns.discounted
+    return SegmentPrediction(
+        np.sum([totals.orders for _, totals in found], axis=0),
+        np.sum([totals.value for _, totals in found], axis=0),
+        np.sum([totals.discounted for _, totals in found], axis=0),
+        draws,
+        PatternForecast(alive, expected, worth),
+    )
 
 
 def names_with_total(segments: Sequence[str]) -> list[str]:

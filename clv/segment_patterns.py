@@ -62,8 +62,10 @@ class SegmentPatterns:
         )
 
     def by_segment(self, values: Floats) -> Floats:
-        """Sums of ``values`` over the entries of each segment."""
-        return np.bincount(self.segment, weights=values, minlength=len(self.segments)).astype(np.float64)
+        """Sums of ``values`` (last axis) over the entries of each segment."""
+        rows = values.reshape(-1, len(self.segment))
+        sums = [np.bincount(self.segment, weights=row, minlength=len(self.segments)) for row in rows]
+        return np.array(sums, dtype=np.float64).reshape(*values.shape[:-1], len(self.segments))
 
     def histories(self) -> "pd.DataFrame":
         """Frequency, recency, T in weeks and weight: what the models of orders are fitted to."""

@@ -13,9 +13,16 @@ from typing import Final
 import numpy as np
 
 from clv.calendar import DAYS_PER_WEEK, Floats
-from clv.outcomes import OrderLaw, Span, expected_discounted_orders, order_moments
+from clv.outcomes import (
+    OrderLaw,
+    OrderMoments,
+    Span,
+    expected_discounted_orders,
+    order_moments,
+    order_moments_by_period,
+)
 from clv.patterns import distinct
-from clv.segment_patterns import SegmentPatterns
+from clv.segment_patterns import Indices, SegmentPatterns
 from clv.spend_laws import SpendEstimate
 
 _AXIS: Final = float(np.sqrt(3))  # standard deviations at which the total is taken along an axis
@@ -68,7 +75,7 @@ class SegmentTotals:
     ----------
     orders, value, discounted : ndarray of float, shape (periods, segments)
         Expected orders, their value, and their value discounted to the as-of day.
-    order_variance, value_variance : ndarray of float, shape (segments,)
+    order_variance, value_variance : ndarray of float, shape (segments,), or (periods, segments) of each period alone
         Variance, given the parameters, of the total of discounted orders and of their discounted value; without
         discounting, of the number of orders and of their value.
     patterns : PatternForecast
@@ -83,29 +90,43 @@ class SegmentTotals:
 
 
 def expected_totals(patterns: SegmentPatterns, model: CustomerModel, *, edges: Floats, delta: float) -> SegmentTotals:
-    """Expected totals per period and segment, with their variance given the parameters.
+    """Expected totals per period and segment, with the variance given the parameters of their sum over all periods.
 
     ``edges`` of the periods are days after the as-of day; ``delta`` is the continuous rate of discount per week.
     """
-    x, t_x, T, customers = patterns.x, patterns.t_x / DAYS_PER_WEEK, patterns.T / DAYS_PER_WEEK, patterns.customers
-    (pair_x, pair_T), index = distinct(x, T)
-    moments = order_moments(model.orders, pair_x, pair_T, edges=edges / DAYS_PER_WEEK, delta=delta)
-    law = model.spend.law
-    alive = model.orders.p_alive(x, t_x, T)
+    (x, T), index = distinct(patterns.x, patterns.T / DAYS_PER_WEEK)
+    return _totals(patterns, model, order_moments(model.orders, x, T, edges=edges / DAYS_PER_WEEK, delta=delta), index)
+
+
+def expected_totals_by_period(
+    patterns: SegmentPatterns, model: CustomerModel, *, edges: Floats, delta: float
+) -> SegmentTotals:
+    """What `expected_totals` finds for each period alone, in one pass: its variances have a row for each period."""
+    (x, T), index = distinct(patterns.x, patterns.T / DAYS_PER_WEEK)
+    moments = order_moments_by_period(model.orders, x, T, edges=edges / DAYS_PER_WEEK, delta=delta)
+    return _totals(patterns, model, moments, index)
+
+
+def _totals(patterns: SegmentPatterns, model: CustomerModel, moments: OrderMoments, index: Indices) -> SegmentTotals:
+    """Totals from the moments of the patterns' pairs (x, T), of which ``index`` names each pattern's own."""
+    x, customers, law = patterns.x, patterns.customers, model.spend.law
+    alive = model.orders.p_alive(x, patterns.t_x / DAYS_PER_WEEK, patterns.T / DAYS_PER_WEEK)
     per_order = alive * law.expected(x, patterns.spend, customers)
-    periods = range(len(edges) - 1)
     squared_mean = law.expected_square(x, patterns.spend, patterns.spend_squares, customers)
-    discounted = alive * moments.discounted.sum(axis=0)[index]
-    single, double = alive * moments.squares[index], alive * moments.products[index]
+    by_period = moments.discounted if moments.squares.ndim == 2 else moments.discounted.sum(axis=0)
+    discounted = alive * by_period[..., index]
+    single, double = alive * moments.squares[..., index], alive * moments.products[..., index]
     order_variance = customers * (single + double - discounted**2)
     value_variance = squared_mean * ((1 + law.spread(x)) * ((1 + 1 / law.p) * single + double) - discounted**2)
     return SegmentTotals(
-        orders=np.array([patterns.by_segment(alive * customers * moments.orders[k][index]) for k in periods]),
-        value=np.array([patterns.by_segment(per_order * moments.orders[k][index]) for k in periods]),
-        discounted=np.array([patterns.by_segment(per_order * moments.discounted[k][index]) for k in periods]),
+        orders=patterns.by_segment(alive * customers * moments.orders[:, index]),
+        value=patterns.by_segment(per_order * moments.orders[:, index]),
+        discounted=patterns.by_segment(per_order * moments.discounted[:, index]),
         order_variance=np.maximum(patterns.by_segment(order_variance), 0.0),
         value_variance=np.maximum(patterns.by_segment(value_variance), 0.0),
-        patterns=PatternForecast(alive, alive * moments.orders.sum(axis=0)[index], discounted),
+        patterns=PatternForecast(
+            alive, alive * moments.orders.sum(axis=0)[index], alive * moments.discounted.sum(axis=0)[index]
+        ),
     )
 
 
@@ -125,42 +146,38 @@ class ParameterDraws:
         return cls(rng.standard_normal((draws, 4)), rng.standard_normal((draws, 3)))
 
 
-def drawn_order_totals(patterns: SegmentPatterns, model: CustomerModel, drawn: ParameterDraws, *, span: Span) -> Floats:
-    """The expected number of orders within the span (days), relative to its value at the estimate.
+def drawn_order_totals(
+    patterns: SegmentPatterns, model: CustomerModel, drawn: ParameterDraws, *, edges: Floats
+) -> Floats:
+    """The expected number of orders in each period between the edges (days), relative to its value at the estimate.
 
-    Shape (draws, segments); its logarithm is quadratic in each coordinate of the parameters.
+    Shape (draws, periods, segments); its logarithm is quadratic in each coordinate of the parameters.
     """
-    x, t_x, T = patterns.x, patterns.t_x / DAYS_PER_WEEK, patterns.T / DAYS_PER_WEEK
-    weeks = in_weeks(span)
+    per_customer = _while_alive(patterns, model, edges=edges, delta=0.0)
 
     def total(deviation: Floats) -> Floats:
-        law = model.orders_at(deviation)
-        per_customer = _discounted(law, x, T, span=weeks, delta=0.0) * law.p_alive(x, t_x, T)
-        return patterns.by_segment(patterns.customers * per_customer)
+        return patterns.by_segment(patterns.customers * per_customer(deviation))
 
     return np.exp(_log_ratio(total, axes(model.order_covariance), drawn.orders))
 
 
 def drawn_value_totals(
-    patterns: SegmentPatterns, model: CustomerModel, drawn: ParameterDraws, *, span: Span, delta: float
+    patterns: SegmentPatterns, model: CustomerModel, drawn: ParameterDraws, *, edges: Floats, delta: float
 ) -> Floats:
-    """The expected discounted value within the span (days), relative to its value at the estimate.
+    """The expected discounted value in each period between the edges (days), relative to its value at the estimate.
 
-    Shape (draws, segments). The fits of orders and of spend are independent, so their effects multiply.
+    Shape (draws, periods, segments). The fits of orders and of spend are independent, so their effects multiply.
     """
-    x, t_x, T = patterns.x, patterns.t_x / DAYS_PER_WEEK, patterns.T / DAYS_PER_WEEK
-    spend = model.spend.law.expected(x, patterns.spend, patterns.customers)
-    weeks = in_weeks(span)
+    spend = model.spend.law.expected(patterns.x, patterns.spend, patterns.customers)
+    per_customer = _while_alive(patterns, model, edges=edges, delta=delta)
+    orders = per_customer(np.zeros(4))
 
     def by_orders(deviation: Floats) -> Floats:
-        law = model.orders_at(deviation)
-        return patterns.by_segment(spend * _discounted(law, x, T, span=weeks, delta=delta) * law.p_alive(x, t_x, T))
-
-    orders = _discounted(model.orders, x, T, span=weeks, delta=delta) * model.orders.p_alive(x, t_x, T)
+        return patterns.by_segment(spend * (per_customer(deviation) if deviation.any() else orders))
 
     def by_spend(deviation: Floats) -> Floats:
         law = model.spend.at(deviation)
-        return patterns.by_segment(orders * law.expected(x, patterns.spend, patterns.customers))
+        return patterns.by_segment(orders * law.expected(patterns.x, patterns.spend, patterns.customers))
 
     return np.exp(
         _log_ratio(by_orders, axes(model.order_covariance), drawn.orders)
@@ -201,19 +218,29 @@ def axes(covariance: Floats) -> Floats:
     return np.asarray(directions * np.sqrt(np.maximum(variance, 0.0)), dtype=np.float64)
 
 
-def _discounted(law: OrderLaw, x: Floats, T: Floats, *, span: Span, delta: float) -> Floats:
-    """Expected discounted orders while alive, ages rounded to whole weeks.
+def _while_alive(
+    patterns: SegmentPatterns, model: CustomerModel, *, edges: Floats, delta: float
+) -> Callable[[Floats], Floats]:
+    """Expected discounted orders of each pattern, shape (periods, patterns), as a function of the deviation of the
+    parameters; ages rounded to whole weeks.
 
     Only ratios of totals come from here, from which the rounding all but cancels; days would take seven times as long.
     """
+    x, t_x, T = patterns.x, patterns.t_x / DAYS_PER_WEEK, patterns.T / DAYS_PER_WEEK
     (pair_x, pair_T), index = distinct(x, np.rint(T))
-    return expected_discounted_orders(law, pair_x, pair_T, span=span, delta=delta)[index]
+
+    def expected(deviation: Floats) -> Floats:
+        law = model.orders_at(deviation)
+        orders = expected_discounted_orders(law, pair_x, pair_T, edges=edges / DAYS_PER_WEEK, delta=delta)
+        return orders[:, index] * law.p_alive(x, t_x, T)
+
+    return expected
 
 
 def _log_ratio(total: Callable[[Floats], Floats], along: Floats, drawn: Floats) -> Floats:
     """ln(total at the drawn parameters / total at the estimate), quadratic along each axis."""
     centre = _log(total(np.zeros(len(along))))
-    ratio = np.zeros((len(drawn), len(centre)))
+    ratio = np.zeros((len(drawn), *centre.shape))
     for axis, coordinate in zip(along.T, drawn.T, strict=True):
         if np.any(axis):
             up, down = _log(total(_AXIS * axis)), _log(total(-_AXIS * axis))

@@ -90,8 +90,8 @@ def test_a_newcomer_with_a_short_time_scale_is_integrated_as_well():
     law = OrderLaw(0.5, 0.05, 0.8, 2.0)
     x, T = np.zeros(1), np.zeros(1)
     expected = expected_orders(520, 0, 0, 0, **law_arguments(law))
-    found = expected_discounted_orders(law, x, T, span=(0, 520), delta=0.0)
-    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    found = expected_discounted_orders(law, x, T, edges=np.array([0.0, 520.0]), delta=0.0)
+    np.testing.assert_allclose(found[0], expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize("start", [0.0, 26.0])

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from clv.outcomes import OrderLaw, expected_discounted_orders, order_moments, panel_nodes
+from clv.outcomes import (
+    OrderLaw,
+    expected_discounted_orders,
+    order_moments,
+    order_moments_by_period,
+    panel_nodes,
+)
 from clv.patterns import distinct
 from clv.smooth_integrals import direct_sums, sums_along
 
@@ -53,10 +59,23 @@ def test_moments_are_those_of_each_customer_alone(pairs):
         np.testing.assert_allclose(together.products[j], alone.products[0], rtol=1e-10)
     counted = order_moments(law, x, T, edges=edges, delta=0.0)
     np.testing.assert_allclose(
-        expected_discounted_orders(law, x, T, span=(0, 52), delta=0.0), counted.orders.sum(axis=0), rtol=1e-10
+        expected_discounted_orders(law, x, T, edges=edges, delta=0.0), counted.orders, rtol=1e-10
     )
     np.testing.assert_array_equal(counted.discounted, counted.orders)
     np.testing.assert_allclose(counted.squares, counted.orders.sum(axis=0), rtol=1e-15)
+
+
+def test_periods_in_one_pass_are_the_periods_alone(pairs):
+    x, T = pairs
+    law, edges = LAWS["CDNOW"], np.array([0.0, 4.0, 20.0, 52.0])
+    for delta in (0.0, DELTA):
+        together = order_moments_by_period(law, x, T, edges=edges, delta=delta)
+        for k in range(3):
+            alone = order_moments(law, x, T, edges=edges[k : k + 2], delta=delta)
+            for name in ("orders", "discounted"):
+                np.testing.assert_allclose(getattr(together, name)[k], getattr(alone, name)[0], rtol=1e-11)
+            for name in ("squares", "products"):
+                np.testing.assert_allclose(getattr(together, name)[k], getattr(alone, name), rtol=1e-11)
 
 
 def test_a_curve_that_is_not_smooth_is_summed_directly():
