@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from clv.beta_geo import BetaGeo, expected_orders_new, weak_prior
 from clv.calendar import DAYS_PER_WEEK, Floats, day_date
 from clv.engine_queries import single_row
 from clv.histories import build_histories
 from clv.holdout_check import holdout_outcomes
+from clv.order_choice import FIT_OF, law_of, weak_prior_of
+from clv.patterns import patterns_of
 from clv.scoring import SavedModels
 from clv.segment_patterns import segment_patterns
 from clv.totals import expected_totals
@@ -160,13 +161,16 @@ def _cohorts(
         when = "since" if since.all() else "before"
         return None, None, None, f"New customers cannot be judged: all came {when} the parameters were fitted."
     try:
-        model = BetaGeo(prior=weak_prior(days_per_unit=DAYS_PER_WEEK))
-        together, before, after = (model.fit(part) for part in (histories, histories[~since], histories[since]))
+        name = saved.models[0].orders.model
+        together, before, after = (
+            FIT_OF[name](patterns_of(part), prior=weak_prior_of(name))
+            for part in (histories, histories[~since], histories[since])
+        )
     except ModelError as error:
         return None, None, None, f"New customers cannot be judged yet: {error}"
     ratio = max(0.0, 2 * (before.log_likelihood + after.log_likelihood - together.log_likelihood))
     p_value = float(chi2.sf(ratio, len(together.parameters)))
-    years = [float(expected_orders_new(_YEAR, **fit.parameters)) for fit in (before, after)]
+    years = [float(law_of(name, fit.parameters).expected_orders_new(np.array(_YEAR))) for fit in (before, after)]
     customers = [round(fit.customers) for fit in (before, after)]
     table = pd.DataFrame({"cohort": ["before", "since"], "customers": customers, "orders_first_year": years})
     change = years[1] / years[0] - 1

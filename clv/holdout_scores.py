@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from clv.beta_geo import probability_of_orders
 from clv.calendar import DAYS_PER_WEEK, Floats
 from clv.nbd import NBD
-from clv.outcomes import OrderLaw
+from clv.order_laws import OrderLaw
 from clv.segment_patterns import Indices
 from clv.segments import SegmentModels
 from clv.spend_laws import SpendLaw
@@ -72,14 +71,9 @@ def score_table(
 
 
 def order_probability(n: Floats, weeks: float, law: OrderLaw, x: Floats, t_x: Floats, T: Floats) -> Floats:
-    """P(n orders in (T, T + weeks] | x, t_x, T).
-
-    A customer alive at T is a newcomer to BG/NBD with r + x, alpha + T and the chance to leave from Beta(a, b + x), so
-    the probability is that of a newcomer (Fader, Hardie & Lee 2005, eq. 8), times P(alive); the others order nothing.
-    """
+    """P(n orders in (T, T + weeks] | x, t_x, T): who has left orders nothing."""
     alive = law.p_alive(x, t_x, T)
-    among_living = probability_of_orders(n, weeks, r=law.r + x, alpha=law.alpha + T, a=law.a, b=law.b_of_the_living + x)
-    return np.asarray(np.where(n == 0, 1 - alive, 0.0) + alive * among_living)
+    return np.asarray(np.where(n == 0, 1 - alive, 0.0) + alive * law.probability_among_living(n, weeks, x, T))
 
 
 def pit_of_orders(

@@ -48,7 +48,7 @@ def newcomer_repeats(model: CustomerModel, edges: Floats) -> NewcomerRepeats:
         for node, share in zip((point + 1) / 2, weight / 2, strict=True):
             first = edges[won] + node * length
             span = np.append(0.0, edges[won + 1 :] - first) / DAYS_PER_WEEK
-            time, weighed, bought = panel_nodes(span, law_of_orders.alpha)
+            time, weighed, bought = panel_nodes(span, law_of_orders.time_scale)
             rate = weighed * law_of_orders.order_density(time, newcomer, newcomer)
             pairs = 2 * weighed * (time - span[bought]) * law_of_orders.pair_density(time, newcomer, newcomer)
             orders[won, won:] += share * stays * np.bincount(bought, weights=rate)

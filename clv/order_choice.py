@@ -1,7 +1,7 @@
 """Which model of orders a forecast follows: the one asked for, or the one that best foretold the past.
 
-BG/NBD lets customers leave only after a repeat order, MBG/NBD after the first order too. Where almost nobody comes back
-the two differ much: under BG/NBD every one-time buyer stays for good.
+BG/NBD lets customers leave only after a repeat order, MBG/NBD after the first order too, Pareto/NBD at any time. Where
+almost nobody comes back they differ much: under BG/NBD every one-time buyer stays for good.
 """
 
 import warnings
@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 import numpy as np
 
-from clv import beta_geo, modified_beta_geo
+from clv import beta_geo, modified_beta_geo, pareto_nbd
 from clv.calendar import DAYS_PER_WEEK, day_date
 from clv.engine_queries import single_row
-from clv.maximum_likelihood import ModelWarning
+from clv.maximum_likelihood import LogNormalPrior, ModelWarning
 from clv.model_choice import compare_order_models
+from clv.order_laws import BetaGeometricLaw, FittedModelName, OrderLaw, ParetoLaw
 from clv.order_models import OrdersFit
 from customer_data.errors import ConfigurationError
 
@@ -23,15 +24,14 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
-OrdersModel: TypeAlias = Literal["bg_nbd", "mbg_nbd", "auto"]
-FittedModelName: TypeAlias = Literal["bg_nbd", "mbg_nbd"]
+OrdersModel: TypeAlias = Literal["bg_nbd", "mbg_nbd", "pareto_nbd", "auto"]
 
-FIT_OF: Final[Mapping[str, Callable[..., OrdersFit]]] = {
+FIT_OF: Final[Mapping[FittedModelName, Callable[..., OrdersFit]]] = {
     "bg_nbd": beta_geo.fit_patterns,
     "mbg_nbd": modified_beta_geo.fit_patterns,
+    "pareto_nbd": pareto_nbd.fit_patterns,
 }
-TITLES: Final[Mapping[str, str]] = {"bg_nbd": "BG/NBD", "mbg_nbd": "MBG/NBD"}
-CHANCES_BEFORE_REPEAT: Final[Mapping[str, int]] = {"bg_nbd": 0, "mbg_nbd": 1}
+TITLES: Final[Mapping[FittedModelName, str]] = {"bg_nbd": "BG/NBD", "mbg_nbd": "MBG/NBD", "pareto_nbd": "Pareto/NBD"}
 
 _LONGEST_WEEKS: Final = 52
 
@@ -42,7 +42,7 @@ class OrderModelChoice:
 
     Attributes
     ----------
-    name : {"bg_nbd", "mbg_nbd"}
+    name : {"bg_nbd", "mbg_nbd", "pareto_nbd"}
     comparison : DataFrame or None
         What `compare_order_models` found on the last third of the past; None where the model was asked for by name, or
         the past was too short to compare.
@@ -53,6 +53,20 @@ class OrderModelChoice:
     name: FittedModelName
     comparison: "pd.DataFrame | None"
     note: str
+
+
+def law_of(name: FittedModelName, parameters: Mapping[str, float]) -> OrderLaw:
+    """The law of a model with these parameters."""
+    if name == "pareto_nbd":
+        return ParetoLaw(**parameters)
+    return BetaGeometricLaw(**parameters, chances_before_repeat=int(name == "mbg_nbd"))
+
+
+def weak_prior_of(name: FittedModelName) -> LogNormalPrior:
+    """The prior of a model, times in weeks, that stands in where its likelihood has no maximum."""
+    if name == "pareto_nbd":
+        return pareto_nbd.weak_prior(days_per_unit=DAYS_PER_WEEK)
+    return beta_geo.weak_prior(days_per_unit=DAYS_PER_WEEK)
 
 
 def choose_order_model(
@@ -69,7 +83,7 @@ def choose_order_model(
         ``wanted`` is none of the names.
     """
     if wanted not in get_args(OrdersModel):
-        raise ConfigurationError(f"orders_model is {wanted!r}; it must be 'bg_nbd', 'mbg_nbd' or 'auto'.")
+        raise ConfigurationError(f"orders_model is {wanted!r}; it must be one of {', '.join(get_args(OrdersModel))}.")
     if wanted != "auto":
         return OrderModelChoice(wanted, None, "")
     first = int(single_row(connection, f"SELECT coalesce(min(day), {until_day}) FROM orders")[0])
@@ -77,18 +91,21 @@ def choose_order_model(
     before, later = _continued_histories(connection, split, until_day)
     if split == until_day or before["frequency"].sum() == 0:
         return OrderModelChoice("bg_nbd", None, "The past is too short to compare models of orders: BG/NBD was taken.")
-    prior = beta_geo.weak_prior(days_per_unit=DAYS_PER_WEEK)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ModelWarning)  # a fit under the prior competes as any other
         table = compare_order_models(
             before,
             later=later,
-            models=[beta_geo.BetaGeo(fallback=prior), modified_beta_geo.ModifiedBetaGeo(fallback=prior)],
+            models=[
+                beta_geo.BetaGeo(fallback=weak_prior_of("bg_nbd")),
+                modified_beta_geo.ModifiedBetaGeo(fallback=weak_prior_of("mbg_nbd")),
+                pareto_nbd.ParetoNBD(fallback=weak_prior_of("pareto_nbd")),
+            ],
         )
     best = table.iloc[0]
     if best["problem"]:
         return OrderModelChoice("bg_nbd", table, f"Models of orders could not be compared: {best['problem']}")
-    name: FittedModelName = "bg_nbd" if best["model"] == TITLES["bg_nbd"] else "mbg_nbd"
+    name = next(name for name, title in TITLES.items() if title == best["model"])
     found = ", ".join(
         f"{row['model']} {row['holdout_log_likelihood']:,.1f}" for row in table.to_dict("records") if not row["problem"]
     )

@@ -1,10 +1,6 @@
 """What customers will order: exact moments of the future given the past, and draws of it.
 
-Under BG/NBD and MBG/NBD a customer with history (x, t_x, T) who is alive at T has an order rate from Gamma(r + x, alpha
-+ T) and leaves after each order with a chance p from Beta(a, b + x), under MBG/NBD from Beta(a, b + x + 1), for it also
-stayed after its first order. Given both, orders come at T + s with density lambda exp(-lambda p s), and pairs of orders
-at s < u with density lambda^2 (1 - p) exp(-lambda p u), which does not depend on s. Their expectations over rate and
-chance are the densities m1 and m2 below; all moments integrate these.
+All moments are integrals of the two densities of a law of orders, see `clv.order_laws`.
 """
 
 from dataclasses import dataclass
@@ -15,90 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clv.calendar import Floats
-from clv.smooth_integrals import sums_along
-from clv.special import legendre_nodes, rate_while_alive
+from clv.order_laws import OrderLaw, Values
+from clv.special import legendre_nodes
 
 Span: TypeAlias = tuple[float, float]
 """Two times after T: what happens after the first and up to the second counts."""
 
 _DIGITS: Final = 12.2  # of an integral over a panel: eight nodes where it is as long as its distance from -scale
-
-
-@dataclass(frozen=True)
-class OrderLaw:
-    """The four parameters of BG/NBD or MBG/NBD, in one unit of time.
-
-    Attributes
-    ----------
-    r, alpha, a, b : float
-    chances_before_repeat : int
-        Chances to leave before the first repeat order: 0 under BG/NBD, 1 under MBG/NBD.
-    """
-
-    r: float
-    alpha: float
-    a: float
-    b: float
-    chances_before_repeat: int = 0
-
-    def p_alive(self, x: Floats, t_x: Floats, T: Floats) -> Floats:
-        """P(alive at T | x, t_x)."""
-        from clv import beta_geo, modified_beta_geo
-
-        formula = modified_beta_geo.p_alive if self.chances_before_repeat else beta_geo.p_alive
-        return formula(x, t_x, T, r=self.r, alpha=self.alpha, a=self.a, b=self.b)
-
-    def expected_orders_new(self, t: Floats) -> Floats:
-        """Expected repeat orders of a new customer within t of the first order."""
-        from clv import beta_geo, modified_beta_geo
-
-        formula = modified_beta_geo.expected_orders_new if self.chances_before_repeat else beta_geo.expected_orders_new
-        return formula(t, r=self.r, alpha=self.alpha, a=self.a, b=self.b)
-
-    @property
-    def b_of_the_living(self) -> float:
-        """b of the chance to leave, Beta(a, b + x), of a customer alive after x repeat orders."""
-        return self.b + self.chances_before_repeat
-
-    def order_density(self, s: Floats, x: Floats, T: Floats) -> Floats:
-        """m1(s): expected orders per unit of time at T + s, of a customer alive at T."""
-        return self._rate(x, T) * self.decline(s / (self.alpha + T), x)
-
-    def pair_density(self, u: Floats, x: Floats, T: Floats) -> Floats:
-        """m2(u): expected pairs of orders with the later at T + u and the earlier at any one time before it."""
-        return self._pair_rate(x, T) * self.decline(u / (self.alpha + T), x + 1)
-
-    def order_sums(self, x: Floats, T: Floats, *, time: Floats, weights: Floats) -> Floats:
-        """Sums over the times (n,) of weights (sums, n) times `order_density`, shape (sums, pairs)."""
-        return self._rate(x, T) * sums_along(self.decline, x, self.alpha + T, time=time, weights=weights)
-
-    def pair_sums(self, x: Floats, T: Floats, *, time: Floats, weights: Floats) -> Floats:
-        """Sums over the times (n,) of weights (sums, n) times `pair_density`, shape (sums, pairs)."""
-        return self._pair_rate(x, T) * sums_along(self.decline, x + 1, self.alpha + T, time=time, weights=weights)
-
-    def decline(self, z: Floats, x: Floats) -> Floats:
-        """The order rate of a customer alive at T at time T + z (alpha + T), relative to that at T."""
-        # 2F1(r + x + 1, a; a + b + x; -z) by Pfaff's transformation on the smaller of the first two: then the series
-        # converges at all z, and its terms stay small whatever x and a are.
-        from scipy.special import hyp2f1
-
-        smaller, larger = np.minimum(self.r + x + 1, self.a), np.maximum(self.r + x + 1, self.a)
-        chances = self.a + self.b_of_the_living + x
-        with np.errstate(over="ignore", invalid="ignore"):
-            found = np.asarray((1 + z) ** -smaller * hyp2f1(smaller, chances - larger, chances, z / (1 + z)))
-        missing = ~np.isfinite(found)
-        if missing.any():
-            # Hundreds of orders under a law by which nobody stays for them: the integral takes longer, but holds.
-            z, x = (np.broadcast_to(values, found.shape)[missing] for values in (z, x))
-            found[missing] = rate_while_alive(z, self.r + x, self.b_of_the_living + x, a=self.a) / (self.r + x)
-        return found
-
-    def _rate(self, x: Floats, T: Floats) -> Floats:
-        return np.asarray((self.r + x) / (self.alpha + T), dtype=np.float64)
-
-    def _pair_rate(self, x: Floats, T: Floats) -> Floats:
-        stays = (self.b_of_the_living + x) / (self.a + self.b_of_the_living + x)
-        return self._rate(x, T) * self._rate(x + 1, T) * stays
 
 
 @dataclass(frozen=True)
@@ -127,8 +46,8 @@ def order_moments(law: OrderLaw, x: Floats, T: Floats, *, edges: Floats, delta: 
     """The moments over the periods between ``edges`` (times after T), discounted at ``delta`` per unit of time.
 
     The first edge may lie after T: ``squares`` and ``products`` count the orders between the first and the last edge.
-    Each period is cut into panels that are no longer than their distance from -(alpha + T), where the densities have
-    their singularity; on a panel eight nodes at most are exact to some ten digits.
+    Each period is cut into panels that are no longer than their distance from the densities' singularity, which lies
+    before T; on a panel eight nodes at most are exact to some ten digits.
     """
     found = _moments(law, x, T, edges, delta, np.zeros(len(edges) - 1, dtype=np.intp))
     return OrderMoments(found.orders, found.discounted, found.squares[0], found.products[0])
@@ -141,14 +60,14 @@ def order_moments_by_period(law: OrderLaw, x: Floats, T: Floats, *, edges: Float
 
 def expected_discounted_orders(law: OrderLaw, x: Floats, T: Floats, *, edges: Floats, delta: float) -> Floats:
     """Expected discounted orders of customers alive at T in each period, shape (periods, pairs)."""
-    time, weight, period = panel_nodes(edges, law.alpha + float(T.min(initial=np.inf)))
+    time, weight, period = panel_nodes(edges, law.time_scale + float(T.min(initial=np.inf)))
     counted = np.where(period == np.arange(len(edges) - 1)[:, None], np.exp(-delta * time) * weight, 0.0)
     return law.order_sums(x, T, time=time, weights=counted)
 
 
 def _moments(law: OrderLaw, x: Floats, T: Floats, edges: Floats, delta: float, group: NDArray[np.intp]) -> OrderMoments:
     """Moments whose squares and products are taken over the periods of each group, shape (groups, pairs)."""
-    time, weight, period = panel_nodes(edges, law.alpha + float(T.min(initial=np.inf)))
+    time, weight, period = panel_nodes(edges, law.time_scale + float(T.min(initial=np.inf)))
     firsts = np.flatnonzero(np.diff(group, prepend=-1))
     counted = np.where(period == np.arange(len(group))[:, None], weight, 0.0)
     together = np.add.reduceat(counted, firsts, axis=0)
@@ -171,19 +90,24 @@ class DrawnParameters:
 
     Attributes
     ----------
-    r, alpha, a, b : float or ndarray
-        Of the law of orders, b as `OrderLaw.b_of_the_living`.
+    law : OrderLaw
+        Which law of orders it is; its own parameters do not matter.
+    orders : tuple of float or ndarray
+        Of the law of orders, in its order.
     p, q, v : float or ndarray
         Of the law of spend.
     """
 
-    r: float | Floats
-    alpha: float | Floats
-    a: float | Floats
-    b: float | Floats
-    p: float | Floats
-    q: float | Floats
-    v: float | Floats
+    law: OrderLaw
+    orders: tuple[Values, ...]
+    p: Values
+    q: Values
+    v: Values
+
+    @classmethod
+    def of_law(cls, law: OrderLaw, *, p: Values, q: Values, v: Values) -> "DrawnParameters":
+        """The law with its own parameters."""
+        return cls(law, tuple(law.parameters.values()), p, q, v)
 
 
 def simulate_customers(
@@ -202,26 +126,25 @@ def simulate_customers(
     ``p_alive`` is the chance to be alive at T under these parameters, ``S`` the value of a customer's repeat purchases.
     Arrays of one shape; each entry is drawn independently.
     """
-    law = parameters
     alive = rng.random(x.shape) < p_alive
     chosen = np.flatnonzero(alive)
 
-    def of_chosen(values: float | Floats) -> Floats:
+    def of_chosen(values: Values) -> Floats:
         return np.broadcast_to(np.asarray(values, dtype=np.float64), x.shape)[alive]
 
     past = x[alive]
-    rate = rng.gamma(of_chosen(law.r) + past) / (of_chosen(law.alpha) + T[alive])
-    leaving = rng.beta(of_chosen(law.a), of_chosen(law.b) + past)
-    p = of_chosen(law.p)
-    nu = np.maximum(rng.gamma(p * past + of_chosen(law.q)) / (of_chosen(law.v) + S[alive]), 1e-300)
+    living = parameters.law.draw_living([of_chosen(values) for values in parameters.orders], past, T[alive], rng)
+    p = of_chosen(parameters.p)
+    nu = np.maximum(rng.gamma(p * past + of_chosen(parameters.q)) / (of_chosen(parameters.v) + S[alive]), 1e-300)
+    last = np.minimum(living.lifetime, span[1])
     orders, value = np.zeros(x.size), np.zeros(x.size)
-    state: Floats = np.stack([np.zeros(len(chosen)), rate, leaving, p, nu])
+    state: Floats = np.stack([np.zeros(len(chosen)), living.rate, living.leaving, last, p, nu])
     while len(chosen):
         with np.errstate(divide="ignore"):
             state[0] += rng.standard_exponential(len(chosen)) / state[1]
-        here = state[0] <= span[1]
+        here = state[0] <= state[3]
         chosen, state = chosen[here], state[:, here]
-        time, _, leaving, p, nu = state
+        time, _, leaving, _, p, nu = state
         counted = time > span[0]
         orders[chosen] += counted
         value[chosen] += counted * np.exp(-delta * time) * rng.gamma(p) / nu

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +12,7 @@ import numpy as np
 from clv.calendar import day_date, day_number
 from clv.forecasting import Forecast, Terms, forecast_with
 from clv.histories import ALL, build_histories
-from clv.outcomes import OrderLaw
+from clv.order_laws import BetaGeometricLaw, OrderLaw, ParetoLaw
 from clv.segment_patterns import segment_patterns
 from clv.segments import SegmentModels
 from clv.spend_laws import SpendEstimate, SpendLaw
@@ -152,9 +152,9 @@ def score(
 
 def _written(model: CustomerModel) -> dict[str, Any]:
     law, spend = model.orders, model.spend
+    assert isinstance(law, BetaGeometricLaw | ParetoLaw)
     return {
-        "orders": {"r": law.r, "alpha": law.alpha, "a": law.a, "b": law.b}
-        | {"chances_before_repeat": law.chances_before_repeat},
+        "orders": asdict(law),
         "orders_log_covariance": model.order_covariance.tolist(),
         "spend": {"p": spend.law.p, "q": spend.law.q, "v": spend.law.v, "largest_spread": spend.law.largest_spread},
         "spend_log_covariance": spend.log_covariance.tolist(),
@@ -172,4 +172,5 @@ def _read(model: Mapping[str, Any]) -> CustomerModel:
         notes=tuple(model["spend_notes"]),
     )
     covariance = np.array(model["orders_log_covariance"], dtype=np.float64)
-    return CustomerModel(OrderLaw(**model["orders"]), covariance, spend)
+    law: OrderLaw = ParetoLaw(**model["orders"]) if "beta" in model["orders"] else BetaGeometricLaw(**model["orders"])
+    return CustomerModel(law, covariance, spend)

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 
 import numpy as np
 
-from clv.beta_geo import weak_prior
 from clv.calendar import DAYS_PER_WEEK
 from clv.engine_queries import quoted
 from clv.gamma_gamma import GammaGamma, GammaGammaFit
 from clv.histories import ALL
 from clv.maximum_likelihood import ModelWarning
-from clv.order_choice import CHANCES_BEFORE_REPEAT, FIT_OF, FittedModelName
+from clv.order_choice import FIT_OF, law_of, weak_prior_of
 from clv.order_frames import MONEY_SCALE
+from clv.order_laws import FittedModelName
 from clv.order_models import OrdersFit
-from clv.outcomes import OrderLaw
 from clv.partial_pooling import shrink_segments
 from clv.patterns import Patterns, patterns_of
 from clv.segment_patterns import Indices, SegmentPatterns, segment_patterns, spend_histories
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 SegmentParameters = Literal["pooled", "separate", "partial"]
 
 FEWEST_REPEAT_CUSTOMERS: Final = 10
-WEAK_PRIOR: Final = "log-normal with medians r 0.5, alpha 60 days, a 0.8, b 2.5, two thirds of it within a factor of 20"
+_SPREAD_OF_PRIOR: Final = "two thirds of it within a factor of 20"
 
 
 @dataclass(frozen=True)
@@ -69,14 +68,14 @@ class SegmentModels:
 @dataclass(frozen=True)
 class _Fitted:
     segment: str
-    chances_before_repeat: int
+    orders_model: FittedModelName
     orders: OrdersFit
     spend: SpendEstimate
     note: str = ""
 
     @property
     def model(self) -> CustomerModel:
-        law = OrderLaw(**self.orders.parameters, chances_before_repeat=self.chances_before_repeat)
+        law = law_of(self.orders_model, self.orders.parameters)
         return CustomerModel(law, self.orders.covariance_log.to_numpy(), self.spend)
 
 
@@ -96,8 +95,9 @@ def fit_segments(
         One fit to all customers; one to each segment; or one to each under a prior that the segments share (empirical
         Bayes, see `clv.partial_pooling`), so that small segments lean on the others. A segment that cannot be fitted
         takes the fit to all, and a note says so.
-    orders_model : {"bg_nbd", "mbg_nbd"}
-        BG/NBD, or MBG/NBD, under which customers may leave after the first order already.
+    orders_model : {"bg_nbd", "mbg_nbd", "pareto_nbd"}
+        BG/NBD; MBG/NBD, under which customers may leave after the first order already; or Pareto/NBD, under which they
+        may leave at any time.
     confidence : float
         Of the intervals of parameters.
 
@@ -166,7 +166,7 @@ def _fit(
         spend_histories(connection, table=table, segment=segment), day_mean=float(value) / MONEY_SCALE / float(days)
     )
     orders, note = _fit_orders(patterns, orders_model)
-    return _Fitted(segment or ALL, CHANCES_BEFORE_REPEAT[orders_model], orders, spend, note)
+    return _Fitted(segment or ALL, orders_model, orders, spend, note)
 
 
 def _fit_orders(patterns: SegmentPatterns, orders_model: FittedModelName) -> tuple[OrdersFit, str]:
@@ -175,8 +175,16 @@ def _fit_orders(patterns: SegmentPatterns, orders_model: FittedModelName) -> tup
     try:
         return fit_patterns(distinct_histories), ""
     except ModelError as error:
-        fit = fit_patterns(distinct_histories, prior=weak_prior(days_per_unit=DAYS_PER_WEEK))
-        return fit, f"{error} Here a weak prior was stated: {WEAK_PRIOR}."
+        fit = fit_patterns(distinct_histories, prior=weak_prior_of(orders_model))
+        return fit, f"{error} Here a weak prior was stated: {_written_prior(orders_model)}."
+
+
+def _written_prior(orders_model: FittedModelName) -> str:
+    medians = ", ".join(
+        f"{name} {DAYS_PER_WEEK * value:.0f} days" if name in ("alpha", "beta") else f"{name} {value:g}"
+        for name, value in weak_prior_of(orders_model).median.items()
+    )
+    return f"log-normal with medians {medians}, {_SPREAD_OF_PRIOR}"
 
 
 def _fit_partially(
@@ -213,7 +221,7 @@ def _fit_partially(
     own = {
         name: _Fitted(
             name,
-            overall.chances_before_repeat,
+            overall.orders_model,
             fit,
             spend_of_fit(spend_fits[name], spread=spread) if name in spend_fits else replace(overall.spend, notes=()),
         )
@@ -245,7 +253,8 @@ def _convergence_table(fits: Sequence[_Fitted]) -> "pd.DataFrame":
             "customers": round(fit.customers),
             "log_likelihood": fit.log_likelihood,
             "converged": fit.convergence.converged,
-            "message": fit.convergence.message + (f"; {WEAK_PRIOR}" if fit is fitted.orders and fitted.note else ""),
+            "message": fit.convergence.message
+            + (f"; {_written_prior(fitted.orders_model)}" if fit is fitted.orders and fitted.note else ""),
         }
         for fitted in fits
         for fit in (fitted.orders, fitted.spend.fit)

@@ -8,7 +8,8 @@ import numpy as np
 from clv.calendar import DAYS_PER_WEEK, Floats
 from clv.engine_queries import quoted
 from clv.order_frames import MONEY_SCALE
-from clv.outcomes import DrawnParameters, OrderLaw, Span, simulate_customers
+from clv.order_laws import OrderLaw
+from clv.outcomes import DrawnParameters, Span, simulate_customers
 from clv.segment_patterns import Indices, SegmentPatterns
 from clv.spend_laws import SpendLaw
 from clv.totals import CustomerModel, ParameterDraws, axes, in_weeks
@@ -85,6 +86,7 @@ def simulated_totals(
 
 def _columns(orders: Sequence[OrderLaw], spend: Sequence[SpendLaw]) -> DrawnParameters:
     """The parameters of each draw, as columns of shape (draws, 1)."""
-    of_orders = np.array([(law.r, law.alpha, law.a, law.b_of_the_living) for law in orders])
+    of_orders = np.array([list(law.parameters.values()) for law in orders])
     of_spend = np.array([(law.p, law.q, law.v) for law in spend])
-    return DrawnParameters(*(column[:, None] for column in (*of_orders.T, *of_spend.T)))
+    p, q, v = (column[:, None] for column in of_spend.T)
+    return DrawnParameters(orders[0], tuple(column[:, None] for column in of_orders.T), p, q, v)

@@ -7,14 +7,14 @@ mean and variance. (The customers of the smallest segments are simulated one by 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from clv.calendar import DAYS_PER_WEEK, Floats
+from clv.order_laws import OrderLaw
 from clv.outcomes import (
-    OrderLaw,
     OrderMoments,
     Span,
     expected_discounted_orders,
@@ -37,7 +37,7 @@ class CustomerModel:
     ----------
     orders : OrderLaw
     order_covariance : ndarray (4, 4)
-        Covariance of the logarithms of r, alpha, a, b.
+        Covariance of the logarithms of the law's parameters.
     spend : SpendEstimate
     """
 
@@ -47,9 +47,9 @@ class CustomerModel:
 
     def orders_at(self, deviation: Floats) -> OrderLaw:
         """The law of orders with the logarithms of its parameters moved by ``deviation``."""
-        r, alpha, a, b = np.exp(np.clip(deviation, -_FARTHEST, _FARTHEST)).tolist()
-        law = self.orders
-        return replace(law, r=law.r * r, alpha=law.alpha * alpha, a=law.a * a, b=law.b * b)
+        factors = np.exp(np.clip(deviation, -_FARTHEST, _FARTHEST)).tolist()
+        own = self.orders.parameters.values()
+        return self.orders.with_parameters([value * factor for value, factor in zip(own, factors, strict=True)])
 
 
 @dataclass(frozen=True)

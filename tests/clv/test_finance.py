@@ -14,7 +14,8 @@ from clv.finance import FIRST, KNOWN, REPEAT, TOTAL, cash_flow, product_margin
 from clv.forecasting import forecast
 from clv.histories import build_histories
 from clv.newcomers import newcomer_repeats
-from clv.outcomes import DrawnParameters, OrderLaw, simulate_customers
+from clv.order_laws import BetaGeometricLaw
+from clv.outcomes import DrawnParameters, simulate_customers
 from clv.scoring import load_models, save_models
 from clv.spend_laws import SpendEstimate, SpendLaw
 from clv.totals import CustomerModel
@@ -23,7 +24,9 @@ from customer_data.errors import ConfigurationError
 AS_OF = day_number("2024-02-04")
 SPEND = SpendLaw(4.0, 5.0, 20.0, 1.0)
 MODEL = CustomerModel(
-    OrderLaw(0.5, 8.0, 0.8, 2.5), np.zeros((4, 4)), SpendEstimate(SPEND, np.zeros((3, 3)), "Gamma-Gamma", None, ())
+    BetaGeometricLaw(0.5, 8.0, 0.8, 2.5),
+    np.zeros((4, 4)),
+    SpendEstimate(SPEND, np.zeros((3, 3)), "Gamma-Gamma", None, ()),
 )
 
 
@@ -115,7 +118,7 @@ def test_the_variance_of_a_newcomer_s_value_is_that_of_draws():
     for start in np.unique(np.floor(first * 10)):
         chosen = np.floor(first * 10) == start
         zero = np.zeros(int(chosen.sum()))
-        parameters = DrawnParameters(0.5, 8.0, 0.8, 2.5, 4.0, 5.0, 20.0)
+        parameters = DrawnParameters.of_law(MODEL.orders, p=4.0, q=5.0, v=20.0)
         left = 12 - (start + 0.5) / 10, 16 - (start + 0.5) / 10
         drawn[chosen] = simulate_customers(parameters, zero + 1, zero, zero, zero, span=left, delta=0.0, rng=rng)[1]
     repeats = newcomer_repeats(MODEL, np.array([0.0, 28.0, 56.0, 84.0, 112.0]))

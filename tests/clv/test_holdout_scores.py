@@ -8,8 +8,8 @@ from clv.beta_geo import expected_orders, probability_of_no_order
 from clv.calendar import day_number
 from clv.holdout_check import holdout
 from clv.holdout_scores import order_probability, pit_table, score_table, spend_density
-from clv.outcomes import OrderLaw, simulate_customers
-from clv.small_segments import DrawnParameters
+from clv.order_laws import BetaGeometricLaw
+from clv.outcomes import DrawnParameters, simulate_customers
 from clv.spend_laws import SpendLaw
 
 LAW = {"r": 0.8, "alpha": 6.0, "a": 0.9, "b": 2.4}
@@ -57,7 +57,7 @@ def test_cdnow_has_the_published_total_of_nbd_and_scores_per_segment(cdnow_engin
 @pytest.mark.parametrize("chances_before_repeat", [0, 1])
 @pytest.mark.parametrize("x", [0.0, 4.0])
 def test_probabilities_of_a_customer_s_orders_add_up_to_one_and_to_the_expectation(x, chances_before_repeat):
-    law, t_x, T, weeks = OrderLaw(**LAW, chances_before_repeat=chances_before_repeat), 8.0 * (x > 0), 20.0, 26.0
+    law, t_x, T, weeks = BetaGeometricLaw(**LAW, chances_before_repeat=chances_before_repeat), 8.0 * (x > 0), 20.0, 26.0
     n = np.arange(400.0)
     history = np.full(400, x), np.full(400, t_x), np.full(400, T)
     chance = order_probability(n, weeks, law, *history)
@@ -71,12 +71,12 @@ def test_probabilities_of_a_customer_s_orders_add_up_to_one_and_to_the_expectati
 
 
 def _alive_under_bg(x, T, parameters):
-    return float(OrderLaw(**parameters).p_alive(np.array(x), np.array(T), np.array(T)))
+    return float(BetaGeometricLaw(**parameters).p_alive(np.array(x), np.array(T), np.array(T)))
 
 
 def test_orders_drawn_from_the_law_have_a_flat_transform():
-    law, count, weeks = OrderLaw(**LAW), 20_000, 26.0
-    drawn = DrawnParameters(law.r, law.alpha, law.a, law.b, 1.0, 2.0, 1.0)
+    law, count, weeks = BetaGeometricLaw(**LAW), 20_000, 26.0
+    drawn = DrawnParameters.of_law(law, p=1.0, q=2.0, v=1.0)
     shape = np.ones(count)
     history = 3.0 * shape, 15.0 * shape, 20.0 * shape
     orders, _ = simulate_customers(

@@ -7,12 +7,13 @@ from scipy.special import betaln
 
 from clv import modified_beta_geo
 from clv.beta_geo import discounted_orders, expected_orders, purchase_rate
-from clv.outcomes import DrawnParameters, OrderLaw, expected_discounted_orders, order_moments, simulate_customers
+from clv.order_laws import BetaGeometricLaw
+from clv.outcomes import DrawnParameters, expected_discounted_orders, order_moments, simulate_customers
 from clv.spend_laws import SpendLaw
 
-CDNOW = OrderLaw(r=0.2425945, alpha=4.4136019, a=0.7929199, b=2.4258881)
+CDNOW = BetaGeometricLaw(r=0.2425945, alpha=4.4136019, a=0.7929199, b=2.4258881)
 SPEND = SpendLaw(p=6.24935, q=3.74426, v=15.4443, largest_spread=1.0)
-DRAWN = DrawnParameters(0.2425945, 4.4136019, 0.7929199, 2.4258881, 6.24935, 3.74426, 15.4443)
+DRAWN = DrawnParameters.of_law(CDNOW, p=6.24935, q=3.74426, v=15.4443)
 DELTA = float(np.log(1.15) / 52)
 HISTORIES = np.array([[0, 0, 0], [0, 0, 39], [1, 20, 39], [2, 30.43, 38.86], [7, 35, 39], [300, 38, 39]]).T
 
@@ -25,10 +26,10 @@ def law_arguments(law):
     "law",
     [
         CDNOW,
-        OrderLaw(0.11, 2.24, 0.31, 0.5),
-        OrderLaw(0.11, 2.24, 1.0, 0.5),
-        OrderLaw(2.0, 10.0, 5.0, 1.0),
-        OrderLaw(0.005, 1.6, 3000.0, 250.0),  # nearly everybody leaves, all with one chance
+        BetaGeometricLaw(0.11, 2.24, 0.31, 0.5),
+        BetaGeometricLaw(0.11, 2.24, 1.0, 0.5),
+        BetaGeometricLaw(2.0, 10.0, 5.0, 1.0),
+        BetaGeometricLaw(0.005, 1.6, 3000.0, 250.0),  # nearly everybody leaves, all with one chance
     ],
 )
 @pytest.mark.parametrize("x", [0, 1, 20, 1_000, 10_000])
@@ -70,7 +71,7 @@ def test_discounted_orders_of_the_periods_add_up_to_the_model_s_own():
 @pytest.mark.parametrize("x", [0.0, 3.0, 1_000.0])
 def test_under_mbg_nbd_the_moments_are_those_of_its_own_formulas(x):
     parameters = {"r": 0.524844, "alpha": 6.18309, "a": 0.891388, "b": 1.61405}
-    law, t_x, T = OrderLaw(**parameters, chances_before_repeat=1), 30.0 * (x > 0), 39.0
+    law, t_x, T = BetaGeometricLaw(**parameters, chances_before_repeat=1), 30.0 * (x > 0), 39.0
     pair = np.array([x]), np.array([T])
     alive = law.p_alive(pair[0], np.array([t_x]), pair[1])
     moments = order_moments(law, *pair, edges=np.array([0.0, 52.0]), delta=DELTA)
@@ -87,7 +88,7 @@ def test_under_mbg_nbd_the_moments_are_those_of_its_own_formulas(x):
 
 
 def test_a_newcomer_with_a_short_time_scale_is_integrated_as_well():
-    law = OrderLaw(0.5, 0.05, 0.8, 2.0)
+    law = BetaGeometricLaw(0.5, 0.05, 0.8, 2.0)
     x, T = np.zeros(1), np.zeros(1)
     expected = expected_orders(520, 0, 0, 0, **law_arguments(law))
     found = expected_discounted_orders(law, x, T, edges=np.array([0.0, 520.0]), delta=0.0)

@@ -3,26 +3,21 @@
 import numpy as np
 import pytest
 
-from clv.outcomes import (
-    OrderLaw,
-    expected_discounted_orders,
-    order_moments,
-    order_moments_by_period,
-    panel_nodes,
-)
+from clv.order_laws import BetaGeometricLaw
+from clv.outcomes import expected_discounted_orders, order_moments, order_moments_by_period, panel_nodes
 from clv.patterns import distinct
 from clv.smooth_integrals import direct_sums, sums_along
 
 DELTA = float(np.log(1.10) / 52)
 LAWS = {
-    "CDNOW": OrderLaw(0.2425945, 4.4136019, 0.7929199, 2.4258881),
-    "a + b below 1": OrderLaw(0.11, 2.24, 0.31, 0.5),
-    "a = 1": OrderLaw(0.11, 2.24, 1.0, 0.5),
-    "nobody leaves": OrderLaw(0.5, 5.0, 1e-4, 1.0),
-    "few leave, all with one chance": OrderLaw(0.5, 10.0, 0.5, 1000.0),
-    "many leave, all with one chance": OrderLaw(1.0, 10.0, 300.0, 1000.0),
-    "a short time scale": OrderLaw(0.5, 0.05, 0.8, 2.0),
-    "MBG/NBD": OrderLaw(0.524844, 6.18309, 0.891388, 1.61405, chances_before_repeat=1),
+    "CDNOW": BetaGeometricLaw(0.2425945, 4.4136019, 0.7929199, 2.4258881),
+    "a + b below 1": BetaGeometricLaw(0.11, 2.24, 0.31, 0.5),
+    "a = 1": BetaGeometricLaw(0.11, 2.24, 1.0, 0.5),
+    "nobody leaves": BetaGeometricLaw(0.5, 5.0, 1e-4, 1.0),
+    "few leave, all with one chance": BetaGeometricLaw(0.5, 10.0, 0.5, 1000.0),
+    "many leave, all with one chance": BetaGeometricLaw(1.0, 10.0, 300.0, 1000.0),
+    "a short time scale": BetaGeometricLaw(0.5, 0.05, 0.8, 2.0),
+    "MBG/NBD": BetaGeometricLaw(0.524844, 6.18309, 0.891388, 1.61405, chances_before_repeat=1),
 }
 
 
