@@ -31,4 +31,15 @@ def attribution_problems(data: Mapping[str, Any]) -> list[tuple[KeyPath, str]]:
                 'attribution.grain: the touches of [paths] have no times, so there are no visits. Keep "touch".',
             )
         )
+    experiments = wanted.get("experiments")
+    for number, test in enumerate(experiments if isinstance(experiments, list) else ()):
+        found += [
+            (
+                ("attribution", "experiments", number, name),
+                f"attribution.experiments.{name}: [paths] carry no dates; a test counts against all of them. Leave it "
+                "out.",
+            )
+            for name in ("from", "until")
+            if "paths" in data and isinstance(test, Mapping) and name in test
+        ]
     return found

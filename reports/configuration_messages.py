@@ -50,7 +50,7 @@ def value_message(error: ErrorDetails, root: type[BaseModel]) -> str:
     if error["type"] == "extra_forbidden":
         return unknown_key(loc, root)
     if error["type"] == "missing":
-        return f"[{'.'.join(map(str, loc[:-1]))}] needs {loc[-1]}."
+        return f"{_section(loc)} needs {loc[-1]}."
     said = _SENTENCES.get(error["type"])
     if said is None:
         return f"{name}: {error['msg'].rstrip('.?')}{_end(error['msg'])}"
@@ -65,7 +65,7 @@ def unknown_key(loc: tuple[str | int, ...], root: type[BaseModel]) -> str:
     section = root
     for part in loc[:-1]:
         section = _model_of(section, str(part)) or section
-    known = list(section.model_fields)
+    known = [field.alias or name for name, field in section.model_fields.items()]
     homes = [name for name in root.model_fields if key in getattr(_model_of(root, name), "model_fields", {})]
     if len(loc) == 1:
         near = did_you_mean(key, known)
@@ -77,7 +77,13 @@ def unknown_key(loc: tuple[str | int, ...], root: type[BaseModel]) -> str:
     hint = did_you_mean(key, known)
     if not hint and homes:
         hint = f" It belongs in [{homes[0]}]."
-    return f"unknown key {key!r} in [{'.'.join(map(str, loc[:-1]))}].{hint or ' There are: ' + ', '.join(known) + '.'}"
+    return f"unknown key {key!r} in {_section(loc)}.{hint or ' There are: ' + ', '.join(known) + '.'}"
+
+
+def _section(loc: tuple[str | int, ...]) -> str:
+    """The section around a key as its header stands in the file."""
+    names = ".".join(part for part in loc[:-1] if isinstance(part, str))
+    return f"[[{names}]]" if any(isinstance(part, int) for part in loc[:-1]) else f"[{names}]"
 
 
 def _model_of(section: type[BaseModel], name: str) -> type[BaseModel] | None:

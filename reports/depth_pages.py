@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from reports import prose
 from reports.content import Block, Column, Figure, Prose, Section, Table
 from reports.figure_depth import MOST_CHANNELS, draw_roles, draw_sensitivity
 from reports.journey_pages import conversions_n, window
 from reports.labels import clean, listing, model_name, plural, shorten, table_name
-from reports.number_format import credit_decimals, number, number_range, percent
+from reports.number_format import credit_decimals, number, percent, ranges
 from reports.results import AttributionResults, ChannelDepth, RunResults
 from reports.segment_pages import segment_blocks, segment_title
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 LARGE_SHIFT = 0.05
 _FLOW_CHANNELS = 9
@@ -49,8 +44,8 @@ def _bridge_blocks(depth: ChannelDepth, run: RunResults) -> list[Block]:
     parts = ["last_click", "position_effect", "model_effect", "markov"]
     rows = rows.assign(
         channel=rows["channel"].map(table_name),
-        position_interval=_ranges(rows, "position", decimals),
-        model_interval=_ranges(rows, "model", decimals),
+        position_interval=ranges(rows, "position", decimals, signed=True),
+        model_interval=ranges(rows, "model", decimals, signed=True),
     )
     totals = {"channel": "All channels", **{name: rows[name].sum() for name in parts}}
     totals |= {"position_interval": "", "model_interval": ""}
@@ -77,11 +72,6 @@ def _bridge_blocks(depth: ChannelDepth, run: RunResults) -> list[Block]:
         f"{number(model)} because the model also counts paths that its steps make likely."
     )
     return [Prose(text), table]
-
-
-def _ranges(rows: pd.DataFrame, name: str, decimals: int) -> list[str]:
-    bounds = zip(rows[f"{name}_low"], rows[f"{name}_high"], strict=True)
-    return [number_range(low, high, decimals, signed=True) for low, high in bounds]
 
 
 def _flow_blocks(depth: ChannelDepth) -> list[Block]:

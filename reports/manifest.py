@@ -86,7 +86,7 @@ def flat_settings(configuration: Configuration) -> dict[str, Any]:
         elif value not in (None, [], {}):
             found[prefix] = value
 
-    walk("", configuration.settings.model_dump(mode="json"))
+    walk("", configuration.settings.model_dump(mode="json", by_alias=True))
     return found
 
 

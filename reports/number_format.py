@@ -5,7 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Format = Literal[
     "text",
@@ -114,6 +117,12 @@ def number_range(low: float, high: float, decimals: int = 0, *, signed: bool = F
     if is_missing(low) or is_missing(high):
         return MISSING
     return f"{number(low, decimals, signed=signed)} to {number(high, decimals, signed=signed)}"
+
+
+def ranges(rows: pd.DataFrame, name: str, decimals: int, *, signed: bool = False) -> list[str]:
+    """Intervals of a table between its columns ``<name>_low`` and ``<name>_high``, as cells."""
+    bounds = zip(rows[f"{name}_low"], rows[f"{name}_high"], strict=True)
+    return [number_range(low, high, decimals, signed=signed) for low, high in bounds]
 
 
 def significant(value: float, digits: int = 4) -> str:

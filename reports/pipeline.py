@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from customer_data.errors import ConfigurationError, ModelError
 from reports.channel_depth import channel_depth, order_choice, with_depth
+from reports.channel_experiments import calibrated_with_tests
 from reports.channel_results import channel_costs, channel_results, journeys, paths_of_file, transformed
 from reports.channel_segments import types_in_value
 from reports.checks import (
@@ -195,13 +196,14 @@ def credit_channels(
     with progress.step("Crediting channels"):
         choice = order_choice(seen, configuration, touches)
         channels = channel_results(seen, configuration, costs, order=choice.order)
+        tested = calibrated_with_tests(seen, configuration, touches, order=choice.order)
     if choice.why_not and configuration.settings.attribution.order == "auto":
         progress.warn(f"attribution.order: it could not be chosen, so it is {choice.order}: {choice.why_not}")
     with progress.step("Asking why credit moved, and what else it could be"):
         depth = channel_depth(paths, configuration, choice, touches)
     for note in () if depth is None or depth.segments is None else depth.segments.notes:
         progress.say(f"note: {note}")
-    return replace(results, attribution=with_depth(channels, depth))
+    return replace(results, attribution=with_depth(replace(channels, experiments=tested), depth))
 
 
 def read_path_file(configuration: Configuration, results: RunResults, progress: Progress) -> tuple[Paths, RunResults]:

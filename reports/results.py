@@ -117,6 +117,27 @@ class ChannelDepth:
 
 
 @dataclass(frozen=True)
+class ExperimentResults:
+    """Lift tests, and the credit calibrated with them.
+
+    Attributes
+    ----------
+    tests
+        ``channel, from, until, incremental_conversions, standard_error, credited, per_credited, cost,
+        cost_per_incremental``: ``credited`` are the conversions that the run's model credits to the channel in the time
+        of the test, ``per_credited`` the incremental ones for each of them; days, cost and what follows from them are
+        missing where they were not given.
+    calibrated
+        ``channel, kind, experiments, credited, multiplier, multiplier_low, multiplier_high, conversions,
+        conversions_low, conversions_high``: as `attribution.calibration.calibrate` gives it, one row per channel and
+        one of kind ``baseline``.
+    """
+
+    tests: pd.DataFrame
+    calibrated: pd.DataFrame
+
+
+@dataclass(frozen=True)
 class AttributionResults:
     """Credit of channels and what it rests on.
 
@@ -164,6 +185,8 @@ class AttributionResults:
         What else than every touch the paths are made of, as a phrase, or empty.
     depth
         What lies behind the credit; None in a brief run.
+    experiments
+        Lift tests and what they make of the credit; None where none are configured.
     """
 
     credit: pd.DataFrame
@@ -186,6 +209,7 @@ class AttributionResults:
     from_file: bool = False
     made_of: str = ""
     depth: ChannelDepth | None = None
+    experiments: ExperimentResults | None = None
 
 
 @dataclass(frozen=True)

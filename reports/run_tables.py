@@ -30,6 +30,8 @@ def run_tables(results: RunResults) -> dict[str, pd.DataFrame]:
             "time_lags": channels.time_lags,
             "channel_costs": channels.costs,
         }
+        if (experiments := channels.experiments) is not None:
+            found |= {"lift_tests": experiments.tests, "calibrated_credit": experiments.calibrated}
         if (depth := channels.depth) is not None:
             found |= {
                 "orders_held_out": depth.orders,

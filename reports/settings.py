@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from customer_data.nearest import did_you_mean
@@ -36,6 +36,12 @@ def _as_order(value: Any) -> Any:
 
 def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
+
+
+def _as_blocks(value: Any) -> Any:
+    if isinstance(value, dict):
+        raise PydanticCustomError("blocks", "each test is a block of its own, with two brackets on either side")
+    return value
 
 
 class SqlText(BaseModel):
@@ -148,6 +154,29 @@ class PathsSection(Section):
     decimal: str = Field(default=".", description="The decimal mark.")
 
 
+class ExperimentSection(Section):
+    """A lift test: what an experiment found a channel to have caused."""
+
+    channel: str = Field(min_length=1, description="The channel that was switched off, or on, for some.")
+    from_: Day | None = Field(
+        default=None, alias="from", description="First day of the test; by default the data's first day."
+    )
+    until: Day | None = Field(default=None, description="Last day of the test; by default the data's last day.")
+    incremental_conversions: float = Field(
+        description="What the channel caused in that time among all customers, scaled up where only some were tested."
+    )
+    standard_error: float = Field(gt=0, description="Of incremental_conversions.")
+    cost: float | None = Field(default=None, ge=0, description="What the channel cost in that time.")
+
+    @field_validator("until")
+    @classmethod
+    def _in_order(cls, value: dt.date | None, info: ValidationInfo) -> dt.date | None:
+        first = info.data.get("from_")
+        if value is not None and first is not None and value < first:
+            raise PydanticCustomError("window", "{until} lies before from, {first}", {"until": value, "first": first})
+        return value
+
+
 class AttributionSection(Section):
     lookback_days: float = Field(
         default=30.0, ge=0, description="Touches earlier than this before an order earn nothing."
@@ -185,6 +214,10 @@ class AttributionSection(Section):
             description="Credit apart for first and later orders (customers) and for each type of orders (types); "
             "full depth.",
         )
+    )
+    experiments: Annotated[tuple[ExperimentSection, ...], Field(strict=False), BeforeValidator(_as_blocks)] = Field(
+        default=(),
+        description="Lift tests to calibrate the credit with: one block [[attribution.experiments]] for each.",
     )
     bootstrap_replicates: int = Field(
         default=0, ge=0, le=100_000, description="0: intervals by the delta method; more: by bootstrap."

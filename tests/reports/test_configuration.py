@@ -15,6 +15,7 @@ from reports.settings import (
     ChecksSection,
     ClvSection,
     EngineSection,
+    ExperimentSection,
     PathsSection,
     ReportSection,
     SourceSection,
@@ -230,9 +231,11 @@ def test_a_font_that_is_not_there_is_found_before_the_work(tmp_path):
 
 def test_every_key_is_documented_with_its_default():
     text = (Path(__file__).resolve().parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
-    for section in (*SECTIONS, SourceSection, PathsSection):
+    for section in (*SECTIONS, SourceSection, PathsSection, ExperimentSection):
         for key, known in section.model_fields.items():
             default = f"`{json.dumps(known.default)}`" if isinstance(known.default, int | float | str) else ""
             assert re.search(
-                rf"^\| `{key}` \| {re.escape(default)}.*\| {re.escape(known.description or '?')} \|$", text, re.M
+                rf"^\| `{known.alias or key}` \| {re.escape(default)}.*\| {re.escape(known.description or '?')} \|$",
+                text,
+                re.M,
             )
