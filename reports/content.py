@@ -139,7 +139,7 @@ Block = Heading | Prose | Points | KeyFigures | Table | Figure
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the report; ``new_page`` says whether it starts on a page of its own."""
+    """A part of the report; ``new_page`` says whether it wants a page of its own to start on."""
 
     title: str
     blocks: tuple[Block, ...]

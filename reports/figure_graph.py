@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MOST_CHANNELS = 12
 MOST_EDGES_PER_CHANNEL = 2
 MOST_EDGES = 20
-_BOX_HEIGHT = 0.5
+_BOX_HEIGHT = 0.57
 _CHARACTER = 0.0105
 
 
@@ -67,7 +67,7 @@ def draw_graph(graph: nx.DiGraph[str], transitions: pd.DataFrame) -> str:
     edges = [edge for edge in graph.edges if edge[0] in nodes and edge[1] in nodes and edge[0] != edge[1]]
     labels = {**short_names(channels, 24), START: "Start", CONVERSION: "Conversion"}
     places = _places(channels, transitions)
-    height = max(1.8, 0.36 * len(channels) + 0.5)
+    height = max(1.5, 0.31 * len(channels) + 0.35)
     with style.Chart(style.FULL_WIDTH, height) as chart:
         axes = chart.axes
         axes.set_axis_off()
@@ -81,8 +81,12 @@ def draw_graph(graph: nx.DiGraph[str], transitions: pd.DataFrame) -> str:
             _draw_node(axes, places[name], labels[name], is_end=name in (START, CONVERSION))
         taken = list(boxes.values())
         for edge in sorted(edges, key=lambda edge: (-graph.edges[edge]["probability"], edge)):
-            _label_edge(axes, curves[edge], f"{100 * graph.edges[edge]['probability']:.0f}%", taken)
+            _label_edge(axes, curves[edge], _chance(graph.edges[edge]["probability"]), taken)
         return chart.svg()
+
+
+def _chance(probability: float) -> str:
+    return "<1%" if 0 < probability < 0.005 else f"{100 * probability:.0f}%"
 
 
 def _places(channels: list[str], transitions: pd.DataFrame) -> dict[str, tuple[float, float]]:
@@ -193,7 +197,7 @@ def _label_edge(
     axes: Axes, curve: tuple[tuple[float, float], ...], text: str, taken: list[tuple[float, float, float, float]]
 ) -> None:
     """Write a probability on its edge where it meets no other label; where there is no such place, leave it out."""
-    wide, high = _CHARACTER * len(text) * 0.5 + 0.004, 0.2
+    wide, high = _CHARACTER * len(text) * 0.5 + 0.004, 0.23
     for t in (0.5, 0.42, 0.58, 0.34, 0.66, 0.26, 0.74):
         x, y = _along(curve, t)
         box = (x - wide, y - high, x + wide, y + high)
@@ -225,7 +229,7 @@ def draw_heatmap(transitions: pd.DataFrame) -> str:
     targets = [*channels, CONVERSION, NULL]
     matrix = transitions.pivot_table(index="source", columns="target", values="probability", aggfunc="sum")
     cells = matrix.reindex(index=sources, columns=targets).fillna(0.0).to_numpy()
-    with style.Chart(style.FULL_WIDTH, 0.27 * len(sources) + 1.2) as chart:
+    with style.Chart(style.FULL_WIDTH, 0.205 * len(sources) + 0.95) as chart:
         axes = chart.axes
         shades = LinearSegmentedColormap.from_list("share", [style.PAPER, "#9cc3e2", style.MODEL])
         axes.pcolormesh(cells, cmap=shades, vmin=0, vmax=max(0.3, float(cells.max())), edgecolors="white", linewidth=1)

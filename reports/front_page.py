@@ -90,9 +90,10 @@ def _customer_figures(run: RunResults) -> tuple[KeyFigure, ...]:
     if is_missing(value) or not customers > 0:
         return ()
     known = not is_missing(low) and not is_missing(high)
-    bounds = f"{prose.interval_name(run.confidence)} {amount_range(low, high, run.currency)}" if known else ""
+    about, least, most = prose.without_idle_digits(value, low, high)
+    bounds = f"{prose.interval_name(run.confidence)} {amount_range(least, most, run.currency)}" if known else ""
     figures = [
-        KeyFigure(f"Customers' value, {horizon(run.clv.horizon_months)}", short_amount(value, run.currency), bounds)
+        KeyFigure(f"Customers' value, {horizon(run.clv.horizon_months)}", short_amount(about, run.currency), bounds)
     ]
     if run.attribution is None:
         each = f"over {number(customers)} {plural(customers, 'customer')}"

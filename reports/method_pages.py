@@ -73,10 +73,10 @@ def method_section(run: RunResults) -> Section:
     if run.clv is not None:
         blocks += _clv_method(run.clv, run)
     blocks.append(_terms(run))
-    if run.settings is not None and len(run.settings):
-        blocks.append(_settings(run))
     if run.versions:
         blocks.append(_versions(run))
+    if run.settings is not None and len(run.settings):
+        blocks.append(_settings(run))
     return Section("Method, terms and settings", tuple(blocks), new_page=False)
 
 
@@ -133,6 +133,8 @@ def _orders_model(clv: ClvResults) -> str:
     used = set() if clv.parameters is None else set(clv.parameters["model"])
     if "MBG/NBD" in used:
         return "MBG/NBD (Batislam, Denizel and Filiztekin 2007, Intern. Journal of Research in Marketing 24(3))"
+    if "Pareto/NBD" in used:
+        return "Pareto/NBD (Schmittlein, Morrison and Colombo 1987, Management Science 33(1))"
     return "BG/NBD (Fader, Hardie and Lee 2005, Marketing Science 24(2))"
 
 

@@ -23,7 +23,8 @@ _OWN_FONTS = (_HERE / "fonts" / "DejaVuSans.ttf", _HERE / "fonts" / "DejaVuSans-
 _FONT_SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
 _REPLACEMENT = "\ufffd"
 _BREAK = "\u200b"
-_LONGEST_WHOLE_TABLE = 26
+_LONGEST_WHOLE_TABLE = 15  # in lines: a longer one may break, so that no page ends half empty
+_LINE = 60  # characters of a cell that are taken to stand in a line
 _LONG_RUN = re.compile(r"\S{25,}")
 
 
@@ -124,7 +125,7 @@ def _block(block: Block) -> dict[str, Any]:
                 "caption": block.caption,
                 "columns": [{"header": c.header, "width": c.width, "right": c.is_right} for c in block.columns],
                 "rows": rows,
-                "whole": len(rows) <= _LONGEST_WHOLE_TABLE and max((len(c) for r in rows for c in r), default=0) <= 200,
+                "whole": sum(max(-(-len(cell) // _LINE) for cell in row) for row in rows) <= _LONGEST_WHOLE_TABLE,
                 "shades": block.shades(),
                 "bold_rows": list(block.bold_rows),
                 "tones": dict(block.tones),

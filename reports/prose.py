@@ -5,6 +5,7 @@ No sentence claims more than its interval bears: where an interval holds zero, o
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from reports.labels import clean, listing, model_name, plural, shorten
@@ -157,6 +158,19 @@ def what_value(clv: ClvResults) -> str:
     return "revenue" if clv.margin is None else f"margin (at {level(clv.margin)} of revenue)"
 
 
+def without_idle_digits(value: float, low: float, high: float) -> tuple[float, float, float]:
+    """An amount and its bounds without the digits that so wide an interval says nothing about.
+
+    Rounded to the power of ten below a 25th of the interval's width; cents stay, and so does an amount without bounds.
+    """
+    width = high - low
+    if is_missing(width) or width < 250:
+        return value, low, high
+    step = 10.0 ** math.floor(math.log10(width / 25))
+    rounded = [step * round(one / step) for one in (value, low, high)]
+    return rounded[0], rounded[1], rounded[2]
+
+
 def what_customers_are_worth(clv: ClvResults, run: RunResults) -> str:
     """The total and the value per customer with their intervals, horizon and discount rate."""
     total = total_row(clv.segment_forecast)
@@ -171,13 +185,14 @@ def what_customers_are_worth(clv: ClvResults, run: RunResults) -> str:
             "could not "
             "be fitted (see the notes on the customer pages)."
         )
-    bounds = f" ({interval_name(run.confidence)} {amount_range(low, high, run.currency)})"
+    about, least, most = without_idle_digits(value, low, high)
+    bounds = f" ({interval_name(run.confidence)} {amount_range(least, most, run.currency)})"
     per = f" That is {amount(value / customers, run.currency)} per customer"
     per_bounds = f" ({amount_range(low / customers, high / customers, run.currency)})"
     if is_missing(low) or is_missing(high):
         bounds = per_bounds = ""
     return (
-        f"{who} expected to bring {short_amount(value, run.currency)} of {what_value(clv)} over the next "
+        f"{who} expected to bring {short_amount(about, run.currency)} of {what_value(clv)} over the next "
         f"{horizon(clv.horizon_months)}{bounds}, discounted at {level(clv.discount_rate)} a year."
         + (f"{per}{per_bounds}." if customers > 1 else "")
     )

@@ -26,7 +26,7 @@ _JOURNEYS = {
 
 
 def quality_section(run: RunResults) -> Section | None:
-    """Build the page; None when the run has neither counts nor warnings nor journeys."""
+    """Build the section; None when the run has neither counts nor warnings nor journeys."""
     blocks: list[Block] = []
     if run.quality is not None:
         blocks += _count_blocks(run.quality, run)
@@ -39,7 +39,7 @@ def quality_section(run: RunResults) -> Section | None:
         blocks.append(_quarantine_table(run.quality, run.quality.quarantine_sample))
     if long_names := _long_names(run):
         blocks.append(_names_table(long_names))
-    return Section("Data quality", tuple(blocks)) if blocks else None
+    return Section("Data quality", tuple(blocks), new_page=False) if blocks else None
 
 
 def _long_names(run: RunResults) -> list[str]:
@@ -106,7 +106,7 @@ def _kept_table(counts: pd.DataFrame, sources: list[str], files: dict[str, str])
         Column("read", "Rows read", "count"),
         Column("kept", "Kept", "count"),
         Column("rest", "Not kept", "count"),
-        Column("share", "Kept", "percent"),
+        Column("share", "Share kept", "percent"),
     ]
     if files:
         columns.insert(1, Column("file", "Read from", width=1))

@@ -110,6 +110,16 @@ def test_controls_and_direction_marks_never_reach_the_page():
     assert typeset(named("a\x00b\x07 \u202egnp.exe \u2028 \ufeff")).warnings == ()
 
 
+def test_a_table_that_does_not_fit_starts_where_it_stands_and_keeps_its_last_rows_together():
+    columns = (Column("channel", "Channel", width=1), Column("x", "X"))
+
+    def table(rows):
+        return Table("t", pd.DataFrame({"channel": [f"channel {i}" for i in range(rows)], "x": 1.0}), columns)
+
+    # 48 rows leave room for some of 20 on the first page, so that 68 in two tables take no more pages than in one.
+    assert pages(render_pdf(one_page(table(48), table(20)))) == pages(render_pdf(one_page(table(68)))) == 2
+
+
 def test_a_table_longer_than_a_page_breaks_and_one_of_a_page_does_not_overflow():
     long = pd.DataFrame({"channel": [f"channel {i}" for i in range(200)], "x": 1.0})
     columns = (Column("channel", "Channel", width=1), Column("x", "X"))

@@ -204,3 +204,11 @@ def test_paths_added_to_equal_ones_are_not_called_dropped():
     counts.columns = ["source", "reason", "rows", "amount"]
     text = prose.kept_sentence(DataQuality(row_counts=counts))
     assert text == "All 9 rows read were used; 4 of them repeat a path and were added to it."
+
+
+def test_an_amount_loses_the_digits_that_its_interval_says_nothing_about():
+    # A 25th of a width of 49,695 is 1,988, so thousands; of 1,788 it is 72, so tens; cents stay.
+    assert prose.without_idle_digits(316_183, 295_467, 345_162) == (316_000, 295_000, 345_000)
+    assert prose.without_idle_digits(3327.4, 2520.2, 4308.2) == (3330, 2520, 4310)
+    assert prose.without_idle_digits(78.46, 73.32, 85.65) == (78.46, 73.32, 85.65)
+    assert prose.without_idle_digits(50.0, np.nan, np.nan)[0] == 50.0
