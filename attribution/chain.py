@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from attribution import ragged
 from attribution.paths import Paths
 from attribution.ragged import Floats
 from attribution.transitions import Transitions
@@ -56,27 +57,36 @@ def chain(paths: Paths, found: Transitions) -> Chain:
 
 def chain_from_counts(found: Transitions, *, steps: Floats, conversions: Floats, value: Floats, nulls: Floats) -> Chain:
     """The chain of given counts: of each transition listed in ``found``, and at the last state of paths."""
-    from scipy.sparse import csr_array
-
     states = len(found.states)
     leaving = np.bincount(found.source, weights=steps, minlength=states + 1).astype(float)
     leaving[:states] += conversions + nulls
     rate = np.divide(1.0, leaving, out=np.zeros_like(leaving), where=leaving > 0)
     probability = steps * rate[found.source]
-    inner = (found.source < states) & (probability > 0)
-    begins = found.source == states
-    start = np.zeros(states)
-    start[found.target[begins]] = probability[begins]
-    step = csr_array((probability[inner], (found.source[inner], found.target[inner])), shape=(states, states))
+    start, step = start_and_step(found, probability)
+    step.eliminate_zeros()
     ends = np.column_stack([conversions, value]) * rate[:states, None]
     live = _reachable(step, start) & _reachable(step.T.tocsr(), ends[:, 0])
     return Chain(
         start=start[live],
-        step=step[live][:, live],
+        step=step if live.all() else step[live][:, live],
         ends=ends[live],
         holds=found.holds[live],
         longest=int(found.visits.max(initial=0)),
     )
+
+
+def start_and_step(found: Transitions, probability: Floats) -> "tuple[Floats, csr_array]":
+    """The probabilities of transitions as those of the start, and of steps between states, sparse."""
+    from scipy.sparse import csr_array
+
+    states = len(found.states)
+    # Transitions are sorted by source, the start last, then by target.
+    begins = ragged.offsets(np.bincount(found.source, minlength=states + 1))[:-1]
+    start = np.zeros(states)
+    start[found.target[begins[-1] :]] = probability[begins[-1] :]
+    inner = slice(0, begins[-1])
+    # It is copied because rows without a probability are taken out in place.
+    return start, csr_array((probability[inner], found.target[inner], begins), shape=(states, states), copy=True)
 
 
 def _reachable(step: "csr_array", weight: Floats) -> NDArray[np.bool_]:
@@ -85,11 +95,10 @@ def _reachable(step: "csr_array", weight: Floats) -> NDArray[np.bool_]:
     from scipy.sparse.csgraph import breadth_first_order
 
     states = len(weight)
-    edges = step.tocoo()
     origins = np.flatnonzero(weight > 0)
-    sources = np.concatenate([edges.row, np.full(len(origins), states)])
-    targets = np.concatenate([edges.col, origins])
-    graph = csr_array((np.ones(len(sources)), (sources, targets)), shape=(states + 1, states + 1))
+    targets = np.concatenate([step.indices, origins])
+    begins = np.append(step.indptr, len(targets))
+    graph = csr_array((np.ones(len(targets)), targets, begins), shape=(states + 1, states + 1))
     reached = np.zeros(states + 1, dtype=bool)
     reached[breadth_first_order(graph, states, return_predecessors=False)] = True
     return reached[:states]

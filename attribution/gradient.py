@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from attribution.chain import start_and_step
 from attribution.paths import Paths
+from attribution.pushing import pushed
 from attribution.ragged import Floats, Integers
 from attribution.rules import RuleOptions, channel_shares
 from attribution.transitions import Transitions
@@ -29,9 +31,6 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 DENSE_STATES = 500
-PUSHES = 5_000
-TOLERANCE = 1e-14
-PUSHED_CELLS = 4_000_000
 TABLE_CELLS = 1 << 25
 
 Mask = NDArray[np.bool_]
@@ -63,19 +62,13 @@ class Survival:
 
 def survival(found: Transitions, paths: Paths, keep: Mask) -> Survival:
     """Solve the chain of ``paths`` for each column of ``keep``: array ``(states, sets)``, False where removed."""
-    from scipy.sparse import csr_array
-
     states = len(found.states)
     steps = found.count(paths.conversions + paths.nulls)
     rewards = np.column_stack([found.at_last(paths.conversions), found.at_last(paths.value)])
     left = np.bincount(found.source, weights=steps, minlength=states + 1).astype(float)
     left[:states] += rewards[:, 0] + found.at_last(paths.nulls)
     rate = np.divide(1.0, left, out=np.zeros_like(left), where=left > 0)
-    inner = found.source < states
-    probability = steps * rate[found.source]
-    start = np.zeros(states)
-    start[found.target[~inner]] = probability[~inner]
-    step = csr_array((probability[inner], (found.source[inner], found.target[inner])), shape=(states, states))
+    start, step = start_and_step(found, steps * rate[found.source])
     visits, worth = _solved(step, start, rewards * rate[:states, None], keep)
 
     total = np.einsum("s,msr->mr", start, worth)
@@ -101,13 +94,8 @@ def _solved(step: "csr_array", start: Floats, ends: Floats, keep: Mask) -> tuple
         if removed.max(initial=0) <= 1:
             return _without_one(inverse, visits, worth, keep)
         return _without_blocks(inverse, visits, worth, keep)
-    width = max(1, PUSHED_CELLS // len(start))
-    blocks = [keep[:, first : first + width] for first in range(0, keep.shape[1], width)]
-    visits = np.concatenate([_pushed(step.T.tocsr(), start[:, None] * block, block) for block in blocks], axis=1)
-    worths = [
-        np.concatenate([_pushed(step, reward[:, None] * block, block) for block in blocks], axis=1) for reward in ends.T
-    ]
-    return visits, np.stack(worths)
+    worths = [pushed(step, reward, keep) for reward in ends.T]
+    return pushed(step.T.tocsr(), start, keep), np.stack(worths)
 
 
 def _without_one(inverse: Floats, visits: Floats, worth: Floats, keep: Mask) -> tuple[Floats, Floats]:
@@ -135,26 +123,6 @@ def _without_blocks(inverse: Floats, visits: Floats, worth: Floats, keep: Mask) 
     kept_visits[~keep] = 0
     kept_worth[:, ~keep] = 0
     return kept_visits, kept_worth
-
-
-def _pushed(step: "csr_array", begin: Floats, keep: Mask) -> Floats:
-    """Solve ``X = begin + keep * (step X)`` by pushing; what lingers after PUSHES steps is solved column by column."""
-    moving, total = begin, begin.copy()
-    for _ in range(PUSHES):
-        moving = step @ moving
-        moving *= keep
-        total += moving
-        if np.abs(moving).max(initial=0) <= TOLERANCE * np.abs(total).max(initial=0):
-            return total
-    from scipy.sparse import eye_array
-    from scipy.sparse.linalg import splu
-
-    for column in range(keep.shape[1]):
-        kept = np.flatnonzero(keep[:, column])
-        if len(kept):
-            system = (eye_array(len(kept)) - step[kept][:, kept]).tocsc()
-            total[kept, column] = splu(system).solve(begin[kept, column])
-    return total
 
 
 class Gradient(Protocol):

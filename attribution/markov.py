@@ -7,28 +7,23 @@ value of the conversions at a state.
 
 - Order 1, where a state is one channel: RE_j = (a N)_j / N_jj * h_j / (a h) with h = N r; one factorisation for all.
 - Order k, R the states that hold j: RE_j = eta h_R / (a h) with eta = (a N)_R (N_RR)^-1, while the chain is small.
-- Else walks are pushed forward, all channels at once: X <- keep * (Q' X), column j without the states that hold j.
+- Else walks are pushed forward, all channels at once: X = keep * (a + Q' X), column j without the states that hold j.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from attribution.chain import Chain
+from attribution.pushing import pushed
 from attribution.ragged import Floats
 from customer_data.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
 
 Convention = Literal["exact", "channelattribution"]
 
 DENSE_STATES = 500
-PUSHES = 5_000
-TOLERANCE = 1e-13
-PUSHED_CELLS = 8_000_000
+CUT_CELLS = 8_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,13 +62,13 @@ def removal_effects(chain: Chain, *, convention: Convention = "exact") -> Remova
         nothing = np.zeros(chain.holds.shape[1])
         return RemovalEffects(nothing, nothing, 0.0, 0.0)
     if convention == "channelattribution":
-        whole, lost = _pushed(chain, visits=chain.longest + 1)
+        whole, lost = _cut(chain)
     elif (chain.holds.sum(axis=1) == 1).all() and (chain.holds.sum(axis=0) <= 1).all():
         whole, lost = _single(chain)
     elif len(chain.start) <= DENSE_STATES:
         whole, lost = _blocks(chain)
     else:
-        whole, lost = _pushed(chain, visits=None)
+        whole, lost = _pushed(chain)
     share = np.divide(lost, whole, out=np.zeros_like(lost), where=whole > 0)
     return RemovalEffects(share[:, 0], share[:, 1], float(whole[0]), float(whole[1]))
 
@@ -101,60 +96,27 @@ def _blocks(chain: Chain) -> tuple[Floats, Floats]:
     return chain.start @ worth, lost
 
 
-def _pushed(chain: Chain, *, visits: int | None) -> tuple[Floats, Floats]:
-    """Push walks forward, a column for each channel removed beside the whole chain, in blocks that fit in memory."""
-    width = max(1, PUSHED_CELLS // len(chain.start))
-    channels = chain.holds.shape[1]
-    worth = np.zeros((channels + 1, 2))
-    for begin in range(0, channels, width):
-        block = slice(begin, min(begin + width, channels))
-        removed = np.column_stack([np.zeros(len(chain.start), dtype=bool), chain.holds[:, block]])
-        worth[[0, *range(begin + 1, block.stop + 1)]] = _push(chain, removed, visits)
+def _pushed(chain: Chain) -> tuple[Floats, Floats]:
+    """Walks are pushed forward, a column for each channel removed beside the whole chain."""
+    keep = np.column_stack([np.ones(len(chain.start), dtype=bool), ~chain.holds])
+    worth = pushed(chain.step.T.tocsr(), chain.start, keep).T @ chain.ends
     return worth[0], worth[0] - worth[1:]
 
 
-def _push(chain: Chain, removed: NDArray[np.bool_], visits: int | None) -> Floats:
-    """What walks that avoid the states removed are worth, per column of ``removed``; the first removes none.
-
-    Without a limit on visits it stops when the walks still under way can change no result by more than TOLERANCE of
-    it; chains in which they linger are finished by a sparse factorisation per column.
-    """
-    from scipy.sparse import csr_array, vstack
-
-    states, columns = removed.shape
-    ends = csr_array(chain.ends.T)
-    # One product moves the walks, and in its last rows says what they gain where they are and how many there are.
-    move = vstack([chain.step.T, ends, csr_array(np.ones((1, states)))], format="csr")
-    gone = np.flatnonzero(removed)
-    walking = np.repeat(chain.start[:, None], columns, axis=1)
-    walking.ravel()[gone] = 0
-    worth = np.zeros((2, columns))
-    rates = chain.ends[:, 0]
-    dearest = np.divide(chain.ends[:, 1], rates, out=np.zeros_like(rates), where=rates > 0).max()
-    for _ in range(PUSHES if visits is None else visits):
-        moved = move @ walking
-        worth += moved[states : states + 2]
-        left = moved[states + 2].max()
-        walking = moved[:states]
-        walking.ravel()[gone] = 0
-        if left <= TOLERANCE * worth[0, 0] and left * dearest <= TOLERANCE * worth[1, 0]:
-            break
-    else:
-        if visits is None:
-            worth += _finished(chain, ends, removed, walking)
-    return worth.T
-
-
-def _finished(chain: Chain, ends: "csr_array", removed: NDArray[np.bool_], walking: Floats) -> Floats:
-    """What the walks still under way in each column will be worth."""
-    from scipy.sparse import eye_array
-    from scipy.sparse.linalg import splu
-
-    worth = np.zeros((2, removed.shape[1]))
+def _cut(chain: Chain) -> tuple[Floats, Floats]:
+    """The same for walks of at most M + 1 transitions, in blocks of columns that fit in memory."""
+    width = max(1, CUT_CELLS // len(chain.start))
+    channels = chain.holds.shape[1]
     backward = chain.step.T.tocsr()
-    for column in range(removed.shape[1]):
-        kept = np.flatnonzero(~removed[:, column])
-        if len(kept):
-            system = (eye_array(len(kept)) - backward[kept][:, kept]).tocsc()
-            worth[:, column] = ends[:, kept] @ splu(system).solve(walking[kept, column])
-    return worth
+    worth = np.zeros((channels + 1, 2))
+    for begin in range(0, channels, width):
+        block = slice(begin, min(begin + width, channels))
+        keep = np.column_stack([np.ones(len(chain.start), dtype=bool), ~chain.holds[:, block]])
+        walking = chain.start[:, None] * keep
+        columns = [0, *range(begin + 1, block.stop + 1)]
+        worth[columns] = walking.T @ chain.ends
+        for _ in range(chain.longest):
+            walking = backward @ walking
+            walking *= keep
+            worth[columns] += walking.T @ chain.ends
+    return worth[0], worth[0] - worth[1:]

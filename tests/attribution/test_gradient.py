@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attribution import gradient
+from attribution import gradient, pushing
 from attribution.chain import chain
 from attribution.credit import model_credit
 from attribution.gradient import markov_gradient, survival
@@ -99,7 +99,7 @@ def test_the_three_ways_to_solve_agree(order, monkeypatch):
 
     monkeypatch.setattr(gradient, "_solved", pushed_only)
     pushed = survival(found, paths, keep)
-    monkeypatch.setattr(gradient, "PUSHES", 2)
+    monkeypatch.setattr(pushing, "PUSHES", 2)
     factorised = survival(found, paths, keep)
     for other in (pushed, factorised):
         assert other.step_of(slice(None)) == pytest.approx(dense.step_of(slice(None)), abs=1e-12)
@@ -108,8 +108,8 @@ def test_the_three_ways_to_solve_agree(order, monkeypatch):
 
 
 def pushed_only(step, start, ends, keep):
-    visits = gradient._pushed(step.T.tocsr(), start[:, None] * keep, keep)
-    return visits, np.stack([gradient._pushed(step, reward[:, None] * keep, keep) for reward in ends.T])
+    worths = [pushing.pushed(step, reward, keep) for reward in ends.T]
+    return pushing.pushed(step.T.tocsr(), start, keep), np.stack(worths)
 
 
 def test_gradient_of_a_single_channel_is_one_per_conversion():

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import attribution
-from attribution import markov
+from attribution import markov, pushing
 from attribution.chain import Chain, chain
 from attribution.markov import RemovalEffects, removal_effects
 from attribution.paths import Paths
@@ -116,10 +116,10 @@ def test_removal_effects_equal_removing_and_solving_again(
     with pytest.MonkeyPatch.context() as patch:
         if method != "one inverse or blocks":
             patch.setattr(markov, "DENSE_STATES", 0)
-            patch.setattr(markov, "_single", lambda given: markov._pushed(given, visits=None))
-            patch.setattr(markov, "PUSHED_CELLS", 3)
+            patch.setattr(markov, "_single", markov._pushed)
+            patch.setattr(pushing, "WIDEST", 3)
         if method == "pushed, then factorised":
-            patch.setattr(markov, "PUSHES", 3)
+            patch.setattr(pushing, "PUSHES", 3)
         found = removal_effects(made)
     whole = worth_by_brute_force(paths, order, None)
     assert (found.conversion_probability, found.value_per_walk) == pytest.approx(whole, rel=1e-11, abs=1e-14)
