@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from reports import prose
 from reports.content import Block, Column, Figure, Prose, Section, Table
+from reports.experiment_pages import experiment_sections
 from reports.figure_comparison import draw_dumbbell, largest_channels
 from reports.journey_pages import conversions_n, journey_blocks, window
-from reports.labels import model_name, table_name
-from reports.number_format import credit_decimals, number_range
+from reports.labels import clean, listing, model_name, shorten, table_name
+from reports.number_format import Format, credit_decimals, money_decimals, ranges
 from reports.results import AttributionResults, RunResults
 
 if TYPE_CHECKING:
@@ -36,9 +37,8 @@ def channel_sections(run: RunResults) -> tuple[Section, ...]:
         return (Section("Channels", (*blocks, *journey_blocks(attribution, run))),)
     channels = Section("Channels: who earned the conversions", tuple(_credit_blocks(attribution, run)))
     journeys = journey_blocks(attribution, run)
-    return (
-        (channels, Section("Journeys behind the credit", tuple(journeys), new_page=False)) if journeys else (channels,)
-    )
+    behind = (Section("Journeys behind the credit", tuple(journeys), new_page=False),) if journeys else ()
+    return (channels, *experiment_sections(run), *behind)
 
 
 def _credit_blocks(attribution: AttributionResults, run: RunResults) -> list[Block]:
@@ -73,10 +73,13 @@ def _credit_blocks(attribution: AttributionResults, run: RunResults) -> list[Blo
 
 
 def _credit_tables(blocks: list[Block], attribution: AttributionResults, run: RunResults) -> list[Block]:
-    blocks = [*blocks, _comparison_table(attribution, run)]
-    money = _money_table(attribution, run)
-    models = _models_table(attribution)
-    return [*blocks, *(block for block in (money, models) if block is not None)]
+    tables = (
+        _conversions_table(attribution, run),
+        _value_table(attribution, run),
+        _money_table(attribution, run),
+        _models_table(attribution),
+    )
+    return [*blocks, *(table for table in tables if table is not None)]
 
 
 def _by_size(attribution: AttributionResults) -> pd.DataFrame:
@@ -84,37 +87,82 @@ def _by_size(attribution: AttributionResults) -> pd.DataFrame:
     return largest_channels(rows, attribution.baseline, attribution.model, most=len(rows))
 
 
-def _comparison_table(attribution: AttributionResults, run: RunResults) -> Table:
+def _conversions_table(attribution: AttributionResults, run: RunResults) -> Table:
+    baseline, model = prose.in_sentence(attribution.baseline), prose.in_sentence(attribution.model)
+    return _comparison_table(
+        _by_size(attribution),
+        attribution,
+        run,
+        title=f"Conversions credited by {baseline} and by {model}",
+        caption="A verdict is given only where the interval of the change does not hold zero.",
+        formats=("credit", "signed"),
+        decimals=prose.comparison_decimals(attribution),
+    )
+
+
+def _value_table(attribution: AttributionResults, run: RunResults) -> Table | None:
+    """The same in money; None where paths carry no value."""
+    value = attribution.comparison_value
+    if value is None or not len(value):
+        return None
+    names = list(_by_size(attribution)["channel"])
+    rows = value.set_index("channel").loc[names].reset_index()
+    baseline, model = prose.in_sentence(attribution.baseline), prose.in_sentence(attribution.model)
+    verdicts = attribution.comparison.set_index("channel")["verdict"].loc[names]
+    other = [
+        shorten(clean(name), 30) for name, one, two in zip(names, verdicts, rows["verdict"], strict=True) if one != two
+    ]
+    caption = "In every channel the verdict is that on conversions."
+    if other:
+        some = other[:5] + ([f"{len(other) - 5} more"] if len(other) > 5 else [])
+        caption = f"The verdict is another than on conversions for {listing(some)}."
+    return _comparison_table(
+        rows,
+        attribution,
+        run,
+        title=f"Value credited by {baseline} and by {model}" + (f", {run.currency}" if run.currency else ""),
+        caption=caption,
+        formats=("money", "signed_money"),
+        decimals=money_decimals(rows[[attribution.baseline, attribution.model]].to_numpy().ravel()),
+    )
+
+
+def _comparison_table(
+    rows: pd.DataFrame,
+    attribution: AttributionResults,
+    run: RunResults,
+    *,
+    title: str,
+    caption: str,
+    formats: tuple[Format, Format],
+    decimals: int,
+) -> Table:
+    """Both models, the change and its verdict, with a line of totals; formats of amounts and of changes."""
     import pandas as pd
 
-    rows = _by_size(attribution)
     baseline, model = attribution.baseline, attribution.model
-    decimals = prose.comparison_decimals(attribution)
+    suffix = f" by {prose.in_sentence(baseline)}"
     rows = rows.assign(
         channel=rows["channel"].map(table_name),
         relative=rows["difference"] / rows[baseline].where(rows[baseline] > 0),
-        interval=[
-            number_range(low, high, decimals, signed=True)
-            for low, high in zip(rows["difference_low"], rows["difference_high"], strict=True)
-        ],
+        interval=ranges(rows, "difference", decimals, signed=True),
+        verdict=[str(verdict).removesuffix(suffix) for verdict in rows["verdict"]],
     )
-    suffix = f" by {prose.in_sentence(baseline)}"
-    rows = rows.assign(verdict=[str(verdict).removesuffix(suffix) for verdict in rows["verdict"]])
     totals = {"channel": "All channels", baseline: rows[baseline].sum(), model: rows[model].sum()}
     totals |= {"difference": 0.0, "interval": "", "verdict": ""}
     return Table(
-        title=f"Conversions credited by {prose.in_sentence(baseline)} and by {prose.in_sentence(model)}",
+        title=title,
         data=pd.concat([rows, pd.DataFrame([totals])], ignore_index=True),
         columns=(
             Column("channel", "Channel", width=1),
-            Column(baseline, model_name(baseline), "credit", decimals=decimals),
-            Column(model, model_name(model), "credit", decimals=decimals),
-            Column("difference", "Change", "signed", decimals=decimals),
+            Column(baseline, model_name(baseline), formats[0], decimals=decimals),
+            Column(model, model_name(model), formats[0], decimals=decimals),
+            Column("difference", "Change", formats[1], decimals=decimals),
             Column("relative", "Change in %", "signed_percent"),
             Column("interval", f"{prose.interval_name(run.confidence)}\nof the change", align="right"),
             Column("verdict", f"By {prose.in_sentence(baseline)}"),
         ),
-        caption="A verdict is given only where the interval of the change does not hold zero.",
+        caption=caption,
         bold_rows=(len(rows),),
         tones=(("under-credited", "up"), ("over-credited", "down"), (prose.NO_DIFFERENCE, "muted")),
     )
@@ -126,14 +174,15 @@ def _credit_of(attribution: AttributionResults, model: str) -> pd.DataFrame:
 
 
 def _money_table(attribution: AttributionResults, run: RunResults) -> Table | None:
-    """Value by both models beside cost, return on spend and cost per conversion, as far as the run has them."""
+    """Cost, return on it and cost per conversion, as far as the run has them; value where no table shows it yet."""
     import pandas as pd
 
     before, after = (_credit_of(attribution, name) for name in (attribution.baseline, attribution.model))
     has_value = bool(after["value"].notna().any() and after["value"].abs().sum() > 0) if len(after) else False
     costs = attribution.costs
     has_cost = costs is not None and bool(len(costs))
-    if not has_value and not has_cost:
+    shows_value = has_value and attribution.comparison_value is None
+    if not shows_value and not has_cost:
         return None
     names = list(_by_size(attribution)["channel"])
     if costs is not None:
@@ -155,7 +204,7 @@ def _money_table(attribution: AttributionResults, run: RunResults) -> Table | No
     unit = f" ({run.currency})" if run.currency else ""
     baseline, model = model_name(attribution.baseline), model_name(attribution.model)
     columns = [Column("channel", "Channel", width=1)]
-    if has_value:
+    if shows_value:
         columns += [
             Column("before_value", f"Value{unit}\n{baseline.lower()}", "money"),
             Column("after_value", f"Value{unit}\n{model}", "money"),
@@ -173,7 +222,7 @@ def _money_table(attribution: AttributionResults, run: RunResults) -> Table | No
             Column("after_cpa", f"CPA\n{model}", "money"),
         ]
     return Table(
-        title="Credited value" + (" against cost" if has_cost else ""),
+        title=_money_title(has_value=has_value, has_cost=has_cost),
         data=table.assign(channel=table["channel"].map(table_name)),
         columns=tuple(columns),
         caption="ROAS: credited value for each unit of cost. CPA: cost for each credited conversion. Channels "
@@ -183,6 +232,12 @@ def _money_table(attribution: AttributionResults, run: RunResults) -> Table | No
         else "",
         bold_rows=(len(table) - 1,),
     )
+
+
+def _money_title(*, has_value: bool, has_cost: bool) -> str:
+    if not has_cost:
+        return "Credited value"
+    return "Credited value against cost" if has_value else "Cost per credited conversion"
 
 
 def _models_table(attribution: AttributionResults) -> Table | None:

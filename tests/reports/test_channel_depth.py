@@ -12,12 +12,14 @@ import pytest
 from attribution.paths import Paths
 from customer_data.loading import load
 from reports.channel_depth import OrderChoice, channel_depth, order_choice, other_choices, with_depth
+from reports.channel_pages import channel_sections
 from reports.channel_results import channel_results, journeys, paths_of_file, transformed
 from reports.channel_segments import segment_results, types_in_value
 from reports.configuration import Configuration, read_configuration
 from reports.content import Figure, Prose, Table
 from reports.depth_pages import depth_sections
 from reports.journey_pages import window
+from reports.labels import listing
 from reports.results import AttributionResults, ChannelDepth, RunResults, SegmentResults
 from reports.segment_pages import segment_blocks, segment_title
 
@@ -261,3 +263,20 @@ def test_segments_that_do_not_differ_are_said_in_a_sentence(typed_shop):
     channels = AttributionResults(credit=pd.DataFrame(), comparison=pd.DataFrame())
     (block,) = segment_blocks(found, channels, RunResults(title=""))
     assert block.text == "No channel earns a clearly other share of “a” and “b”: every 90% interval holds zero."
+
+
+def test_value_stands_beside_conversions_and_says_where_its_verdict_is_another(tmp_path):
+    # b opens 60 cheap orders that a closes and closes 20 dear ones that c opens: it gains conversions and loses value.
+    text = "path,conversions,nulls,value\nb > a,60,9,60\nc > b,20,9,9000\na,40,60,40\nb,3,70,3\nc,3,90,3\n"
+    run = deep_run(configured(tmp_path, text))
+    (section, *_) = channel_sections(run)
+    tables = {block.title: block for block in section.blocks if isinstance(block, Table)}
+    value = tables["Value credited by last click and by the Markov model"]
+    last = value.cells()[-1]
+    assert last[:3] == ["All channels", "9,106", "9,106"]
+    conversions = run.attribution.comparison.set_index("channel")["verdict"]
+    in_money = run.attribution.comparison_value.set_index("channel")["verdict"]
+    other = [name for name in value.data["channel"][:-1] if conversions[name] != in_money[name]]
+    assert other
+    assert value.caption == f"The verdict is another than on conversions for {listing(other)}."
+    assert "Credited value" not in tables
