@@ -75,41 +75,33 @@ def _verbosity(command: Callable[..., Any]) -> Callable[..., Any]:
     return quiet(verbose(command))
 
 
-@click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _InOrderOfUse(click.Group):
+    """Commands listed as they are used: begin with a configuration, check it, report."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(
+    cls=_InOrderOfUse,
+    epilog=EXIT_CODES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="pathworth", message="%(prog)s %(version)s")
 def pathworth() -> None:
     """What each path to a purchase, and each customer, is worth.
+
+    \b
+    pathworth init sessions.csv orders.csv   writes a commented pathworth.toml
+    pathworth check pathworth.toml           reads and counts, writes nothing
+    pathworth report pathworth.toml          publishes a folder with report.pdf
 
     Every key of the configuration can also be given as an environment variable, as PATHWORTH_REPORT_SEED=7 for seed of
     [report]. A flag wins over the environment, the environment over the file, the file over the default.
     """
 
 
-@pathworth.command(epilog=EXIT_CODES)
-@_configuration
-@click.option("--force", is_flag=True, help="Run although nothing has changed.")
-@_verbosity
-def report(flags: Flags | None, configuration: Path, force: bool, verbosity: int) -> int:
-    """Run what CONFIGURATION asks for and publish it; prints the run's folder."""
-    from reports import commands
-
-    return commands.report(configuration, flags or {}, force=force, verbosity=verbosity)
-
-
-@pathworth.command(epilog=EXIT_CODES)
-@_configuration
-@_verbosity
-def check(flags: Flags | None, configuration: Path, verbosity: int) -> int:
-    """Read and count what CONFIGURATION names, and write nothing.
-
-    Prints the rows read, kept and left out by reason, and the first rows that would be put aside.
-    """
-    from reports import commands
-
-    return commands.check(configuration, flags or {}, verbosity=verbosity)
-
-
-@pathworth.command(epilog=EXIT_CODES)
+@pathworth.command(short_help="Write a commented configuration for your files.")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "--out", default="pathworth.toml", show_default=True, type=click.Path(path_type=Path), help="The file to write."
@@ -122,7 +114,46 @@ def init(files: tuple[Path, ...], out: Path, force: bool) -> int:
     return commands.init(files, out, force=force)
 
 
-@pathworth.command(epilog=EXIT_CODES)
+@pathworth.command(epilog=EXIT_CODES, short_help="Read and count the data; write nothing.")
+@_configuration
+@_verbosity
+def check(flags: Flags | None, configuration: Path, verbosity: int) -> int:
+    """Read and count what CONFIGURATION names, and write nothing.
+
+    Prints the rows read, kept and left out by reason, and the first rows that would be put aside.
+    """
+    from reports import commands
+
+    return commands.check(configuration, flags or {}, verbosity=verbosity)
+
+
+@pathworth.command(epilog=EXIT_CODES, short_help="Run a configuration and publish the report.")
+@_configuration
+@click.option("--force", is_flag=True, help="Run although nothing has changed.")
+@_verbosity
+def report(flags: Flags | None, configuration: Path, force: bool, verbosity: int) -> int:
+    """Run what CONFIGURATION asks for and publish it; prints the run's folder."""
+    from reports import commands
+
+    return commands.report(configuration, flags or {}, force=force, verbosity=verbosity)
+
+
+@pathworth.group(short_help="Show the values in force and their origin.")
+def config() -> None:
+    """Look at a configuration."""
+
+
+@config.command("show")
+@_configuration
+@click.option("--origin", is_flag=True, help="Say beside each value where it comes from.")
+def config_show(flags: Flags | None, configuration: Path, origin: bool) -> int:
+    """Print every value in force, as TOML."""
+    from reports import commands
+
+    return commands.config_show(configuration, flags or {}, with_origin=origin)
+
+
+@pathworth.command(short_help="Write the files of a synthetic shop.")
 @click.option(
     "--customers", type=click.IntRange(min=1), default=20_000, show_default=True, help="People in the market."
 )
@@ -133,18 +164,3 @@ def simulate(customers: int, seed: int, out: Path) -> int:
     from reports import commands
 
     return commands.simulate(customers, seed, out)
-
-
-@pathworth.group()
-def config() -> None:
-    """Look at a configuration."""
-
-
-@config.command("show", epilog=EXIT_CODES)
-@_configuration
-@click.option("--origin", is_flag=True, help="Say beside each value where it comes from.")
-def config_show(flags: Flags | None, configuration: Path, origin: bool) -> int:
-    """Print every value in force, as TOML."""
-    from reports import commands
-
-    return commands.config_show(configuration, flags or {}, with_origin=origin)
