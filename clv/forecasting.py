@@ -118,9 +118,10 @@ def forecast(
     segment_parameters : {"pooled", "separate", "partial"}
         One fit for all customers, one per segment, or one per segment that leans on the others; see
         `clv.segments.fit_segments`.
-    orders_model : {"bg_nbd", "mbg_nbd", "auto"}
-        BG/NBD; MBG/NBD, under which customers may leave after the first order already; or the one that foretold the
-        last third of the data better, see `clv.order_choice.choose_order_model`. A note tells what "auto" chose.
+    orders_model : {"bg_nbd", "mbg_nbd", "pareto_nbd", "auto"}
+        BG/NBD; MBG/NBD, under which customers may leave after the first order already; Pareto/NBD, under which they may
+        leave at any time; or the one that foretold the last third of the data best, see
+        `clv.order_choice.choose_order_model`. A note tells what "auto" chose.
     confidence : float
         Of all intervals.
     draws, seed : int

@@ -39,13 +39,17 @@ _CHANNEL_TERMS = (
     ),
     ("ROAS, CPA", "Credited value per unit of cost; cost per credited conversion."),
 )
+_ORDER_TERMS = {
+    "BG/NBD": "Customers order at their own rate until, after some repeat order, they stop for good.",
+    "MBG/NBD": "Customers order at their own rate until, after some order, be it the first, they stop for good.",
+    "Pareto/NBD": "Customers order at their own rate and stop for good at their own rate, whether they order or not.",
+}
 _CLV_TERMS = (
     (
         "Frequency x, recency t_x, age T",
         "Repeat days of purchase; time from the first to the last purchase; time from the first purchase to the end "
         "of the data.",
     ),
-    ("BG/NBD", "Customers order at their own rate until, after some order, they stop for good."),
     ("Gamma-Gamma", "Mean order value differs by customer and does not depend on how often they order."),
     ("P(alive)", "The probability that a customer still orders at all."),
     (
@@ -142,6 +146,9 @@ def _terms(run: RunResults) -> Table:
     import pandas as pd
 
     terms = [*(_CHANNEL_TERMS if run.attribution else ()), *(_CLV_TERMS if run.clv else ())]
+    if run.clv is not None:
+        used = {"BG/NBD"} if run.clv.parameters is None else set(run.clv.parameters["model"])
+        terms += [(name, meaning) for name, meaning in _ORDER_TERMS.items() if name in used]
     terms.append(
         (
             "Interval",

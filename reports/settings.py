@@ -256,8 +256,9 @@ class ClvSection(Section):
         default="partial",
         description="One fit for all, separate fits per segment, or partial: small segments lean on the others.",
     )
-    orders_model: Literal["bg_nbd", "mbg_nbd", "auto"] = Field(
-        default="bg_nbd", description="Of repeat orders; auto: the one that foretold orders held back best."
+    orders_model: Literal["bg_nbd", "mbg_nbd", "pareto_nbd", "auto"] = Field(
+        default="bg_nbd",
+        description="bg_nbd, mbg_nbd, pareto_nbd, or auto: the one that foretold repeat orders held back best.",
     )
     horizon_months: int = Field(default=12, ge=1, le=120, description="How far ahead.")
     annual_discount_rate: float = Field(default=0.10, ge=0, lt=10, description="Effective, a year.")
