@@ -227,5 +227,13 @@ def _header(file: Path) -> tuple[tuple[str, ...], str | None]:
     with file.open("rb") as opened:
         is_utf16 = opened.read(2) in (b"\xff\xfe", b"\xfe\xff")
     source = Source(table="orders", data=file, encoding="utf-16" if is_utf16 else "utf-8")
-    text = inspect_text_file(str(file), source, "init")
+    try:
+        text = inspect_text_file(str(file), source, "init")
+    except InputError as error:
+        raise InputError([_of_a_file_alone(problem) for problem in error.problems]) from error
     return text.names, text.separator
+
+
+def _of_a_file_alone(problem: str) -> str:
+    """A problem of a source without the name of the source: there is none yet."""
+    return problem.removeprefix("init: ").replace(", or leave init out of the sources", "")

@@ -169,6 +169,15 @@ def test_init_maps_the_columns_it_knows(command, tmp_path, monkeypatch):
     assert command("check", "pathworth.toml").code == 0
 
 
+def test_init_says_what_is_wrong_with_a_file_that_cannot_be_looked_at(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.csv").touch()
+    stopped = command("init", "empty.csv")
+    assert (stopped.code, stopped.err) == (3, "error: empty.csv is empty. Export it anew.\n")
+    assert command("init", "nowhere.csv").err == "error: nowhere.csv: there is no such file.\n"
+    assert not (tmp_path / "pathworth.toml").exists()
+
+
 def test_config_show_tells_where_each_value_comes_from(command, orders_only, monkeypatch):
     monkeypatch.setenv("PATHWORTH_CLV_HORIZON_MONTHS", "6")
     shown = command("config", "show", orders_only, "--origin", "--seed", "9")
