@@ -28,22 +28,18 @@ _PURCHASE_DAYS: Final = """
 known AS (
     SELECT customer_id, day, value FROM {orders} WHERE day <= {until_day}
 ),
-marked AS (
-    SELECT customer_id, day, value,
-           lag(day) OVER by_day AS previous_day,
-           first_value(day) OVER by_day AS first_day
-    FROM known
-    WINDOW by_day AS (PARTITION BY customer_id ORDER BY day)
+ranked AS (
+    SELECT customer_id, day, value, dense_rank() OVER (PARTITION BY customer_id ORDER BY day) AS place FROM known
 ),
 purchases AS (
     SELECT customer_id,
-           CAST(count(*) FILTER (day > previous_day) AS INTEGER) AS frequency,
-           max(day) - first_day AS recency_days,
-           {until_day} - first_day AS age_days,
-           CAST(coalesce(sum(value) FILTER (day > first_day), 0) AS BIGINT) AS spend,
-           CAST(sum(value) FILTER (day = first_day) AS BIGINT) AS first_value
-    FROM marked
-    GROUP BY customer_id, first_day
+           CAST(max(place) - 1 AS INTEGER) AS frequency,
+           max(day) - min(day) AS recency_days,
+           {until_day} - min(day) AS age_days,
+           CAST(coalesce(sum(value) FILTER (place > 1), 0) AS BIGINT) AS spend,
+           CAST(sum(value) FILTER (place = 1) AS BIGINT) AS first_value
+    FROM ranked
+    GROUP BY customer_id
 )"""
 
 

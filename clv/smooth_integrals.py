@@ -67,35 +67,28 @@ def sums_along(curve: Curve, x: Floats, scale: Floats, *, time: Floats, weights:
 
 def direct_sums(curve: Curve, x: Floats, scale: Floats, *, time: Floats, weights: Floats) -> Floats:
     """What `sums_along` returns, from the curve itself at every time of every pair."""
-    from scipy.sparse import csr_array
-
     result = np.empty((len(weights), len(x)))
-    summing = csr_array(weights)
     block = max(1, _AT_ONCE // len(time))
     for first in range(0, len(x), block):
         part = slice(first, first + block)
-        result[:, part] = np.asarray(summing @ curve(time[:, None] / scale[part], x[part]))
+        result[:, part] = np.einsum("st,tp->sp", weights, curve(time[:, None] / scale[part], x[part]))
     return result
 
 
 def _logs_of_sums(curve: Curve, orders: Floats, scales: Floats, time: Floats, weights: Floats) -> Floats:
     """Logarithms of the sums at the scales, shape (orders, sums, scales); NaN where the curve has not converged."""
-    from scipy.sparse import csr_array
-
     g = np.log1p(time[:, None] / scales)
     points = _points(float(g.max()))
-    spread = lagrange(g.ravel(), points)
-    summing = csr_array(weights)
+    spread = np.ascontiguousarray(lagrange(g.ravel(), points).T)
     found = np.empty((len(orders), len(weights), len(scales)))
     block = max(1, _AT_ONCE // g.size)
     with np.errstate(divide="ignore", invalid="ignore"):
         known = np.log(curve(np.expm1(points), orders[:, None]))
         known[~(_last_coefficients(known) < _CONVERGED)] = np.nan
         for start in range(0, len(orders), block):
-            part = known[start : start + block]
-            along = np.exp(np.einsum("ij,nj->in", spread, part)).reshape(len(time), -1)
-            sums = (summing @ along).reshape(len(weights), len(scales), len(part))
-            found[start : start + block] = np.log(np.moveaxis(sums, 2, 0))
+            part = slice(start, start + block)
+            values = np.exp(np.einsum("nj,ji->ni", known[part], spread)).reshape(-1, *g.shape)
+            found[part] = np.log(np.einsum("st,nta->nsa", weights, values))
     return np.where(np.isfinite(found), found, np.nan)
 
 
