@@ -186,15 +186,12 @@ def touches_at_a_glance(window: Window) -> str:
         WHERE time_us <= {window.until_us}"""
 
 
-def sorted_touches(window: Window, packing: Packing, first_us: int, *, part: int, parts: int) -> str:
-    """Touches by customer and time; ``touch`` is the time since ``first_us`` above the channel.
-
-    Of one of ``parts`` parts, a power of two, into which customers fall by the hash of their number.
-    """
+def sorted_touches(window: Window, packing: Packing, first_us: int) -> str:
+    """Touches by customer and time; ``touch`` is the time since ``first_us`` above the channel."""
     return f"""
         SELECT customer_id, (time_us - {first_us}) << {packing.bits} | channel_code AS touch
         FROM {window.touchpoints}
-        WHERE time_us <= {window.until_us} AND hash(customer_id) & {parts - 1} = {part}
+        WHERE time_us <= {window.until_us}
         ORDER BY customer_id, touch"""
 
 

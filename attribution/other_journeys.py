@@ -1,11 +1,12 @@
 """Journeys of customers without conversions: one a customer, most of all touches, and so the step that must be quick.
 
-The engine sorts the touches of some customers at a time and numpy packs each customer's into a word, while the engine
-already sorts those of the next; to leave out customers with conversions there is quicker than a join before. It takes
-whole numbers as customers, and times and channels that fit one number together. Otherwise the portable SQL of
-``journey_sql.other_paths`` does all of it; a test holds both to one answer.
+The engine sorts all touches and hands them over some at a time, and numpy packs each customer's into a word; to leave
+out customers with conversions there is quicker than a join before. It takes whole numbers as customers, and times and
+channels that fit one number together. Otherwise the portable SQL of ``journey_sql.other_paths`` does all of it; a test
+holds both to one answer.
 """
 
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,12 +21,11 @@ from attribution.ragged import Integers
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow
 
 Columns = dict[str, NDArray[Any]]
 
-TOUCHES_AT_ONCE = 12_000_000
-FEW_TOUCHES = 500_000
-PARTS_TO_OVERLAP = 4
+TOUCHES_AT_ONCE = 2_500_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,16 +54,8 @@ def other_journeys(
     assert row is not None
     touches, first_us, last_us, whole_numbers = row
     if whole_numbers and touches and (last_us - first_us) < 1 << (63 - packing.bits):
-        parts = _parts(touches)
-        return by_sorting(connection, window, packing, parts=parts, first_us=first_us, include_open=include_open)
+        return by_sorting(connection, window, packing, first_us=first_us, include_open=include_open)
     return by_grouping(connection, window, packing, include_open=include_open)
-
-
-def _parts(touches: int) -> int:
-    """A power of two."""
-    if touches < FEW_TOUCHES:
-        return 1
-    return int(2 ** np.ceil(np.log2(max(PARTS_TO_OVERLAP, touches / TOUCHES_AT_ONCE))))
 
 
 def by_grouping(
@@ -87,40 +79,49 @@ def by_sorting(
     window: Window,
     packing: Packing,
     *,
-    parts: int,
     first_us: int,
     include_open: bool,
+    touches_at_once: int = TOUCHES_AT_ONCE,
 ) -> OtherJourneys:
-    """The engine sorts, numpy packs; customers in ``parts`` (a power of two) by the hash of their number."""
-
+    """The engine sorts, numpy packs what it hands over, some touches at a time."""
     converters = columns(connection, journey_sql.customers_in_order())["customer_id"]
-
-    def pack(touches: Columns) -> OtherJourneys:
-        return _packed_part(
-            touches["customer_id"],
-            touches["touch"],
-            converters,
-            packing,
-            open_from=window.open_from_us - first_us,
-            include_open=include_open,
-        )
-
+    sorted_touches = connection.sql(journey_sql.sorted_touches(window, packing, first_us))
     found: list[OtherJourneys] = []
     with ThreadPoolExecutor(max_workers=1) as worker:
-        packing_now: Future[OtherJourneys] | None = None
-        for part in range(parts):
-            touches = columns(connection, journey_sql.sorted_touches(window, packing, first_us, part=part, parts=parts))
-            if packing_now is not None:
-                found.append(packing_now.result())
-            packing_now = worker.submit(pack, touches)
-        if packing_now is not None:
-            found.append(packing_now.result())
+        being_packed: Future[OtherJourneys] | None = None
+        for customer, touch in _whole_customers(sorted_touches.to_arrow_reader(touches_at_once)):
+            if being_packed is not None:
+                found.append(being_packed.result())
+            being_packed = worker.submit(
+                _packed_part,
+                customer,
+                touch,
+                converters,
+                packing,
+                open_from=window.open_from_us - first_us,
+                include_open=include_open,
+            )
+        if being_packed is not None:
+            found.append(being_packed.result())
     return OtherJourneys(
         Packed.joined([part.packed for part in found]),
         np.concatenate([part.journeys for part in found]),
         sum(part.customers for part in found),
         sum(part.open for part in found),
     )
+
+
+def _whole_customers(batches: "pyarrow.RecordBatchReader") -> Iterator[tuple[Integers, Integers]]:
+    """Customers and touches, so cut that all touches of a customer come together."""
+    customer, touch = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    for batch in batches:
+        customer = np.concatenate([customer, batch.column(0).to_numpy()])
+        touch = np.concatenate([touch, batch.column(1).to_numpy()])
+        cut = int(np.searchsorted(customer, customer[-1])) if len(customer) else 0
+        if cut:
+            yield customer[:cut], touch[:cut]
+            customer, touch = customer[cut:], touch[cut:]
+    yield customer, touch
 
 
 def _packed_part(

@@ -57,9 +57,11 @@ def test_sorting_and_grouping_agree(
     window, packing = Window(LOOKBACK, UNTIL), Packing(bits)
     with loaded(touches, buyers) as connection:
         expected = told(by_grouping(connection, window, packing, include_open=include), packing)
-        for parts in (1, 4):
-            sorted_ = by_sorting(connection, window, packing, parts=parts, first_us=-20, include_open=include)
-            assert told(sorted_, packing) == expected
+        for at_once in (1, 7, 1000):
+            by_parts = by_sorting(
+                connection, window, packing, first_us=-20, include_open=include, touches_at_once=at_once
+            )
+            assert told(by_parts, packing) == expected
 
 
 def test_times_too_far_apart_for_one_number_go_the_portable_way() -> None:
