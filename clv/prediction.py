@@ -71,17 +71,19 @@ def predict_segments(
     of : {"orders", "value"}
         What is drawn: the number of orders, or their discounted value.
     draws, seed : int
-        Equal seeds give equal draws. Segments under one model share its parameters in every draw.
+        Equal seeds give equal draws. Segments under one model share its parameters in every draw, and models that
+        lean on one another share the error of what they lean on.
     """
     whole = edges[[0, -1]]
     drawn_totals = np.zeros((draws, len(fitted.patterns.segments)))
     smallest = smallest_segments(fitted.patterns)
+    common = _common_draws(draws, seed)
     found = []
     for index, model, members, part in _parts(fitted):
         totals = expected_totals(part, model, edges=edges, delta=delta)
         found.append((members, totals))
         rng = np.random.default_rng([seed, index])
-        drawn = ParameterDraws.of(draws, rng)
+        drawn = ParameterDraws.of(draws, rng).leaning(model, common)
         if of == "orders":
             ratio = drawn_order_totals(part, model, drawn, edges=whole)[:, 0]
             here = draw_totals(totals.orders.sum(axis=0), totals.order_variance, ratio, rng)
@@ -115,11 +117,12 @@ def predict_periods(
     """
     drawn_totals = np.zeros((draws, len(edges) - 1, len(fitted.patterns.segments)))
     smallest = smallest_segments(fitted.patterns)
+    common = _common_draws(draws, seed)
     found = []
     for index, model, members, part in _parts(fitted):
         totals = expected_totals_by_period(part, model, edges=edges, delta=delta)
         found.append((members, totals))
-        drawn = ParameterDraws.of(draws, np.random.default_rng([seed, index]))
+        drawn = ParameterDraws.of(draws, np.random.default_rng([seed, index])).leaning(model, common)
         ratio = drawn_value_totals(part, model, drawn, edges=edges, delta=delta)
         small = smallest[fitted.of_segment[smallest] == index]
         for period, span in enumerate(pairwise(edges.tolist())):
@@ -132,6 +135,11 @@ def predict_periods(
                 )
             drawn_totals[:, period] += here
     return _prediction(fitted, found, drawn_totals)
+
+
+def _common_draws(draws: int, seed: int) -> ParameterDraws:
+    """What models that lean on one another have in common in every draw."""
+    return ParameterDraws.of(draws, np.random.default_rng([seed, 0, 1]))
 
 
 def _parts(fitted: SegmentModels) -> Iterator[tuple[int, CustomerModel, NDArray[np.bool_], SegmentPatterns]]:

@@ -156,8 +156,10 @@ def _written(model: CustomerModel) -> dict[str, Any]:
     return {
         "orders": asdict(law),
         "orders_log_covariance": model.order_covariance.tolist(),
+        "orders_shared": None if model.order_shared is None else model.order_shared.tolist(),
         "spend": {"p": spend.law.p, "q": spend.law.q, "v": spend.law.v, "largest_spread": spend.law.largest_spread},
         "spend_log_covariance": spend.log_covariance.tolist(),
+        "spend_shared": None if model.spend_shared is None else model.spend_shared.tolist(),
         "spend_source": spend.source,
         "spend_notes": list(spend.notes),
     }
@@ -173,4 +175,8 @@ def _read(model: Mapping[str, Any]) -> CustomerModel:
     )
     covariance = np.array(model["orders_log_covariance"], dtype=np.float64)
     law: OrderLaw = ParetoLaw(**model["orders"]) if "beta" in model["orders"] else BetaGeometricLaw(**model["orders"])
-    return CustomerModel(law, covariance, spend)
+    order_shared, spend_shared = (
+        None if model.get(name) is None else np.array(model[name], dtype=np.float64)
+        for name in ("orders_shared", "spend_shared")
+    )
+    return CustomerModel(law, covariance, spend, order_shared, spend_shared)

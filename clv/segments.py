@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 
 import numpy as np
 
-from clv.calendar import DAYS_PER_WEEK
+from clv.calendar import DAYS_PER_WEEK, Floats
 from clv.engine_queries import quoted
 from clv.gamma_gamma import GammaGamma, GammaGammaFit
 from clv.histories import ALL
@@ -17,11 +17,11 @@ from clv.order_choice import FIT_OF, law_of, weak_prior_of
 from clv.order_frames import MONEY_SCALE
 from clv.order_laws import FittedModelName
 from clv.order_models import OrdersFit
-from clv.partial_pooling import shrink_segments
+from clv.partial_pooling import Shrunk, shrink_segments
 from clv.patterns import Patterns, patterns_of
 from clv.segment_patterns import Indices, SegmentPatterns, segment_patterns, spend_histories
 from clv.spend_laws import SpendEstimate, estimate_spend, spend_of_fit
-from clv.totals import CustomerModel
+from clv.totals import CustomerModel, axes
 from customer_data.errors import ConfigurationError, InputError, ModelError
 
 if TYPE_CHECKING:
@@ -72,11 +72,16 @@ class _Fitted:
     orders: OrdersFit
     spend: SpendEstimate
     note: str = ""
+    order_shared: Floats | None = None
+    spend_shared: Floats | None = None
 
     @property
     def model(self) -> CustomerModel:
         law = law_of(self.orders_model, self.orders.parameters)
-        return CustomerModel(law, self.orders.covariance_log.to_numpy(), self.spend)
+        covariance = self.orders.covariance_log.to_numpy()
+        if self.order_shared is not None:
+            covariance = covariance + self.order_shared @ self.order_shared.T
+        return CustomerModel(law, covariance, self.spend, self.order_shared, self.spend_shared)
 
 
 def fit_segments(
@@ -206,28 +211,38 @@ def _fit_partially(
         lambda name, prior: FIT_OF[orders_model](histories_of(name), prior=prior),
         centre=overall.orders.parameters,
     )
-    spend_fits: dict[str, GammaGammaFit] = {}
+    spend: Shrunk[GammaGammaFit] | None = None
     if overall.spend.fit is not None:
         by_spend = {name: spend_histories(connection, table=table, segment=name) for name in names}
         with warnings.catch_warnings():
             # What a fit has to say of its mean is in its own notes; here it is fitted many times over.
             warnings.simplefilter("ignore", ModelWarning)
-            spend_fits = shrink_segments(
+            spend = shrink_segments(
                 names,
                 lambda name, prior: GammaGamma(prior=prior).fit(by_spend[name]),
                 centre=overall.spend.fit.parameters,
-            ).fits
-    spread = overall.spend.law.largest_spread
-    own = {
-        name: _Fitted(
-            name,
-            overall.orders_model,
-            fit,
-            spend_of_fit(spend_fits[name], spread=spread) if name in spend_fits else replace(overall.spend, notes=()),
+            )
+    own = {}
+    for name, fit in orders.fits.items():
+        estimate, moves = _leaning_spend(overall.spend, spend, name)
+        own[name] = _Fitted(
+            name, overall.orders_model, fit, estimate, order_shared=orders.shared[name], spend_shared=moves
         )
-        for name, fit in orders.fits.items()
-    }
     return own, orders.failures
+
+
+def _leaning_spend(
+    overall: SpendEstimate, shrunk: Shrunk[GammaGammaFit] | None, name: str
+) -> tuple[SpendEstimate, Floats | None]:
+    """The spend of a segment, and how it moves with errors common to all; without a fit, that of all customers."""
+    if shrunk is None or name not in shrunk.fits:
+        return replace(overall, notes=()), axes(overall.log_covariance)
+    estimate = spend_of_fit(shrunk.fits[name], spread=overall.law.largest_spread)
+    if estimate.source != "Gamma-Gamma":
+        return estimate, None
+    q = estimate.law.q
+    moves = np.diag([1.0, q / (q - 1), 1.0]) @ shrunk.shared[name]  # of log(q - 1), where q is the fit's
+    return replace(estimate, log_covariance=estimate.log_covariance + moves @ moves.T), moves
 
 
 def _parameter_table(fits: Sequence[_Fitted], confidence: float) -> "pd.DataFrame":

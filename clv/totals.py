@@ -39,11 +39,16 @@ class CustomerModel:
     order_covariance : ndarray (4, 4)
         Covariance of the logarithms of the law's parameters.
     spend : SpendEstimate
+    order_shared, spend_shared : ndarray (4, 4) and (3, 3), or None
+        Which part of the two covariances, as B B', comes from errors common to all models that lean on one another: B
+        times standard normal numbers that are the same for all.
     """
 
     orders: OrderLaw
     order_covariance: Floats
     spend: SpendEstimate
+    order_shared: Floats | None = None
+    spend_shared: Floats | None = None
 
     def orders_at(self, deviation: Floats) -> OrderLaw:
         """The law of orders with the logarithms of its parameters moved by ``deviation``."""
@@ -145,6 +150,13 @@ class ParameterDraws:
         """Independent draws."""
         return cls(rng.standard_normal((draws, 4)), rng.standard_normal((draws, 3)))
 
+    def leaning(self, model: CustomerModel, common: "ParameterDraws") -> "ParameterDraws":
+        """These draws with the model's shared errors taken from ``common``, which all models are given."""
+        return ParameterDraws(
+            _mixed(self.orders, common.orders, model.order_covariance, model.order_shared),
+            _mixed(self.spend, common.spend, model.spend.log_covariance, model.spend_shared),
+        )
+
 
 def drawn_order_totals(
     patterns: SegmentPatterns, model: CustomerModel, drawn: ParameterDraws, *, edges: Floats
@@ -210,6 +222,16 @@ def draw_totals(expected: Floats, variance: Floats, ratio: Floats, rng: np.rando
 def in_weeks(span: Span) -> Span:
     """A span of days in weeks."""
     return span[0] / DAYS_PER_WEEK, span[1] / DAYS_PER_WEEK
+
+
+def _mixed(own: Floats, common: Floats, covariance: Floats, shared: Floats | None) -> Floats:
+    """Coordinates along the axes of the covariance, of which the part B B' comes from the common numbers."""
+    if shared is None:
+        return own
+    along = np.linalg.pinv(axes(covariance)) @ shared
+    left, directions = np.linalg.eigh(np.eye(len(along)) - along @ along.T)
+    mixed: Floats = common @ along.T + own @ (directions * np.sqrt(np.maximum(left, 0.0))).T
+    return mixed
 
 
 def axes(covariance: Floats) -> Floats:

@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from clv.forecasting import forecast
 from clv.histories import build_histories
 from clv.prediction import predict_segments
+from clv.scoring import load_models, save_models, score
 from clv.segments import fit_segments
 from customer_data.errors import ConfigurationError
 
@@ -80,6 +82,27 @@ def test_a_small_segment_leans_on_the_others_and_a_large_one_does_not(connection
     assert moved("s03") < 0.1
     assert moved("s00") > 2 * moved("s03")
     assert doubt(partial, "s00") < doubt(separate, "s00")
+
+
+def test_what_segments_lean_on_is_as_uncertain_in_their_total_as_in_one_fit_to_all(connection, fill, tmp_path):
+    # Ten segments that are nearly alike hold together what one fit to all customers holds: the totals are as unsure.
+    # Were the parameters of the segments drawn apart, their errors would average out: a quarter less.
+    rows, members, _ = segmented_shop([220] * 10, seed=1, spread=0.05)
+    fill(connection, rows, members)
+    build_histories(connection, until_day=SEEN, segment_by=["grp"])
+    width = {}
+    for parameters in ("pooled", "partial"):
+        fitted = fit_segments(connection, parameters=parameters)
+        predicted = predict_segments(
+            connection, fitted, edges=np.array([0.0, 365.0]), delta=0.0, of="orders", draws=2_000, seed=1
+        )
+        total = predicted.draws.sum(axis=1)
+        width[parameters] = total.std() / total.mean()
+    assert width["partial"] == pytest.approx(width["pooled"], rel=0.1)
+    made = forecast(connection, as_of_day=SEEN, segment_by=["grp"], segment_parameters="partial", draws=200)
+    save_models(made, tmp_path / "models.json")
+    again = score(connection, load_models(tmp_path / "models.json"), as_of_day=SEEN, segment_by=["grp"], draws=200)
+    pd.testing.assert_frame_equal(again.segment_forecast, made.segment_forecast)
 
 
 def test_a_segment_nobody_came_back_in_leans_wholly_on_the_others(connection, fill):
