@@ -216,14 +216,15 @@ def _decay(connection: "duckdb.DuckDBPyConnection", paths: Paths, rank: Integers
     """Time decay with shares scaled so that each path's credit sums to its conversions and to its value."""
     connection.execute(decay_sql.touch_shares(half_life_us))
     sums = columns(connection, decay_sql.decay_by_touch())
-    place = paths.starts[rank[sums["path_id"]] + 1] - sums["back"]
-    by_position = []
+    path = rank[sums["path_id"]]
+    place = paths.starts[path + 1] - sums["back"]
+    by_touch = []
     for ours, total in (("conversions", paths.conversions), ("value", paths.value)):
-        credited = np.zeros(len(paths.codes))
-        credited[place] = sums[ours]
-        summed = np.bincount(paths.rows, weights=credited, minlength=len(paths))
+        summed = np.bincount(path, weights=sums[ours], minlength=len(paths))
         scale = np.divide(total, summed, out=np.zeros_like(total), where=summed > 0)
-        by_position.append(credited * scale[paths.rows])
+        credited = np.zeros(len(paths.codes))
+        credited[place] = sums[ours] * scale[path]
+        by_touch.append(credited)
     pairs = columns(connection, decay_sql.decay_products())
     products = []
     for ours, unit in (
@@ -234,7 +235,7 @@ def _decay(connection: "duckdb.DuckDBPyConnection", paths: Paths, rank: Integers
         product = np.zeros((len(paths.channels), len(paths.channels)))
         product[pairs["one"] - 1, pairs["other"] - 1] = pairs[ours] / unit
         products.append(product)
-    return TimeDecay(half_life_us / DAY_US, *by_position, *products)
+    return TimeDecay(half_life_us / DAY_US, *by_touch, *products)
 
 
 def _shared(connection: "duckdb.DuckDBPyConnection", rank: Integers, paths: int) -> "csr_array":
