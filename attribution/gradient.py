@@ -14,7 +14,7 @@ and worth backward.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,16 +52,23 @@ class Survival:
         Array ``(2, states, sets)``: derivative by one more journey that ends in a state and brings nothing.
     reward
         Array ``(states, sets)``: what one conversion, or one unit of value, at the end adds to that.
+    along
+        Takes the states of journeys laid end to end and where each begins (and the total), and gives the derivatives by
+        one more of each journey that brings nothing, array ``(2, journeys, sets)``: the sum of those of its steps and
+        its ending. None where it is found as that sum.
     """
 
     worth: Floats
     step_of: Callable[[slice | Integers], Floats]
     ending: Floats
     reward: Floats
+    along: Callable[[NDArray[Any], Integers], Floats] | None = None
 
 
 def survival(found: Transitions, paths: Paths, keep: Mask) -> Survival:
     """Solve the chain of ``paths`` for each column of ``keep``: array ``(states, sets)``, False where removed."""
+    from scipy.sparse import csr_array
+
     states = len(found.states)
     steps = found.count(paths.conversions + paths.nulls)
     rewards = np.column_stack([found.at_last(paths.conversions), found.at_last(paths.value)])
@@ -82,7 +89,19 @@ def survival(found: Transitions, paths: Paths, keep: Mask) -> Survival:
         derivative *= per_count[source]
         return derivative
 
-    return Survival(total, step_of, -worth * per_count[:states], per_count[:states])
+    def along(state: NDArray[Any], begins: Integers) -> Floats:
+        # Sum over steps of per_count_k (x_l - x_k), and the ending, put together by the state l that is reached.
+        at = per_count[state]
+        before = np.empty_like(at)
+        before[1:] = at[:-1]
+        before[begins[:-1]] = rate[states]
+        before -= at
+        journeys = csr_array((np.ones(len(state)), np.arange(len(state)), begins), shape=(len(begins) - 1, len(state)))
+        summed = np.stack([journeys @ (before * worth[measure, state]) for measure in (0, 1)])
+        summed -= (rate[states] * total)[:, None]
+        return summed
+
+    return Survival(total, step_of, -worth * per_count[:states], per_count[:states], along)
 
 
 def _solved(step: "csr_array", start: Floats, ends: Floats, keep: Mask) -> tuple[Floats, Floats]:
@@ -94,8 +113,14 @@ def _solved(step: "csr_array", start: Floats, ends: Floats, keep: Mask) -> tuple
         if removed.max(initial=0) <= 1:
             return _without_one(inverse, visits, worth, keep)
         return _without_blocks(inverse, visits, worth, keep)
-    worths = [pushed(step, reward, keep) for reward in ends.T]
-    return pushed(step.T.tocsr(), start, keep), np.stack(worths)
+    visits = pushed(step.T.tocsr(), start, keep)
+    # States that lead to the same states stand together, which spares half the time: what they read is still near.
+    order = np.argsort(np.append(step.indices, 0)[step.indptr[:-1]], kind="stable")
+    together, kept = step[order][:, order], keep[order]
+    worth = np.empty((2, *keep.shape))
+    for measure in (0, 1):
+        worth[measure, order] = pushed(together, ends[order, measure], kept)
+    return visits, worth
 
 
 def _without_one(inverse: Floats, visits: Floats, worth: Floats, keep: Mask) -> tuple[Floats, Floats]:
@@ -164,10 +189,9 @@ class ChainGradient:
     solved, by_worth
         The chain's answers, and per measure the function that turns changes of worths into changes of what is said.
     steps
-        Array ``(transitions, 2 channels)``: what one more of each transition changes; None where that is more than
-        TABLE_CELLS numbers, and transitions are then answered for as paths ask.
-    last
-        Array ``(states, 2 channels)``: what ending in a state adds to ``ending``.
+        Array ``(transitions, 2 channels)``: what one more of each transition changes, what ending in the state it leads
+        to changes included and that of the state it comes from taken off; None where that is more than TABLE_CELLS
+        numbers, and transitions are then answered for as paths ask.
     gain
         Array ``(states, 2 channels)``: ``gain`` of paths that end in a state.
     """
@@ -176,7 +200,6 @@ class ChainGradient:
     solved: Survival
     by_worth: Sequence[Change]
     steps: Floats | None
-    last: Floats
     gain: Floats
     answers_to_endings: bool = True
     own: None = None
@@ -188,19 +211,19 @@ class ChainGradient:
 
     def endings(self, rows: slice | Integers) -> Floats:
         """Array ``(rows, 2 channels)``."""
-        taken = self.found.per_path[rows]
-        ending: Floats = self._answered(taken) if self.steps is None else taken @ self.steps
-        ending += self.last[self.found.last[rows]]
-        return ending
-
-    def _answered(self, taken: "csr_array") -> Floats:
-        """``taken`` times what its transitions change, without a table of all transitions."""
         from scipy.sparse import csr_array
 
-        used, column = np.unique(taken.indices.astype(np.int64), return_inverse=True)
-        few = csr_array((taken.data, column, taken.indptr), shape=(taken.shape[0], len(used)))
-        by_step = self.solved.step_of(used)
-        return np.hstack([self.by_worth[measure](few @ by_step[measure]) for measure in (0, 1)])
+        taken = self.found.taken_by(rows)
+        if self.steps is not None:
+            return np.asarray(taken @ self.steps)
+        if self.solved.along is not None:
+            changes = self.solved.along(self.found.target[taken.indices], taken.indptr.astype(np.int64))
+        else:
+            used, column = np.unique(taken.indices, return_inverse=True)
+            few = csr_array((taken.data, column, taken.indptr), shape=(taken.shape[0], len(used)))
+            ending = self.solved.ending[:, self.found.last[rows]]
+            changes = np.stack([few @ part for part in self.solved.step_of(used.astype(np.int64))]) + ending
+        return np.hstack([by_worth(change) for by_worth, change in zip(self.by_worth, changes, strict=True)])
 
     def gains(self, rows: slice | Integers) -> Floats:
         """Array ``(rows, 2 channels)``."""
@@ -289,14 +312,18 @@ def _mapped(found: Transitions, solved: Survival, by_worth: Sequence[Change], co
     """Gradient of functions of the worths; a conversion by itself adds ``constant``."""
     steps = None
     if len(found.source) * solved.worth.size <= TABLE_CELLS:
+        last = np.hstack([by_worth[measure](solved.ending[measure]) for measure in (0, 1)])
         by_step = solved.step_of(slice(None))
         steps = np.hstack([by_worth[measure](by_step[measure]) for measure in (0, 1)])
+        # What a path's last state adds is the sum over its steps of what each state adds more than the one before.
+        steps += last[found.target]
+        inner = found.source < len(last)
+        steps[inner] -= last[found.source[inner]]
     return ChainGradient(
         found,
         solved,
         by_worth,
         steps,
-        last=np.hstack([by_worth[measure](solved.ending[measure]) for measure in (0, 1)]),
         gain=np.hstack([by_worth[measure](solved.reward) for measure in (0, 1)]) + constant,
     )
 

@@ -53,12 +53,30 @@ class Transitions:
     last: Integers
 
     @cached_property
+    def starts(self) -> Integers:
+        """Where each path starts in ``taken``, and the total as the last entry."""
+        return ragged.offsets(self.visits)
+
+    def taken_by(self, rows: slice | Integers) -> "csr_array":
+        """The transitions (columns) of the paths ``rows``, sparse; made twice, one stands twice."""
+        from scipy.sparse import csr_array
+
+        if isinstance(rows, slice):
+            first, end, _ = rows.indices(len(self.visits))
+            begins = self.starts[first : max(first, end) + 1]
+            taken = self.taken[begins[0] : begins[-1]]
+        else:
+            begins = ragged.offsets(self.visits[rows])
+            taken = ragged.take(self.taken, self.visits, rows)
+        return csr_array((np.ones(len(taken)), taken, begins - begins[0]), shape=(len(begins) - 1, len(self.source)))
+
+    @cached_property
     def per_path(self) -> "csr_array":
         """How often each path (row) makes each transition (column), sparse."""
         from scipy.sparse import csr_array
 
         matrix = csr_array(
-            (np.ones(len(self.taken)), self.taken, ragged.offsets(self.visits)),
+            (np.ones(len(self.taken)), self.taken, self.starts),
             shape=(len(self.last), len(self.source)),
             copy=True,
         )

@@ -107,6 +107,25 @@ def test_the_three_ways_to_solve_agree(order, monkeypatch):
             assert getattr(other, name) == pytest.approx(getattr(dense, name), abs=1e-12)
 
 
+@pytest.mark.parametrize("longest", [2, 6])
+def test_large_chains_are_pushed_to_the_same_gradient(longest, monkeypatch):
+    # With paths of at most two touches no state of order 2 leads to another.
+    generator = np.random.default_rng(9)
+    lengths = generator.integers(1, longest + 1, 60)
+    paths = Paths.from_codes(
+        list(CHANNELS),
+        generator.integers(0, 4, lengths.sum()),
+        lengths,
+        conversions=generator.integers(0, 4, 60),
+        nulls=generator.integers(0, 6, 60),
+    )
+    dense = markov_gradient(paths, transitions(paths, order=2))
+    monkeypatch.setattr(gradient, "DENSE_STATES", 0)
+    pushed = markov_gradient(paths, transitions(paths, order=2))
+    assert pushed.endings(slice(None)) == pytest.approx(dense.endings(slice(None)), abs=1e-11)
+    assert pushed.gains(slice(None)) == pytest.approx(dense.gains(slice(None)), abs=1e-11)
+
+
 def pushed_only(step, start, ends, keep):
     worths = [pushing.pushed(step, reward, keep) for reward in ends.T]
     return pushing.pushed(step.T.tocsr(), start, keep), np.stack(worths)
