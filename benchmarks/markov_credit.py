@@ -1,4 +1,4 @@
-"""A million journeys to Markov credit: exact and with intervals, against ChannelAttribution and MAM."""
+"""A million journeys to Markov credit: exact, and with intervals, against ChannelAttribution and MAM."""
 
 import argparse
 
@@ -10,7 +10,8 @@ def main(size: int = 1_000_000, rounds: int = 5, channels: int = 12, order: int 
     """Return the table of the contest."""
     file = str(prepare(write_journeys, DATA, journeys=size, channels=channels))
     contenders = [
-        Contender("pathworth: exact, conversions and value, with intervals", "markov_pathworth.py", (file, str(order))),
+        Contender("pathworth: exact, conversions and value", "markov_pathworth.py", (file, str(order), "credit")),
+        Contender("pathworth: the same with intervals", "markov_pathworth.py", (file, str(order), "intervals")),
         Contender(
             "ChannelAttribution 2.2.5: its default, simulated",
             "markov_channelattribution.py",

@@ -7,7 +7,10 @@ from functools import partial
 
 import bootstrap
 import customer_models
+import customer_predictions
+import customer_totals
 import markov_credit
+import orders_to_patterns
 import shapley_values
 import start_up
 import touchpoints_to_paths
@@ -20,16 +23,25 @@ CLAIMS: dict[str, Callable[..., str]] = {
     "markov": markov_credit.main,
     "customers": customer_models.main,
     "report": whole_report.main,
+    "customers-small": partial(customer_models.main, size=100_000),
     "pareto": partial(customer_models.main, size=100_000, rounds=3, model="ParetoNBD"),
+    "predictions": customer_predictions.main,
+    "totals": customer_totals.main,
+    "patterns": orders_to_patterns.main,
     "bootstrap": bootstrap.main,
     "shapley": shapley_values.main,
     "markov-3": partial(markov_credit.main, rounds=3, order=3),
     "markov-50": partial(markov_credit.main, rounds=3, channels=50),
+    "markov-50-3": partial(markov_credit.main, rounds=1, channels=50, order=3),
 }
 LARGE: dict[str, Callable[..., str]] = {
     "markov-large": partial(markov_credit.main, size=10_000_000, rounds=1),
+    "markov-large-3": partial(markov_credit.main, size=10_000_000, rounds=1, order=3),
+    "markov-large-50": partial(markov_credit.main, size=10_000_000, rounds=1, channels=50),
     "customers-large": partial(customer_models.main, size=10_000_000, rounds=1),
-    "pareto-large": partial(customer_models.main, size=10_000_000, rounds=1, model="ParetoNBD"),
+    "pareto-large": partial(customer_models.main, size=10_000_000, rounds=1, model="ParetoNBD", lifetimes=False),
+    "predictions-large": partial(customer_predictions.main, size=10_000_000, rounds=1),
+    "patterns-large": partial(orders_to_patterns.main, size=100_000_000, rounds=1),
     "paths-large": partial(touchpoints_to_paths.main, size=100_000_000, rounds=1, memory_limit="4GB"),
     "paths-small-memory": partial(touchpoints_to_paths.main, size=100_000_000, rounds=1, memory_limit="2GB"),
 }
