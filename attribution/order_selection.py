@@ -62,7 +62,8 @@ def choose_order(folds: Sequence[Paths], *, max_order: int = 4, backoff: float =
     Raises
     ------
     ModelError
-        When the folds hold no conversions or no journeys without one: then there is nothing to foretell.
+        When the folds hold no conversions or no journeys without one: then there is nothing to foretell. When only one
+        fold holds journeys: then there is nothing to learn from. Empty folds beside two others are left out.
     """
     held_out.require_folds(len(folds))
     if max_order < 1 or backoff <= 0:
@@ -73,6 +74,13 @@ def choose_order(folds: Sequence[Paths], *, max_order: int = 4, backoff: float =
             "order of the chain: held-out data cannot choose it, because "
             + ("no journey converted." if not conversions.sum() else "every journey known here converted.")
             + " State the order yourself."
+        )
+    walked = (conversions + nulls).sum(axis=1) > 0
+    conversions, nulls = conversions[walked], nulls[walked]
+    if len(conversions) < 2:
+        raise ModelError(
+            "order of the chain: held-out data cannot choose it, because all journeys are in one fold, as they are "
+            "when one customer has made them all. State the order yourself."
         )
     windows: list[NDArray[np.integer[Any]]] = [np.zeros(len(paths), dtype=np.int64)]
     windows += [transitions(paths, order=order).last for order in range(1, max_order + 1)]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LOOKBACKS = (7.0, 30.0, 90.0)
 MOST_CHANNELS = 20
+MOST_FLOWING = 100
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def channel_depth(
         bridge=bridge(seen, order=order, confidence=configuration.settings.report.confidence)
         if (wanted.baseline, wanted.model) == ("last_click", "markov")
         else None,
-        flows=flows(seen, order=order) if wanted.model == "markov" else None,
+        flows=_largest_flows(flows(seen, order=order)) if wanted.model == "markov" else None,
         roles=roles(seen),
         sensitivity=tried.table,
         sensitivity_summary=tried.summary,
@@ -167,6 +168,19 @@ def other_choices(connection: duckdb.DuckDBPyConnection, configuration: Configur
     for (choice, setting), paths in built.items():
         if paths.conversions.sum() > 0:
             found.setdefault(choice, {})[setting] = paths
+    return found
+
+
+def _largest_flows(flows: pd.DataFrame) -> pd.DataFrame:
+    """Put channels beyond the largest together: between thousands of channels there are millions of flows."""
+    size = flows.groupby("credited")["conversions"].sum().sort_values(ascending=False, kind="stable")
+    if len(size) <= MOST_FLOWING:
+        return flows
+    kept = set(size.index[:MOST_FLOWING])
+    other = f"{len(size) - MOST_FLOWING:,} other channels"
+    named = flows.assign(**{end: flows[end].where(flows[end].isin(kept), other) for end in ("last_click", "credited")})
+    found = named.groupby(["last_click", "credited"], sort=False)["conversions"].sum().reset_index()
+    found["share"] = found["conversions"] / found.groupby("last_click")["conversions"].transform("sum")
     return found
 
 

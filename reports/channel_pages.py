@@ -25,6 +25,11 @@ _MODEL_NOTES = (
     ),
     ("regression", "Regression: what a logistic regression on touches expects to be lost without the channel."),
 )
+MOST_CHANNELS = 60
+_COST_NOTE = (
+    "ROAS: credited value for each unit of cost. CPA: cost for each credited conversion. Channels without cost show a "
+    "dash; the last line divides by all cost."
+)
 
 
 def channel_sections(run: RunResults) -> tuple[Section, ...]:
@@ -80,6 +85,13 @@ def _credit_tables(blocks: list[Block], attribution: AttributionResults, run: Ru
         _models_table(attribution),
     )
     return [*blocks, *(table for table in tables if table is not None)]
+
+
+def left_out(channels: int) -> str:
+    """A sentence for a caption: that a table holds only the largest of so many channels."""
+    if channels <= MOST_CHANNELS:
+        return ""
+    return f" The {MOST_CHANNELS} largest of {channels:,} channels; the table beside this report has all."
 
 
 def _by_size(attribution: AttributionResults) -> pd.DataFrame:
@@ -150,9 +162,10 @@ def _comparison_table(
     )
     totals = {"channel": "All channels", baseline: rows[baseline].sum(), model: rows[model].sum()}
     totals |= {"difference": 0.0, "interval": "", "verdict": ""}
+    shown = rows.head(MOST_CHANNELS)
     return Table(
         title=title,
-        data=pd.concat([rows, pd.DataFrame([totals])], ignore_index=True),
+        data=pd.concat([shown, pd.DataFrame([totals])], ignore_index=True),
         columns=(
             Column("channel", "Channel", width=1),
             Column(baseline, model_name(baseline), formats[0], decimals=decimals),
@@ -162,8 +175,8 @@ def _comparison_table(
             Column("interval", f"{prose.interval_name(run.confidence)}\nof the change", align="right"),
             Column("verdict", f"By {prose.in_sentence(baseline)}"),
         ),
-        caption=caption,
-        bold_rows=(len(rows),),
+        caption=f"{caption}{left_out(len(rows))}",
+        bold_rows=(len(shown),),
         tones=(("under-credited", "up"), ("over-credited", "down"), (prose.NO_DIFFERENCE, "muted")),
     )
 
@@ -201,6 +214,8 @@ def _money_table(attribution: AttributionResults, run: RunResults) -> Table | No
     for side in ("before", "after"):
         table[f"{side}_roas"] = table[f"{side}_value"] / paid
         table[f"{side}_cpa"] = paid / table[f"{side}_conversions"].where(table[f"{side}_conversions"] > 0)
+    left = left_out(len(table) - 1)
+    table = pd.concat([table.iloc[:-1].head(MOST_CHANNELS), table.iloc[-1:]], ignore_index=True)
     unit = f" ({run.currency})" if run.currency else ""
     baseline, model = model_name(attribution.baseline), model_name(attribution.model)
     columns = [Column("channel", "Channel", width=1)]
@@ -225,11 +240,7 @@ def _money_table(attribution: AttributionResults, run: RunResults) -> Table | No
         title=_money_title(has_value=has_value, has_cost=has_cost),
         data=table.assign(channel=table["channel"].map(table_name)),
         columns=tuple(columns),
-        caption="ROAS: credited value for each unit of cost. CPA: cost for each credited conversion. Channels "
-        "without cost "
-        "show a dash; the last line divides by all cost."
-        if has_cost
-        else "",
+        caption=(_COST_NOTE if has_cost else "") + left,
         bold_rows=(len(table) - 1,),
     )
 
@@ -247,7 +258,7 @@ def _models_table(attribution: AttributionResults) -> Table | None:
     if len(models) < 2:
         return None
     wide = credit.pivot_table(index="channel", columns="model", values="conversions", aggfunc="sum", sort=False)
-    table = wide.reindex(list(_by_size(attribution)["channel"]))[models].reset_index()
+    table = wide.reindex(list(_by_size(attribution)["channel"])[:MOST_CHANNELS])[models].reset_index()
     if attribution.depth is not None and attribution.depth.games is not None:
         games = attribution.depth.games.set_index("channel").reindex(table["channel"])
         table = table.assign(**{name: games[name].to_numpy() for name in games.columns})
@@ -265,5 +276,5 @@ def _models_table(attribution: AttributionResults) -> Table | None:
         title="Conversions credited by every model, the darker the more",
         data=table.assign(channel=table["channel"].map(table_name)),
         columns=tuple(columns),
-        caption=" ".join(text for name, text in _MODEL_NOTES if name in table.columns),
+        caption=" ".join(text for name, text in _MODEL_NOTES if name in table.columns) + left_out(len(wide)),
     )

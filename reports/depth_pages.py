@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from reports import prose
+from reports.channel_pages import MOST_CHANNELS as MOST_ROWS
+from reports.channel_pages import left_out
 from reports.content import Block, Column, Figure, Prose, Section, Table
 from reports.figure_depth import MOST_CHANNELS, draw_roles, draw_sensitivity
 from reports.journey_pages import conversions_n, window
-from reports.labels import clean, listing, model_name, plural, shorten, table_name
+from reports.labels import clean, listing, model_name, shorten, table_name
 from reports.number_format import credit_decimals, number, percent, ranges
 from reports.results import AttributionResults, ChannelDepth, RunResults
 from reports.segment_pages import segment_blocks, segment_title
@@ -50,9 +52,10 @@ def _bridge_blocks(depth: ChannelDepth, run: RunResults) -> list[Block]:
     totals = {"channel": "All channels", **{name: rows[name].sum() for name in parts}}
     totals |= {"position_interval": "", "model_interval": ""}
     interval = prose.interval_name(run.confidence)
+    shown = rows.head(MOST_ROWS)
     table = Table(
         title="From last click to the Markov model, step by step",
-        data=pd.concat([rows, pd.DataFrame([totals])], ignore_index=True),
+        data=pd.concat([shown, pd.DataFrame([totals])], ignore_index=True),
         columns=(
             Column("channel", "Channel", width=1),
             Column("last_click", "Last click", "credit", decimals=decimals),
@@ -63,8 +66,8 @@ def _bridge_blocks(depth: ChannelDepth, run: RunResults) -> list[Block]:
             Column("markov", "Markov", "credit", decimals=decimals),
         ),
         caption="Place on the path: every channel of a path counts, not the last alone. Paths not seen: the model also "
-        "counts paths that its steps make likely. Both sum to zero over channels.",
-        bold_rows=(len(rows),),
+        f"counts paths that its steps make likely. Both sum to zero over channels.{left_out(len(rows))}",
+        bold_rows=(len(shown),),
     )
     mainly = "mostly because" if position > model else "less because"
     text = (
@@ -99,7 +102,7 @@ def _flow_blocks(depth: ChannelDepth) -> list[Block]:
                 ),
             ),
             caption="Conversions that the channel in the row closed and the model credits to the channel in the column."
-            + (f" {left} smaller {plural(left, 'channel')} left to the table beside this report." if left else ""),
+            + (" Smaller channels are left to the table beside this report." if left else ""),
         )
     ]
 
@@ -184,7 +187,7 @@ def _sensitivity_blocks(depth: ChannelDepth, attribution: AttributionResults, ru
         ),
         Table(
             title="The largest shift of every channel",
-            data=rows,
+            data=rows.head(MOST_ROWS),
             columns=(
                 Column("channel", "Channel", width=1),
                 Column("share", "Share", "percent"),
@@ -194,6 +197,7 @@ def _sensitivity_blocks(depth: ChannelDepth, attribution: AttributionResults, ru
                 Column("shifted_by", "By"),
                 Column("ranks", "Rank", align="right"),
             ),
+            caption=left_out(len(rows)).strip(),
         ),
     ]
 

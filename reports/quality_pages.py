@@ -21,7 +21,10 @@ _JOURNEYS = {
     "not_converted": ("Journeys that did not convert", "ended without one"),
     "open": ("Journeys still open", "the last touch is within the lookback of the data's end; left out of the models"),
     "conversions": ("Conversions with a touch", "shared out among channels"),
-    "unattributed_conversions": ("Conversions without a touch", "no touch within the lookback: credited to no channel"),
+    "unattributed_conversions": (
+        "Conversions without a touch",
+        "no touch (within the lookback): credited to no channel",
+    ),
 }
 
 

@@ -88,7 +88,8 @@ class ChannelDepth:
         ``channel, last_click, sharing, weighting, participation, smoothing, markov, position_effect, position_low,
         position_high, model_effect, model_low, model_high`` in conversions.
     flows
-        ``last_click, credited, conversions, share``: where the conversions of each last click go.
+        ``last_click, credited, conversions, share``: where the conversions of each last click go; of more than a
+        hundred channels the smaller ones together.
     roles
         ``channel, single, early, middle, late, conversions``: linear credit by place on the path.
     sensitivity

@@ -78,3 +78,13 @@ def test_what_cannot_be_chosen_says_why():
         split_paths(Paths.from_strings(["a"], [1.5], nulls=[1]))
     with pytest.raises(ConfigurationError, match="2 or more"):
         split_paths(Paths.from_strings(["a"], [1], nulls=[1]), folds=1)
+
+
+def test_folds_without_journeys_are_left_out_and_a_lone_one_cannot_choose():
+    one, other = (Paths.from_strings(["a", "b"], [3, won], nulls=[2, 4]) for won in (1, 2))
+    empty = Paths.from_strings(["a", "b"], [0, 0], nulls=[0, 0])
+    table = choose_order([one, empty, other, empty], max_order=2).table
+    assert table.equals(choose_order([one, other], max_order=2).table)
+    assert np.isfinite(table.drop(columns="chosen").to_numpy(dtype=float)).all()
+    with pytest.raises(ModelError, match="all journeys are in one fold"):
+        choose_order([empty, one])

@@ -280,3 +280,28 @@ def test_value_stands_beside_conversions_and_says_where_its_verdict_is_another(t
     assert other
     assert value.caption == f"The verdict is another than on conversions for {listing(other)}."
     assert "Credited value" not in tables
+
+
+def test_flows_between_very_many_channels_are_put_together_and_pages_hold_the_largest(tmp_path):
+    rows = [f"c{number} > d{number % 30},{1 + number % 7},{number % 3},5" for number in range(90)]
+    run = deep_run(configured(tmp_path, "path,conversions,nulls,value\n" + "\n".join(rows) + "\n"))
+    flows = run.attribution.depth.flows
+    assert set(flows["last_click"]) | set(flows["credited"]) >= {"20 other channels"}
+    assert len(flows) <= 101**2
+    assert flows["conversions"].sum() == pytest.approx(run.attribution.comparison["markov"].sum())
+    assert flows.groupby("last_click")["share"].sum().to_numpy() == pytest.approx(1)
+    tables = [
+        block
+        for section in (*channel_sections(run), *depth_sections(run))
+        for block in section.blocks
+        if isinstance(block, Table)
+    ]
+    assert max(len(table.data) for table in tables) == 61
+    (conversions,) = (table for table in tables if table.title.startswith("Conversions credited by last click"))
+    assert conversions.caption.endswith("The 60 largest of 120 channels; the table beside this report has all.")
+    assert conversions.cells()[-1][:2] == ["All channels", "357.0"]
+
+
+def test_conversions_without_a_path_are_counted_and_shown(tmp_path):
+    run = deep_run(configured(tmp_path, "path,conversions,nulls,value\n,3,4,30\na > b,5,6,50\n"))
+    assert run.attribution.journeys == {"conversions": 5, "unattributed_conversions": 3, "unattributed_value": 30}
