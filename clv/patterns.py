@@ -7,6 +7,7 @@ patterns, in canonical order (by x, then T, then t_x), so that a fit does not de
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -20,8 +21,11 @@ if TYPE_CHECKING:
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 Numbers: TypeAlias = npt.ArrayLike
+Ranks: TypeAlias = npt.NDArray[np.int32] | IntArray
 
 _DAYS_PER_UNIT = (1.0, 7.0)  # units in which times are whole days
+_LARGEST_KEY = 2**62  # of rows packed into integers
+_AT_ONCE = 1_000_000  # rows checked at once
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ def patterns_of(histories: "pd.DataFrame") -> Patterns:
         rows, a time unit longer than the data.
     """
     columns = numeric_columns(histories, required=("frequency", "recency", "T"), optional=("weight",))
-    x, t_x, T = columns["frequency"], columns["recency"], columns["T"]
+    x, t_x, T = columns.pop("frequency"), columns.pop("recency"), columns.pop("T")
     weight = columns.get("weight")
     problems = _problems(histories, x, t_x, T, weight)
     if problems:
@@ -79,10 +83,12 @@ def patterns_of(histories: "pd.DataFrame") -> Patterns:
             f"histories.T: the longest observation lasts {T.max():g} time units, so the unit is longer than the data. "
             "Build the histories in a shorter unit, such as days."
         )
+    in_order = [x, T, t_x]
     if weight is None:
-        (x, T, t_x), count = _counted(x, T, t_x)
+        del x, T, t_x  # a column of millions is let go as soon as it is ranked
+        (x, T, t_x), count = _counted(in_order)
         return Patterns(x, t_x, T, count)
-    (x, T, t_x), inverse = distinct(x, T, t_x)
+    (x, T, t_x), inverse = distinct(*in_order)
     return Patterns(x, t_x, T, np.bincount(inverse, weights=weight, minlength=len(x)).astype(np.float64))
 
 
@@ -95,51 +101,52 @@ def coarsened(patterns: Patterns, *, steps: int) -> Patterns:
 
 def distinct(*columns: FloatArray) -> tuple[tuple[FloatArray, ...], IntArray]:
     """Distinct rows of equally long columns, in lexicographic order, and for each input row the index of its own."""
-    key, _ = _packed(columns)
-    index, count = _sorted_ranks(key)
+    index, count = _sorted_ranks(_packed(columns))
     representative = np.empty(count, dtype=np.int64)
     representative[index] = np.arange(len(index))
     return tuple(column[representative] for column in columns), index
 
 
-def _counted(*columns: FloatArray) -> tuple[tuple[FloatArray, ...], FloatArray]:
-    """Distinct rows of equally long columns, in lexicographic order, and how often each occurs.
+def _counted(columns: list[FloatArray]) -> tuple[tuple[FloatArray, ...], FloatArray]:
+    """Distinct rows of equally long columns, in lexicographic order, and how often each occurs; empties the list.
 
-    Sorting the packed rows takes a tenth of the time of finding each row's index.
+    Sorting the packed rows takes a tenth of the time of finding each row's index. A column of millions is let go as
+    soon as it is ranked.
     """
-    key, values = _packed(columns)
-    if values is None:
-        rows, index = distinct(*columns)
+    ranks, values = [], []
+    while columns:
+        rank, value = _ranks(columns.pop(0))
+        ranks.append(rank)
+        values.append(value)
+    if prod(len(value) for value in values) > _LARGEST_KEY:
+        rows, index = distinct(*(value[rank] for rank, value in zip(ranks, values, strict=True)))
         return rows, np.bincount(index).astype(np.float64)
+    key = ranks.pop(0).astype(np.int64)
+    for value in values[1:]:
+        key *= len(value)
+        key += ranks.pop(0)
     key.sort()
     first = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
     count = np.diff(first, append=len(key)).astype(np.float64)
     key = key[first]
     rows = ()
     for value in reversed(values):
-        key, rank = np.divmod(key, len(value))
-        rows = (value[rank], *rows)
+        key, place = np.divmod(key, len(value))
+        rows = (value[place], *rows)
     return rows, count
 
 
-def _packed(columns: Sequence[FloatArray]) -> tuple[IntArray, list[FloatArray] | None]:
-    """Rows as one integer each, in lexicographic order: the ranks of their values; and the values behind the ranks.
-
-    The values are None where the integers had to be ranked anew because they did not fit.
-    """
+def _packed(columns: Sequence[FloatArray]) -> IntArray:
+    """Rows as one integer each, in lexicographic order."""
     key: IntArray = np.zeros(len(columns[0]), dtype=np.int64)
     size = 1
-    values: list[FloatArray] | None = []
     for column in columns:
         rank, value = _ranks(column)
-        if size * len(value) > 2**62:
+        if size * len(value) > _LARGEST_KEY:
             key, size = _sorted_ranks(key)
-            values = None
         key = key * len(value) + rank
         size *= len(value)
-        if values is not None:
-            values.append(value)
-    return key, values
+    return key
 
 
 def levels(column: FloatArray) -> tuple[FloatArray, IntArray]:
@@ -150,14 +157,14 @@ def levels(column: FloatArray) -> tuple[FloatArray, IntArray]:
     return value[present], (np.cumsum(present) - 1)[rank]
 
 
-def _ranks(column: FloatArray) -> tuple[IntArray, FloatArray]:
+def _ranks(column: FloatArray) -> tuple[Ranks, FloatArray]:
     """Places in an ascending list of values, and that list; without hashing where times are whole days."""
     for per_unit in _DAYS_PER_UNIT:
         scaled = column if per_unit == 1 else np.rint(column * per_unit)
         if not len(scaled) or scaled.min() < 0 or scaled.max() >= 2**20:
             continue
-        whole = scaled.astype(np.int64)
-        if np.array_equal(whole / per_unit, column):
+        whole = scaled.astype(np.int32)
+        if np.array_equal(whole if per_unit == 1 else whole / per_unit, column):
             return whole, np.arange(int(whole.max()) + 1) / per_unit
     rank, count = _sorted_ranks(column)
     value = np.empty(count)
@@ -231,6 +238,9 @@ def _problems(
 ) -> list[str]:
     if len(x) == 0:
         return ["histories: there are no rows. A model needs at least some dozens of customers."]
+    parts = (slice(start, start + _AT_ONCE) for start in range(0, len(x), _AT_ONCE))
+    if weight is None and all(_sound(x[part], t_x[part], T[part]) for part in parts):
+        return []
     whole = np.isfinite(x) & (x == np.floor(x))
     checks = [
         ("frequency", ~whole, "are missing or not whole numbers", "Count the repeat orders of each customer."),
@@ -247,3 +257,9 @@ def _problems(
         bad = ~(np.isfinite(weight) & (weight > 0))
         checks.append(("weight", bad, "are not positive", "Give the number of customers per row, or drop the row."))
     return first_bad_rows(frame, checks)
+
+
+def _sound(x: FloatArray, t_x: FloatArray, T: FloatArray) -> bool:
+    """Whether none of the problems of histories occurs."""
+    of_orders = (x >= 0) & np.isfinite(x) & (x == np.floor(x)) & ((x > 0) == (t_x > 0))
+    return bool((of_orders & (t_x >= 0) & (t_x <= T) & np.isfinite(T)).all())
