@@ -43,7 +43,13 @@ notebooks: $(READY)  ## turn notebooks/*.py into .ipynb
 	  || echo "ChannelAttribution could not be built; the benchmarks go on without it."
 	touch $@
 
-bench: $(READY) .venv-bench/.ready  ## measure every claim of speed beside the peers, into docs/benchmarks.md
+.venv-bench-pymc/.ready: benchmarks/requirements-pymc.txt
+	$(PYTHON) -m venv .venv-bench-pymc
+	.venv-bench-pymc/bin/python -m pip install --quiet --only-binary :all: -r benchmarks/requirements-pymc.txt \
+	  || echo "pymc-marketing could not be installed; the benchmarks go on without it."
+	touch $@
+
+bench: $(READY) .venv-bench/.ready .venv-bench-pymc/.ready  ## measure every claim of speed beside the peers, into docs/benchmarks.md
 	$(BIN)/python benchmarks/run.py --write
 
 validate: $(READY)  ## hold intervals and models against the simulated truth, into docs/validation.md

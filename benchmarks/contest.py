@@ -23,6 +23,7 @@ from typing import TypeVar
 ROOT = Path(__file__).resolve().parents[1]
 OURS = ROOT / ".venv" / "bin" / "python"
 PEERS = ROOT / ".venv-bench" / "bin" / "python"
+PYMC = ROOT / ".venv-bench-pymc" / "bin" / "python"
 CONTENDERS = Path(__file__).resolve().parent / "contenders"
 DATA = ROOT / "build" / "bench"
 Made = TypeVar("Made")
@@ -32,7 +33,8 @@ Made = TypeVar("Made")
 class Contender:
     """A script of ``contenders/`` with its arguments, run by our environment or by the peers'.
 
-    ``rounds`` below the contest's own spares a slow peer. With a ``command`` the whole process is timed, start-up too.
+    ``rounds`` below the contest's own spares a slow peer; a peer with an environment of its own names its ``python``.
+    With a ``command`` the whole process is timed, start-up too.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Contender:
     peer: bool = False
     rounds: int | None = None
     command: tuple[str, ...] | None = None
+    python: Path = PEERS
     timeout: float = 900.0
 
 
@@ -109,9 +112,9 @@ class Run:
 
 def run(contender: Contender) -> Run:
     """Run a contender once."""
-    python = PEERS if contender.peer else OURS
+    python = contender.python if contender.peer else OURS
     if not python.exists():
-        raise ContenderFailed("not installed (make .venv-bench)")
+        raise ContenderFailed("not installed (make bench)")
     command = list(contender.command or (str(python), str(CONTENDERS / contender.script), *contender.arguments))
     environment = os.environ | {"PYTHONPATH": str(ROOT)} if not contender.peer else os.environ
     with tempfile.TemporaryFile() as output:

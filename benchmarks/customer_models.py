@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
-from contest import DATA, Contender, contest, prepare, table
+from contest import DATA, PYMC, Contender, contest, prepare, table
 
 MODELS = {"BetaGeo": "BG/NBD", "ParetoNBD": "Pareto/NBD"}
 
@@ -30,24 +30,27 @@ def write_histories(customers: int, seed: int = 1) -> Path:
             connection.register("o", {"person": person[alive], "day": day[alive]})
             connection.register("c", {"person": np.arange(customers), "age": age})
             connection.execute(
-                f"""COPY (SELECT count(DISTINCT day) AS frequency, coalesce(max(day), 0) AS recency,
-                any_value(age) AS "T" FROM c LEFT JOIN o USING (person)
+                f"""COPY (SELECT CAST(count(DISTINCT day) AS INTEGER) AS frequency,
+                CAST(coalesce(max(day), 0) AS INTEGER) AS recency, CAST(any_value(age) AS INTEGER) AS "T"
+                FROM c LEFT JOIN o USING (person)
                 GROUP BY person ORDER BY person) TO '{file}' (FORMAT parquet)"""
             )
     return file
 
 
-def main(size: int = 1_000_000, rounds: int = 5, model: str = "BetaGeo") -> str:
-    """Return the table of the contest."""
+def main(size: int = 1_000_000, rounds: int = 5, model: str = "BetaGeo", lifetimes: bool = True) -> str:
+    """Return the table of the contest; lifetimes takes half an hour and more for Pareto/NBD on millions of rows."""
     arguments = (str(prepare(write_histories, size)), model)
     peer_rounds = min(rounds, 3 if size <= 1_000_000 else 1)
-    outcomes = contest(
-        [
-            Contender("pathworth: with standard errors", "orders_pathworth.py", arguments),
-            Contender("lifetimes 0.11.3: raw rows", "orders_lifetimes.py", arguments, peer=True, rounds=peer_rounds),
-        ],
-        rounds=rounds,
-    )
+    contenders = [Contender("pathworth: with standard errors", "orders_pathworth.py", arguments)]
+    if lifetimes:
+        contenders.append(
+            Contender("lifetimes 0.11.3: raw rows", "orders_lifetimes.py", arguments, peer=True, rounds=peer_rounds)
+        )
+    if model == "BetaGeo" and size <= 1_000_000:
+        name = "pymc-marketing 0.19.2: MAP, under its priors"
+        contenders.append(Contender(name, "orders_pymc.py", arguments[:1], peer=True, python=PYMC, rounds=1))
+    outcomes = contest(contenders, rounds=rounds)
     return table(
         f"{MODELS[model]} on {size:,} customers, daily",
         outcomes,
@@ -61,4 +64,5 @@ if __name__ == "__main__":
     parser.add_argument("--size", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--model", choices=list(MODELS), default="BetaGeo")
+    parser.add_argument("--without-lifetimes", dest="lifetimes", action="store_false")
     print(main(**vars(parser.parse_args())))
