@@ -161,7 +161,7 @@ def _less(parts: Sequence[Floats]) -> Floats:
 
 def _block(width: int) -> int:
     """How many paths to take at once."""
-    return min(BLOCK, max(64, BLOCK_CELLS // max(width, 1)))
+    return min(BLOCK, max(8, BLOCK_CELLS // max(width, 1)))
 
 
 def _cells(shared: "csr_array", paths: int) -> "tuple[Integers, Integers, csr_array]":

@@ -343,11 +343,15 @@ def worth_to_credit(worth: Floats, total: float) -> tuple[Floats, Change]:
     if summed <= 0:
         return effects, effects_change
     shares = effects / summed
+    whole, kept = worth[0], worth[1:] / worth[0]
+    # Effects are 1 - P_j / P, so a change of credit is one of P_j, and two vectors times those of P and of sum P_j.
+    each = -total / (summed * whole)
+    by_whole = total / summed * (kept - shares * kept.sum()) / whole
+    rows = np.stack([by_whole, -each * shares])
 
     def credit_change(change: Floats) -> Floats:
-        moved = effects_change(change)
-        moved -= moved.sum(axis=1, keepdims=True) * shares
-        moved *= total / summed
+        moved = change[:, 1:] * each
+        moved += np.column_stack([change[:, 0], change[:, 1:].sum(axis=1)]) @ rows
         return moved
 
     return shares, credit_change
