@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from attribution.journey_parts import JourneyOptions, temporary_views
+from attribution.journey_parts import JourneyOptions, temporary_tables
 from attribution.paths import Paths
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def window_paths(
         if first_us is None:
             return replace(whole, until_us=last).build(connection)
         reach = first_us - round(whole.lookback_days * DAY_US)
-        views = {
+        parts = {
             _BEFORE: f"SELECT customer_id, max(time_us) AS before_us FROM {whole.orders} "
             f"WHERE time_us < {first_us} GROUP BY customer_id",
             _TOUCHES: f"SELECT customer_id, time_us, channel_code FROM {whole.touchpoints} "
@@ -50,5 +50,5 @@ def window_paths(
             f"WHERE time_us >= {reach} AND (before_us IS NULL OR time_us > before_us)",
             _ORDERS: f"SELECT customer_id, time_us, value FROM {whole.orders} WHERE time_us >= {first_us}",
         }
-        with temporary_views(connection, views):
+        with temporary_tables(connection, parts):
             return replace(whole, until_us=last, touchpoints=_TOUCHES, orders=_ORDERS).build(connection)

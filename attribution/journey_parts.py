@@ -1,4 +1,4 @@
-"""How journeys are built, kept in one place for the whole data and its parts; and views that stand in for tables."""
+"""How journeys are built, in one place for all the data and its parts; and tables that stand in for those loaded."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -72,12 +72,15 @@ class JourneyOptions:
 
 
 @contextmanager
-def temporary_views(connection: "duckdb.DuckDBPyConnection", views: Mapping[str, str]) -> Iterator[None]:
-    """Name queries for as long as the block runs: name to ``SELECT``, later ones may read earlier ones."""
+def temporary_tables(connection: "duckdb.DuckDBPyConnection", queries: Mapping[str, str]) -> Iterator[None]:
+    """Hold the answers to queries by name for as long as the block runs; later ones may read earlier ones.
+
+    Tables and not views, because journeys are built in several passes over touches and orders.
+    """
     try:
-        for name, select in views.items():
-            connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {select}")
+        for name, select in queries.items():
+            connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {select}")
         yield
     finally:
-        for name in reversed(list(views)):
-            connection.execute(f"DROP VIEW IF EXISTS {name}")
+        for name in queries:
+            connection.execute(f"DROP TABLE IF EXISTS {name}")

@@ -18,7 +18,7 @@ import numpy as np
 
 from attribution.credit import model_credit
 from attribution.delta import credit_covariance, interval
-from attribution.journey_parts import JourneyOptions, temporary_views
+from attribution.journey_parts import JourneyOptions, temporary_tables
 from attribution.paths import Paths
 from attribution.ragged import Floats
 from attribution.rules import RuleOptions
@@ -57,14 +57,14 @@ def new_and_returning(
             (NEW, "first_us IS NULL OR time_us <= first_us", "time_us <= first_us"),
             (RETURNING, "time_us > first_us", "time_us > first_us"),
         ):
-            views = {
+            parts = {
                 _FIRST: f"SELECT customer_id, min(time_us) AS first_us FROM {whole.orders} GROUP BY customer_id",
                 _TOUCHES: f"SELECT customer_id, time_us, channel_code FROM {whole.touchpoints} "
                 f"LEFT JOIN {_FIRST} USING (customer_id) WHERE {touches}",
                 _ORDERS: f"SELECT customer_id, time_us, value FROM {whole.orders} "
                 f"JOIN {_FIRST} USING (customer_id) WHERE {orders}",
             }
-            with temporary_views(connection, views):
+            with temporary_tables(connection, parts):
                 found[name] = replace(whole, touchpoints=_TOUCHES, orders=_ORDERS).build(connection)
     return found
 
@@ -108,8 +108,8 @@ def by_type(
     found = {}
     with (options or JourneyOptions()).closed(connection).at_its_grain(connection) as whole:
         for name in list(conversion_types(connection, until_us=whole.until_us, orders=whole.orders))[:most]:
-            view = f"SELECT customer_id, time_us, value FROM {whole.orders} WHERE type = {literal(name)}"
-            with temporary_views(connection, {_ORDERS: view}):
+            chosen = f"SELECT customer_id, time_us, value FROM {whole.orders} WHERE type = {literal(name)}"
+            with temporary_tables(connection, {_ORDERS: chosen}):
                 found[name] = replace(whole, orders=_ORDERS).build(connection)
     return found
 
