@@ -350,7 +350,7 @@ def worth_to_credit(worth: Floats, total: float) -> tuple[Floats, Change]:
     rows = np.stack([by_whole, -each * shares])
 
     def credit_change(change: Floats) -> Floats:
-        moved = change[:, 1:] * each
+        moved: Floats = change[:, 1:] * each
         moved += np.column_stack([change[:, 0], change[:, 1:].sum(axis=1)]) @ rows
         return moved
 
