@@ -16,7 +16,8 @@ from clv.beta_geometric_likelihood import BetaGeometricLikelihood, maximise_beta
 from clv.maximum_likelihood import LogNormalPrior, with_fallback
 from clv.order_models import OrderFormulas, OrdersFit
 from clv.patterns import FloatArray, Numbers, Patterns, floats, patterns_of
-from clv.special import discounted_while_alive, orders_while_alive, rate_while_alive, staying_while_alive, unique_rows
+from clv.smooth_integrals import orders_within
+from clv.special import discounted_while_alive, orders_while_alive, rate_while_alive, staying_while_alive
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,12 +28,9 @@ def p_alive(x: Numbers, t_x: Numbers, T: Numbers, *, r: float, alpha: float, a: 
     """P(alive at T | x, t_x, T); 1 without a repeat order, for nobody leaves before one (Fader, Hardie & Lee, note
     021).
     """
-    from scipy.special import expit
-
     x, t_x, T = floats(x, t_x, T)
-    repeats = np.maximum(x, 1)
-    log_odds_left = np.log(a / (b + repeats - 1)) + (r + x) * np.log((alpha + T) / (alpha + t_x))
-    return np.where(x > 0, expit(-log_odds_left), 1.0)
+    silent = np.exp((r + x) * np.log((alpha + t_x) / (alpha + T)))
+    return np.where(x > 0, silent / (silent + a / (b + np.maximum(x, 1) - 1)), 1.0)
 
 
 def p_alive_at(
@@ -48,9 +46,8 @@ def expected_orders(
     t: Numbers, x: Numbers, t_x: Numbers, T: Numbers, *, r: float, alpha: float, a: float, b: float
 ) -> FloatArray:
     """Expected orders in (T, T + t] of a customer with this history (2005, eq. 10), finite for all x, a and b."""
-    (t, orders, age), row, shape = unique_rows(t, x, T)
-    alive = orders_while_alive(t / (alpha + age), r + orders, b + orders, a=a)
-    return p_alive(x, t_x, T, r=r, alpha=alpha, a=a, b=b) * alive[row].reshape(shape)
+    alive = orders_within(t, x, T, r=r, alpha=alpha, a=a, b=b)
+    return p_alive(x, t_x, T, r=r, alpha=alpha, a=a, b=b) * alive
 
 
 def expected_orders_new(t: Numbers, *, r: float, alpha: float, a: float, b: float) -> FloatArray:

@@ -15,7 +15,8 @@ from clv.beta_geometric_likelihood import BetaGeometricLikelihood, maximise_beta
 from clv.maximum_likelihood import LogNormalPrior, with_fallback
 from clv.order_models import OrderFormulas, OrdersFit
 from clv.patterns import FloatArray, Numbers, Patterns, floats, patterns_of
-from clv.special import discounted_while_alive, orders_while_alive, rate_while_alive, staying_while_alive, unique_rows
+from clv.smooth_integrals import orders_within
+from clv.special import discounted_while_alive, rate_while_alive, staying_while_alive
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,9 +44,8 @@ def expected_orders(
     t: Numbers, x: Numbers, t_x: Numbers, T: Numbers, *, r: float, alpha: float, a: float, b: float
 ) -> FloatArray:
     """Expected orders in (T, T + t] of a customer with this history (2008), finite for all x, a and b."""
-    (t, orders, age), row, shape = unique_rows(t, x, T)
-    alive = orders_while_alive(t / (alpha + age), r + orders, b + orders + 1, a=a)
-    return p_alive(x, t_x, T, r=r, alpha=alpha, a=a, b=b) * alive[row].reshape(shape)
+    alive = orders_within(t, x, T, r=r, alpha=alpha, a=a, b=b + 1)
+    return p_alive(x, t_x, T, r=r, alpha=alpha, a=a, b=b) * alive
 
 
 def expected_orders_new(t: Numbers, *, r: float, alpha: float, a: float, b: float) -> FloatArray:

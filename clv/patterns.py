@@ -26,6 +26,7 @@ Ranks: TypeAlias = npt.NDArray[np.int32] | IntArray
 _DAYS_PER_UNIT = (1.0, 7.0)  # units in which times are whole days
 _LARGEST_KEY = 2**62  # of rows packed into integers
 _AT_ONCE = 1_000_000  # rows checked at once
+_DENSE = 8  # times as many possible rows as there are: up to here a table of them is faster than hashing
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,8 @@ def coarsened(patterns: Patterns, *, steps: int) -> Patterns:
 
 def distinct(*columns: FloatArray) -> tuple[tuple[FloatArray, ...], IntArray]:
     """Distinct rows of equally long columns, in lexicographic order, and for each input row the index of its own."""
-    index, count = _sorted_ranks(_packed(columns))
+    key, size = _packed(columns)
+    index, count = _dense_ranks(key, size) if 0 < size <= _DENSE * len(key) else _sorted_ranks(key)
     representative = np.empty(count, dtype=np.int64)
     representative[index] = np.arange(len(index))
     return tuple(column[representative] for column in columns), index
@@ -136,8 +138,8 @@ def _counted(columns: list[FloatArray]) -> tuple[tuple[FloatArray, ...], FloatAr
     return rows, count
 
 
-def _packed(columns: Sequence[FloatArray]) -> IntArray:
-    """Rows as one integer each, in lexicographic order."""
+def _packed(columns: Sequence[FloatArray]) -> tuple[IntArray, int]:
+    """Rows as one integer each, in lexicographic order, and a number that all of them are below."""
     key: IntArray = np.zeros(len(columns[0]), dtype=np.int64)
     size = 1
     for column in columns:
@@ -146,7 +148,7 @@ def _packed(columns: Sequence[FloatArray]) -> IntArray:
             key, size = _sorted_ranks(key)
         key = key * len(value) + rank
         size *= len(value)
-    return key
+    return key, size
 
 
 def levels(column: FloatArray) -> tuple[FloatArray, IntArray]:
@@ -165,11 +167,20 @@ def _ranks(column: FloatArray) -> tuple[Ranks, FloatArray]:
             continue
         whole = scaled.astype(np.int32)
         if np.array_equal(whole if per_unit == 1 else whole / per_unit, column):
-            return whole, np.arange(int(whole.max()) + 1) / per_unit
+            least = whole.min()
+            return whole - least, np.arange(int(least), int(whole.max()) + 1) / per_unit
     rank, count = _sorted_ranks(column)
     value = np.empty(count)
     value[rank] = column
     return rank, value
+
+
+def _dense_ranks(key: IntArray, size: int) -> tuple[IntArray, int]:
+    """The rank of each integer below ``size`` among the distinct ones, and their number; without hashing or sorting."""
+    present = np.zeros(size, dtype=bool)
+    present[key] = True
+    rank = np.cumsum(present)
+    return rank[key] - 1, int(rank[-1])
 
 
 def _sorted_ranks(values: FloatArray | IntArray) -> tuple[IntArray, int]:

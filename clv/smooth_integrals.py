@@ -15,8 +15,8 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from clv.calendar import Floats
-from clv.patterns import levels
-from clv.special import chebyshev_points, lagrange
+from clv.patterns import Numbers, levels
+from clv.special import chebyshev_points, lagrange, orders_while_alive, unique_rows
 
 Curve: TypeAlias = Callable[[Floats, Floats], Floats]
 """Of z and x, which broadcast; positive."""
@@ -63,6 +63,22 @@ def sums_along(curve: Curve, x: Floats, scale: Floats, *, time: Floats, weights:
     if rest.any():
         result[rest] = direct_sums(curve, x[rest], scale[rest], time=time, weights=weights).T
     return result.T
+
+
+def orders_within(t: Numbers, x: Numbers, T: Numbers, *, r: float, alpha: float, a: float, b: float) -> Floats:
+    """Expected orders in (T, T + t] of a customer who is alive at T after x orders and leaves after each with a chance
+    from Beta(a, b + x); arrays broadcast.
+    """
+    (t, orders, age), row, shape = unique_rows(t, x, T)
+    z = t / (alpha + age)
+    if len(t) == 0 or t[0] <= 0 or (t != t[0]).any():
+        return np.asarray(orders_while_alive(z, r + orders, b + orders, a=a)[row].reshape(shape))
+
+    def mean_rate(z: Floats, x: Floats) -> Floats:
+        return orders_while_alive(z, r + x, b + x, a=a) / z
+
+    rate = sums_along(mean_rate, orders, alpha + age, time=t[:1], weights=np.ones((1, 1)))[0]
+    return np.asarray((z * rate)[row].reshape(shape))
 
 
 def direct_sums(curve: Curve, x: Floats, scale: Floats, *, time: Floats, weights: Floats) -> Floats:
