@@ -27,7 +27,7 @@ from attribution.gradient import ShareGradient
 from attribution.markov import removal_effects
 from attribution.paths import Paths
 from attribution.poisson import PoissonDraws
-from attribution.ragged import Floats
+from attribution.ragged import Floats, Integers
 from attribution.rules import RULES, RuleOptions, channel_shares
 from attribution.transitions import Transitions, transitions
 from customer_data.errors import ConfigurationError
@@ -111,6 +111,29 @@ def bootstrap_credit(
 
 
 @dataclass(frozen=True, eq=False)
+class _Maps:
+    """Sparse maps ``(rows, converting paths)`` from draws to sums of conversions, and of value with its noise."""
+
+    conversions: "csr_array"
+    value: "csr_array"
+    noise: "csr_array"
+
+    @classmethod
+    def make(cls, by_conversion: "csr_array", by_value: "csr_array", mean_value: Floats, spread: Integers) -> "_Maps":
+        """``by_value`` says where a unit of value goes; noise is drawn for the paths ``spread`` only."""
+        from scipy.sparse import diags_array
+
+        return cls(by_conversion, (by_value @ diags_array(mean_value)).tocsr(), by_value[:, spread])
+
+    def summed(self, conversions: Floats, noise: Floats) -> tuple[Floats, Floats]:
+        """Arrays ``(rows, replicates)``."""
+        value = self.value @ conversions
+        if len(noise):
+            value += self.noise @ noise
+        return self.conversions @ conversions, value
+
+
+@dataclass(frozen=True, eq=False)
 class _Plan:
     """What every block of replicates needs, made once; rows of paths stand in the order in which they are drawn."""
 
@@ -118,44 +141,50 @@ class _Plan:
     conversions: PoissonDraws
     nulls: PoissonDraws
     mean_value: Floats
+    spread: Integers
     value_spread: Floats
-    shares: "dict[str, tuple[csr_array, csr_array]]"
+    shares: dict[str, _Maps]
     chain: "_ChainPlan | None"
 
     @classmethod
     def make(cls, paths: Paths, models: Sequence[str], order: int, options: RuleOptions) -> "_Plan":
-        converting = np.flatnonzero(paths.conversions > 0)
-        conversions = PoissonDraws(paths.conversions[converting])
-        converting = converting[conversions.rows]
+        converting, lost = np.flatnonzero(paths.conversions > 0), np.flatnonzero(paths.nulls > 0)
+        conversions, nulls = PoissonDraws(paths.conversions[converting]), PoissonDraws(paths.nulls[lost])
+        converting, lost = converting[conversions.rows], lost[nulls.rows]
         number, value = paths.conversions[converting], paths.value[converting]
         squares = delta.value_squares(paths)[converting]
-        nulls = PoissonDraws(paths.nulls)
+        mean = value / number
+        value_spread = np.sqrt(np.maximum(squares / number - mean**2, 0))
+        spread = np.flatnonzero(value_spread > 1e-6 * np.abs(mean))
         return cls(
             models=tuple(models),
             conversions=conversions,
             nulls=nulls,
-            mean_value=value / number,
-            value_spread=np.sqrt(np.maximum(squares / number - (value / number) ** 2, 0)),
-            shares={name: _shares(paths, name, options, converting) for name in models if name != "markov"},
-            chain=_ChainPlan.make(paths, order, converting, nulls.rows) if "markov" in models else None,
+            mean_value=mean,
+            spread=spread,
+            value_spread=value_spread[spread],
+            shares={
+                name: _Maps.make(*_shares(paths, name, options, converting), mean, spread)
+                for name in models
+                if name != "markov"
+            },
+            chain=_ChainPlan.make(paths, order, converting, lost, mean, spread) if "markov" in models else None,
         )
 
     def draw_block(self, stream: np.random.SeedSequence, size: int) -> tuple[Floats, Floats]:
         """Credit of conversions and of value of ``size`` replicates: arrays ``(size, models, channels)``."""
         generator = np.random.Generator(np.random.Philox(stream))
-        conversions = self.conversions.draw(generator, size)
-        value = conversions * self.mean_value[:, None]
-        spread = np.flatnonzero(self.value_spread > 1e-6 * np.abs(self.mean_value))
-        noise = generator.standard_normal((len(spread), size))
-        value[spread] += noise * self.value_spread[spread, None] * np.sqrt(conversions[spread])
+        drawn = self.conversions.draw(generator, size)
+        noise = generator.standard_normal((len(self.spread), size))
+        noise *= self.value_spread[:, None] * np.sqrt(drawn[self.spread])
+        conversions = drawn.astype(float)
         credit = []
         for model in self.models:
             if model == "markov":
                 assert self.chain is not None
-                credit.append(self.chain.refit(conversions, self.nulls.draw(generator, size), value))
+                credit.append(self.chain.refit(drawn, conversions, noise, self.nulls.draw(generator, size)))
             else:
-                by_conversion, by_value = self.shares[model]
-                credit.append((by_conversion.T @ conversions.astype(float), by_value.T @ value))
+                credit.append(self.shares[model].summed(conversions, noise))
         return (
             np.stack([part[0].T for part in credit], axis=1),
             np.stack([part[1].T for part in credit], axis=1),
@@ -164,55 +193,54 @@ class _Plan:
 
 @dataclass(frozen=True, eq=False)
 class _ChainPlan:
-    """Sparse maps from draws to the counts of a chain."""
+    """Sparse maps from draws to the counts of a chain: its transitions, and what happens at its states."""
 
     found: Transitions
-    steps: "csc_array"
-    converting: NDArray[np.int64]
-    ends: "csc_array"
+    by_conversions: "csc_array"
+    by_nulls: "csc_array"
+    ends: _Maps
 
     @classmethod
-    def make(cls, paths: Paths, order: int, converting: NDArray[np.int64], drawn: NDArray[np.int64]) -> "_ChainPlan":
-        """``converting`` and ``drawn`` are the paths in the order of the draws of conversions and of nulls."""
-        from scipy.sparse import csc_array
+    def make(
+        cls, paths: Paths, order: int, converting: Integers, lost: Integers, mean_value: Floats, spread: Integers
+    ) -> "_ChainPlan":
+        """``converting`` and ``lost`` are the paths in the order of the draws of conversions and of nulls."""
+        from scipy.sparse import csr_array
 
         found = transitions(paths, order=order)
         few = 2 * found.visits @ (paths.conversions + paths.nulls) < EXACT_SINGLE
-        place = np.empty(len(paths), dtype=np.int64)
-        place[drawn] = np.arange(len(paths))
-        count = len(converting)
+        kind = np.float32 if few else np.float64
+        last = found.last[converting]
+        ends = csr_array((np.ones(len(last)), (last, np.arange(len(last)))), shape=(len(found.states), len(last)))
         return cls(
             found=found,
-            steps=found.per_path[drawn].astype(np.float32 if few else np.float64).T,
-            converting=place[converting],
-            ends=csc_array(
-                (np.ones(count), found.last[converting], np.arange(count + 1)), shape=(len(found.states), count)
-            ),
+            by_conversions=found.taken_by(converting).astype(kind).T,
+            by_nulls=found.taken_by(lost).astype(kind).T,
+            ends=_Maps.make(ends, ends, mean_value, spread),
         )
 
-    def refit(self, conversions: Draws, nulls: Draws, value: Floats) -> tuple[Floats, Floats]:
-        """Credit ``(channels, replicates)`` of conversions and of value by refitted chains."""
-        found = self.found
-        journeys = nulls
-        journeys[self.converting] += conversions
-        steps = (self.steps @ journeys.astype(self.steps.dtype, copy=False)).astype(float)
-        converted, paid = self.ends @ conversions.astype(float), self.ends @ value
+    def refit(self, drawn: Draws, conversions: Floats, noise: Floats, nulls: Draws) -> tuple[Floats, Floats]:
+        """Credit ``(channels, replicates)`` of conversions (drawn, and in double precision) and of value."""
+        found, kind = self.found, self.by_nulls.dtype
+        steps = self.by_conversions @ drawn.astype(kind, copy=False)
+        steps += self.by_nulls @ nulls.astype(kind, copy=False)
+        converted, paid = self.ends.summed(conversions, noise)
         solve = _refitted_batch if found.order == 1 and len(found.states) <= BATCHED_STATES else _refitted_singly
-        effects = solve(found, steps, converted, paid)
-        total = np.stack([conversions.sum(axis=0, dtype=float), value.sum(axis=0)])
+        effects = solve(found, steps.astype(float), converted, paid)
+        total = np.stack([converted.sum(axis=0), paid.sum(axis=0)])
         summed = effects.sum(axis=1, keepdims=True)
         credit = np.divide(effects, summed, out=np.zeros_like(effects), where=summed > 0) * total[:, None, :]
         return credit[0], credit[1]
 
 
-def _shares(paths: Paths, model: str, options: RuleOptions, rows: NDArray[np.int64]) -> "tuple[csr_array, csr_array]":
-    """Shares of channels in a conversion, and in a unit of value, of the paths ``rows``."""
+def _shares(paths: Paths, model: str, options: RuleOptions, rows: Integers) -> "tuple[csr_array, csr_array]":
+    """Sparse ``(channels, rows)``: shares in a conversion, and in a unit of value, of the paths ``rows``."""
     if model in RULES:
-        shares = channel_shares(paths, model, options)[rows]
+        shares = channel_shares(paths, model, options)[rows].T.tocsr()
         return shares, shares
     means = delta.model_gradient(paths, model, options=options)
     assert isinstance(means, ShareGradient)
-    return means.conversions[rows], means.value[rows]
+    return means.conversions[rows].T.tocsr(), means.value[rows].T.tocsr()
 
 
 def _refitted_batch(found: Transitions, steps: Floats, converted: Floats, paid: Floats) -> Floats:

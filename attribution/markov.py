@@ -22,7 +22,7 @@ from customer_data.errors import ConfigurationError
 
 Convention = Literal["exact", "channelattribution"]
 
-DENSE_STATES = 500
+DENSE_STATES = 64
 CUT_CELLS = 8_000_000
 
 

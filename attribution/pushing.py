@@ -39,7 +39,9 @@ def pushed(step: "csr_array", begin: Floats, keep: NDArray[np.bool_]) -> Floats:
     """
     states, columns = keep.shape
     width = max(1, min(WIDEST, CELLS // max(states, 1)))
-    blocks = np.array_split(np.arange(columns), max(1, -(-columns // width)))
+    if columns <= width:
+        return _block(step, begin, keep)
+    blocks = np.array_split(np.arange(columns), -(-columns // width))
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         return np.concatenate(list(pool.map(lambda block: _block(step, begin, keep[:, block]), blocks)), axis=1)
 

@@ -42,7 +42,7 @@ def test_every_replicate_is_the_credit_of_the_paths_drawn(paths, order):
     for replicate in range(5):
         again = {name: np.zeros(len(paths)) for name in ("conversions", "value", "nulls")}
         again["conversions"][converting] = conversions[:, replicate]
-        again["nulls"][plan.nulls.rows] = nulls[:, replicate]
+        again["nulls"][np.flatnonzero(paths.nulls > 0)[plan.nulls.rows]] = nulls[:, replicate]
         again["value"][converting] = conversions[:, replicate] * plan.mean_value
         redrawn = dataclasses.replace(paths, **again)
         for number, model in enumerate(MODELS):
