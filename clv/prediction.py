@@ -12,7 +12,7 @@ from clv.calendar import Floats
 from clv.histories import ALL
 from clv.segment_patterns import SegmentPatterns
 from clv.segments import SegmentModels
-from clv.small_segments import simulated_totals, smallest_segments
+from clv.small_segments import simulated_segments, smallest_segments
 from clv.totals import (
     CustomerModel,
     ParameterDraws,
@@ -92,10 +92,8 @@ def predict_segments(
             here = draw_totals(totals.discounted.sum(axis=0), totals.value_variance, ratio, rng)
         small = smallest[fitted.of_segment[smallest] == index]
         if len(small):
-            counts, values = simulated_totals(
-                connection, fitted.patterns, model, small, drawn,
-                span=(float(whole[0]), float(whole[1])), delta=delta, rng=rng, table=table,
-            )  # fmt: skip
+            people = simulated_segments(connection, fitted.patterns, model, small, drawn, table=table)
+            counts, values = people.totals(span=(float(whole[0]), float(whole[1])), delta=delta, rng=rng)
             here[:, small] = counts if of == "orders" else values
         drawn_totals += here
     return _prediction(fitted, found, drawn_totals)
@@ -125,14 +123,15 @@ def predict_periods(
         drawn = ParameterDraws.of(draws, np.random.default_rng([seed, index])).leaning(model, common)
         ratio = drawn_value_totals(part, model, drawn, edges=edges, delta=delta)
         small = smallest[fitted.of_segment[smallest] == index]
+        people = (
+            simulated_segments(connection, fitted.patterns, model, small, drawn, table=table) if len(small) else None
+        )
         for period, span in enumerate(pairwise(edges.tolist())):
             rng = np.random.default_rng([seed, index])
             ParameterDraws.of(draws, rng)
             here = draw_totals(totals.discounted[period], totals.value_variance[period], ratio[:, period], rng)
-            if len(small):
-                _, here[:, small] = simulated_totals(
-                    connection, fitted.patterns, model, small, drawn, span=span, delta=delta, rng=rng, table=table
-                )
+            if people is not None:
+                _, here[:, small] = people.totals(span=span, delta=delta, rng=rng)
             drawn_totals[:, period] += here
     return _prediction(fitted, found, drawn_totals)
 

@@ -1,6 +1,7 @@
 """The smallest segments, customer by customer: there a total is far from any smooth distribution."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -30,23 +31,67 @@ def smallest_segments(patterns: SegmentPatterns) -> Indices:
     return np.sort(order[chosen & (customers[order] > 0)])
 
 
-def simulated_totals(
+@dataclass(frozen=True)
+class SimulatedSegments:
+    """The customers of some segments and the draws of the parameters that they are simulated under; times in weeks.
+
+    Attributes
+    ----------
+    owner : ndarray of int, shape (customers,)
+        Position of each customer's segment.
+    segments : int
+    x, T, spend : ndarray of float, shape (customers,)
+    p_alive : ndarray of float, shape (draws, customers)
+    orders : tuple of OrderLaw, one per draw
+    spend_laws : tuple of SpendLaw, one per draw
+    """
+
+    owner: Indices
+    segments: int
+    x: Floats
+    T: Floats
+    spend: Floats
+    p_alive: Floats
+    orders: tuple[OrderLaw, ...]
+    spend_laws: tuple[SpendLaw, ...]
+
+    def totals(self, *, span: Span, delta: float, rng: np.random.Generator) -> tuple[Floats, Floats]:
+        """Draws of the segments' totals: orders and discounted value, shapes (draws, segments).
+
+        Each takes one future of every customer under its parameters. The span is in days, ``delta`` per week.
+        """
+        draws = len(self.orders)
+        orders, value = np.zeros((draws, self.segments)), np.zeros((draws, self.segments))
+        block = max(1, _AT_ONCE // max(len(self.x), 1))
+        for first in range(0, draws, block):
+            part = slice(first, min(first + block, draws))
+            shape = self.p_alive[part].shape
+            counts, values = simulate_customers(
+                _columns(self.orders[part], self.spend_laws[part]),
+                self.p_alive[part],
+                np.broadcast_to(self.x, shape),
+                np.broadcast_to(self.T, shape),
+                np.broadcast_to(self.spend, shape),
+                span=in_weeks(span),
+                delta=delta,
+                rng=rng,
+            )
+            for segment in range(self.segments):
+                orders[part, segment] = counts[:, self.owner == segment].sum(axis=1)
+                value[part, segment] = values[:, self.owner == segment].sum(axis=1)
+        return orders, value
+
+
+def simulated_segments(
     connection: "duckdb.DuckDBPyConnection",
     patterns: SegmentPatterns,
     model: CustomerModel,
     segments: Indices,
     drawn: ParameterDraws,
     *,
-    span: Span,
-    delta: float,
-    rng: np.random.Generator,
     table: str = "histories",
-) -> tuple[Floats, Floats]:
-    """Draws of the totals of these segments: orders and discounted value, shapes (draws, segments).
-
-    One draw takes one draw of the parameters and one future of every customer under them. The span is in days,
-    ``delta`` per week.
-    """
+) -> SimulatedSegments:
+    """The customers of these segments, to be simulated under these draws of the model's parameters."""
     names = [patterns.segments[index] for index in segments]
     found = connection.execute(
         f"""SELECT segment, frequency, recency_days, age_days, greatest(spend, 0) AS spend FROM {quoted(table)}
@@ -56,32 +101,20 @@ def simulated_totals(
     x, recency, age, money = (
         np.asarray(found[name], dtype=np.float64) for name in ("frequency", "recency_days", "age_days", "spend")
     )
-    t_x, T, spend = recency / DAYS_PER_WEEK, age / DAYS_PER_WEEK, money / MONEY_SCALE
+    t_x, T = recency / DAYS_PER_WEEK, age / DAYS_PER_WEEK
     place = {name: position for position, name in enumerate(names)}
-    owner = np.array([place[str(name)] for name in found["segment"]], dtype=np.intp)
     along_orders, along_spend = axes(model.order_covariance), axes(model.spend.log_covariance)
-    draws = len(drawn.orders)
-    orders, value = np.zeros((draws, len(names))), np.zeros((draws, len(names)))
-    block = max(1, _AT_ONCE // max(len(x), 1))
-    for first in range(0, draws, block):
-        part = slice(first, min(first + block, draws))
-        order_laws = [model.orders_at(deviation) for deviation in drawn.orders[part] @ along_orders.T]
-        spend_laws = [model.spend.at(deviation) for deviation in drawn.spend[part] @ along_spend.T]
-        shape = (len(order_laws), len(x))
-        counts, values = simulate_customers(
-            _columns(order_laws, spend_laws),
-            np.stack([law.p_alive(x, t_x, T) for law in order_laws]),
-            np.broadcast_to(x, shape),
-            np.broadcast_to(T, shape),
-            np.broadcast_to(spend, shape),
-            span=in_weeks(span),
-            delta=delta,
-            rng=rng,
-        )
-        for segment in range(len(names)):
-            orders[part, segment] = counts[:, owner == segment].sum(axis=1)
-            value[part, segment] = values[:, owner == segment].sum(axis=1)
-    return orders, value
+    laws = tuple(model.orders_at(deviation) for deviation in drawn.orders @ along_orders.T)
+    return SimulatedSegments(
+        owner=np.array([place[str(name)] for name in found["segment"]], dtype=np.intp),
+        segments=len(names),
+        x=x,
+        T=T,
+        spend=money / MONEY_SCALE,
+        p_alive=np.stack([law.p_alive(x, t_x, T) for law in laws]),
+        orders=laws,
+        spend_laws=tuple(model.spend.at(deviation) for deviation in drawn.spend @ along_spend.T),
+    )
 
 
 def _columns(orders: Sequence[OrderLaw], spend: Sequence[SpendLaw]) -> DrawnParameters:
