@@ -31,8 +31,9 @@ def _inverse_table(mean: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.flo
 
 def _draw_tabulated(generator: np.random.Generator, mean: int, shape: tuple[int, int]) -> npt.NDArray[np.uint8]:
     table, cumulative = _inverse_table(mean)
-    bits = generator.integers(0, _CELLS, size=shape[0] * shape[1], dtype=np.uint16)
-    drawn = table[bits]
+    count = shape[0] * shape[1]
+    bits = generator.integers(0, 1 << 64, size=-(-count // 4), dtype=np.uint64).view(np.uint16)[:count]
+    drawn = table.take(bits)
     undecided = np.flatnonzero(drawn == _UNDECIDED)
     uniform = (bits[undecided] + generator.random(undecided.size)) / _CELLS
     drawn[undecided] = np.minimum(np.searchsorted(cumulative, uniform, side="right"), cumulative.size - 1)
