@@ -22,7 +22,7 @@ from customer_data.errors import ModelError
 _NODES = (6, 8, 12, 16, 24, 40, 80, 160)
 _FALL = 40.0
 _BLOCK = 16_384  # values of the integrand at a time: what the processor's cache holds
-_MANY, _STEPS = 20_000, 50  # patterns above which a fit to coarser times gives the start, and how coarse
+_MANY, _STEPS = 20_000, (50, 200)  # patterns above which fits to coarser times give the start, and how coarse
 _CONCENTRATED = "falls to 0: almost all orders are of a few customers"
 _ALIKE = "grows without limit: customers order more alike, or more regularly, than the model allows"
 _NOBODY = "falls to 0: nobody is seen to leave, or some leave at once and the others never"
@@ -198,9 +198,10 @@ def maximise_pareto(patterns: Patterns, prior: LogNormalPrior | None) -> Estimat
 
     if len(patterns) > _MANY:
         # Coarser times have a maximum that is near and cheap to find.
-        coarse = coarsened(patterns, steps=_STEPS)
-        if len(coarse) < len(patterns) / 4:
-            starts.insert(0, found(coarse, starts).parameters)
+        for steps in _STEPS:
+            coarse = coarsened(patterns, steps=steps)
+            if len(coarse) < len(patterns) / 4:
+                starts.insert(0, found(coarse, starts).parameters)
     return found(patterns, starts)
 
 
