@@ -7,9 +7,9 @@ lift L_t with a standard error in a window where the channel was credited with A
 
 Tested channels inform mu and tau, and by these the channels without a test, whose intervals stay wide. mu, tau and
 every gamma are integrated on grids (bins of exact normal mass, refined where a test is sharp), and drawn from these
-with a seed; credit is drawn with its own covariance. What the channels did not cause is an explicit baseline, all
-conversions minus the sum. It can come out negative: the experiments then say that channels caused more than there was,
-and one of the two is measured otherwise than the other.
+with a seed; credit is drawn with its own covariance, of more than 200 channels with its variances alone. What the
+channels did not cause is an explicit baseline, all conversions minus the sum. It can come out negative: the experiments
+then say that channels caused more than there was, and one of the two is measured otherwise than the other.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ import numpy as np
 
 from attribution.bootstrap import percentile_interval
 from attribution.credit import check_models, model_credit
-from attribution.delta import credit_covariance
+from attribution.delta import credit_covariance, credit_variance
 from attribution.participation import unknown_channel
 from attribution.paths import Paths
 from attribution.ragged import Floats, Integers
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import pandas
 
 MEANS, SPREADS, BINS = 61, 16, 161
+MOST_TOGETHER = 200
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,10 @@ def calibrate(
         draws=draws,
         generator=generator,
     )
-    spread = credit_covariance(paths, model, order=order, options=options).conversions
+    if len(credit) > MOST_TOGETHER:
+        spread = credit_variance(paths, model, order=order, options=options).conversions
+    else:
+        spread = credit_covariance(paths, model, order=order, options=options).conversions
     caused = multipliers * np.maximum(_normal_draws(generator, credit, spread, draws), 0)
     baseline = paths.conversions.sum() - caused.sum(axis=1, keepdims=True)
     conversions = np.hstack([caused, baseline])
@@ -244,6 +248,9 @@ def _inverse_draws(generator: np.random.Generator, edges: Floats, cumulative: Fl
 
 
 def _normal_draws(generator: np.random.Generator, centre: Floats, spread: Floats, draws: int) -> Floats:
+    """Draws ``(draws, width)`` from variances ``(width,)`` or a covariance ``(width, width)``."""
+    if spread.ndim == 1:
+        return np.asarray(centre + generator.standard_normal((draws, len(centre))) * np.sqrt(np.maximum(spread, 0)))
     sizes, directions = np.linalg.eigh((spread + spread.T) / 2)
     scaled = directions * np.sqrt(np.maximum(sizes, 0))
     return np.asarray(centre + generator.standard_normal((draws, len(centre))) @ scaled.T)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attribution.credit import model_credit
-from attribution.delta import credit_covariance, interval
+from attribution.delta import credit_covariance, credit_variance, interval
 from attribution.journey_parts import JourneyOptions, temporary_tables
 from attribution.paths import Paths
 from attribution.ragged import Floats
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import pandas
 
 NEW, RETURNING = "new customers", "returning customers"
-MOST_TYPES = 8
+MOST_TYPES, MOST_TOGETHER = 8, 200
 _FIRST, _TOUCHES, _ORDERS = "attribution_first_order", "attribution_part_touches", "attribution_part_orders"
 
 
@@ -177,9 +177,14 @@ SHARE_COLUMNS = (
 
 
 def _shares(paths: Paths, model: str, order: int, options: RuleOptions) -> tuple[Floats, Floats]:
-    """Shares of credit and their variances: with s the shares and T their total, s' = (I - s 1') / T."""
+    """Shares of credit and their variances: with s the shares and T their total, s' = (I - s 1') / T.
+
+    Of very many channels the total is taken as certain, which needs no covariances and makes intervals wider.
+    """
     credit = model_credit(paths, model, order=order, options=options).conversions
     total = credit.sum()
     share = credit / total
+    if len(share) > MOST_TOGETHER:
+        return share, credit_variance(paths, model, order=order, options=options).conversions / total**2
     slope = (np.eye(len(share)) - share[:, None]) / total
     return share, np.diag(credit_covariance(paths, model, order=order, options=options).combined(slope).conversions)

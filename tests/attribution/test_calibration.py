@@ -161,3 +161,14 @@ def test_options_out_of_range(shop):
         MultiplierPrior(spread=0)
     with pytest.raises(ConfigurationError, match="too few"):
         calibrate(shop, lift_tests(search=(1, 1)), draws=10)
+
+
+def test_very_many_channels_are_drawn_by_their_variances(shop, monkeypatch):
+    # Last clicks of single touches are independent, so that variances alone give the same intervals but for the draws.
+    exact = calibrate(shop, lift_tests(search=(1000, 40)), model="last_click", seed=3)
+    monkeypatch.setattr("attribution.calibration.MOST_TOGETHER", 2)
+    quick = calibrate(shop, lift_tests(search=(1000, 40)), model="last_click", seed=3)
+    row = quick["channel"] == "search"
+    for name in ("conversions", "conversions_low", "conversions_high"):
+        assert quick[name][row].to_numpy() == pytest.approx(exact[name][row].to_numpy(), abs=4)
+    assert quick["conversions"].sum() == pytest.approx(9000)

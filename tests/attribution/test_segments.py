@@ -121,6 +121,17 @@ def test_shares_of_equal_segments_do_not_differ_and_empty_ones_are_left_out():
         compare_shares({"one": paths, "two": Paths.from_strings(["a"])})
 
 
+def test_shares_of_very_many_channels_have_wider_intervals(monkeypatch):
+    # With the total n taken as certain a share p of last clicks has the variance p / n instead of p (1 - p) / n.
+    one, other = (Paths.from_strings(["a", "b", "c"], counts, nulls=[4, 4, 9]) for counts in ([50, 30, 20], [9, 6, 9]))
+    exact = compare_shares({"one": one, "other": other}, model="last_click")
+    monkeypatch.setattr("attribution.segments.MOST_TOGETHER", 2)
+    quick = compare_shares({"one": one, "other": other}, model="last_click")
+    assert quick["share"].equals(exact["share"])
+    wider = (quick["share_high"] - quick["share"]) / (exact["share_high"] - exact["share"])
+    assert wider.to_numpy() == pytest.approx((1 - exact["share"]) ** -0.5)
+
+
 def test_visits_by_hand(engine):
     # a at 0, b after 30 minutes (still the visit of a), c after 31 more (a visit), d at the same moment as c. Customer
     # 2 comes in between and has a visit of its own. The order at minute 20 follows the visit of a alone.
