@@ -3,6 +3,7 @@
 A coalition is a bit mask: bit j says that channel j is in. A game over n channels is an array of 2^n worths.
 """
 
+from collections.abc import Iterator
 from math import comb
 
 import numpy as np
@@ -17,11 +18,8 @@ def exact_values(worth: Floats) -> Floats:
     it a coalition of s members enters with weight 1 / (n C(n-1, s-1)) when j is a member, else with -1 / (n C(n-1, s)).
     """
     channels = worth.size.bit_length() - 1
-    members = np.zeros(1, dtype=np.int64)
-    for _ in range(channels):
-        members = np.concatenate([members, members + 1])
-    joined = np.array([0.0] + [1 / (channels * comb(channels - 1, size - 1)) for size in range(1, channels + 1)])
-    apart = np.array([1 / (channels * comb(channels - 1, size)) for size in range(channels)] + [0.0])
+    members = _members(channels)
+    joined, apart = _weights_of_sizes(channels)
     weighted = worth * (joined + apart)[members]
     values = np.full(channels, -(worth @ apart[members]))
     for channel in range(channels - 1, -1, -1):
@@ -29,6 +27,21 @@ def exact_values(worth: Floats) -> Floats:
         values[channel] += including.sum()
         weighted = without + including
     return values
+
+
+def _members(channels: int) -> Integers:
+    """Number of members of every coalition."""
+    members = np.zeros(1, dtype=np.int64)
+    for _ in range(channels):
+        members = np.concatenate([members, members + 1])
+    return members
+
+
+def _weights_of_sizes(channels: int) -> tuple[Floats, Floats]:
+    """Weight of a coalition, by its size, in the values of its members, and taken off in those of the others."""
+    joined = np.array([0.0] + [1 / (channels * comb(channels - 1, size - 1)) for size in range(1, channels + 1)])
+    apart = np.array([1 / (channels * comb(channels - 1, size)) for size in range(channels)] + [0.0])
+    return joined, apart
 
 
 def sums_over_subsets(amounts: Floats) -> Floats:
@@ -55,6 +68,29 @@ def ratio_game(sets: Integers, conversions: Floats, journeys: Floats, channels: 
         for amounts in (conversions, journeys)
     )
     return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0)
+
+
+def ratio_slopes(numerator: Floats, denominator: Floats, sets: Integers) -> Iterator[tuple[Floats, Floats]]:
+    """How the Shapley values of the ratio game answer to the journeys of each set of channels, channel by channel.
+
+    Yields per channel the derivatives by one more conversion and by one more journey of each of ``sets``, arrays
+    ``(sets,)``. ``numerator`` and ``denominator`` are those of the worth of every coalition, arrays ``(2^n,)``. A
+    journey counts in all coalitions that hold its set: sums over supersets, which are sums over the subsets of what is
+    left out.
+    """
+    channels = numerator.size.bit_length() - 1
+    joined, apart = _weights_of_sizes(channels)
+    members = _members(channels)
+    by_conversion = np.divide(1.0, denominator, out=np.zeros_like(denominator), where=denominator > 0)
+    by_journey = -numerator * by_conversion**2
+    left_out = numerator.size - 1 - sets
+    for channel in range(channels):
+        holds = np.arange(numerator.size) >> channel & 1 == 1
+        weight = np.where(holds, joined[members], -apart[members])
+        yield (
+            sums_over_subsets((weight * by_conversion)[::-1])[left_out],
+            sums_over_subsets((weight * by_journey)[::-1])[left_out],
+        )
 
 
 def markov_game(start: Floats, step: Floats, ends: Floats) -> Floats:

@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from attribution import games, ragged
+from attribution.delta import interval, normal_reach
 from attribution.participation import distinct_linear, presence
 from attribution.paths import Paths
 from attribution.ragged import Floats, Integers
+from attribution.shapley_intervals import drawn_variance, ratio_variance
 from attribution.transitions import transitions
 from customer_data.errors import ConfigurationError
 
@@ -33,6 +35,7 @@ Game = Literal["ratio", "markov"]
 
 EXACT_CHANNELS = 20
 AT_ONCE = 128
+FEWEST_REPLICATES = 20
 
 
 def shapley(
@@ -42,6 +45,8 @@ def shapley(
     exact_channels: int = EXACT_CHANNELS,
     permutations: int = 2_000,
     seed: int | None = None,
+    confidence: float | None = None,
+    replicates: int = 200,
 ) -> "pandas.DataFrame":
     """Credit of conversions by Shapley values.
 
@@ -56,12 +61,20 @@ def shapley(
     permutations
         Orders to sample above that, an even number from 4 on.
     seed
-        Of the sample.
+        Of the sample, and of data drawn again.
+    confidence
+        Of the intervals, which say how sure credit is given that customers are a sample; None leaves them missing. The
+        ratio game solved exactly takes the delta method, the others ``replicates`` draws of the data, which take that
+        many times as long. See :mod:`attribution.shapley_intervals`.
+    replicates
+        Draws of the data, from 20 on, where they are needed.
 
     Returns
     -------
     Columns channel, shapley (in units of P(conversion), summing to that of all channels), conversions (the same in
-    proportion, summing to all conversions), std_error (of ``conversions``, from sampling only: 0 when solved exactly).
+    proportion, summing to all conversions), std_error (of ``conversions``, from sampling orders only: 0 when solved
+    exactly), conversions_low, conversions_high (from the data; with orders sampled, from these too; unclipped, as
+    values can be negative).
 
     Raises
     ------
@@ -72,19 +85,39 @@ def shapley(
     import pandas
 
     _check(paths, game, exact_channels, permutations)
+    if confidence is not None:
+        normal_reach(confidence)
+        if replicates < FEWEST_REPLICATES:
+            raise ConfigurationError(f"replicates: {replicates!r} say too little. Give {FEWEST_REPLICATES} or more.")
     on_paths = np.flatnonzero(np.bincount(paths.codes, minlength=len(paths.channels)))
-    if len(on_paths) <= exact_channels:
-        values = _exact(paths, game, on_paths)
-        errors = np.zeros(len(values))
+    exact = len(on_paths) <= exact_channels
+    if exact:
+        values, errors = _exact(paths, game, on_paths), np.zeros(len(on_paths))
     else:
         values, errors = _sampled(paths, game, on_paths, permutations, seed)
-    table = pandas.DataFrame({"channel": paths.channels, "shapley": 0.0, "conversions": 0.0, "std_error": 0.0})
     total = values.sum()
     scale = paths.conversions.sum() / total if total > 0 else 0.0
+    table = pandas.DataFrame({"channel": paths.channels, "shapley": 0.0, "conversions": 0.0, "std_error": 0.0})
     table.loc[on_paths, "shapley"] = values
     table.loc[on_paths, "conversions"] = values * scale
     table.loc[on_paths, "std_error"] = errors * scale
-    return table
+    low, high = (np.full(len(paths.channels), np.nan if confidence is None else 0.0) for _ in range(2))
+    if confidence is not None and len(on_paths):
+        if exact and game == "ratio":
+            spread = ratio_variance(paths, _sets(paths, on_paths), len(on_paths))
+        elif exact:
+            spread = drawn_variance(
+                paths, lambda again: _exact(again, game, on_paths), replicates=replicates, seed=seed
+            )
+        else:
+            spread = drawn_variance(
+                paths,
+                lambda again: _sampled(again, game, on_paths, permutations, seed)[0],
+                replicates=replicates,
+                seed=seed,
+            )
+        low[on_paths], high[on_paths] = interval(values * scale, spread + (errors * scale) ** 2, confidence=confidence)
+    return table.assign(conversions_low=low, conversions_high=high)
 
 
 def _check(paths: Paths, game: str, exact_channels: int, permutations: int) -> None:
@@ -135,11 +168,15 @@ def _exact(paths: Paths, game: str, channels: Integers) -> Floats:
     if game == "markov":
         chain = _Chain.of(paths, channels)
         return games.exact_values(games.markov_game(chain.start, chain.step, chain.ends))
+    journeys = paths.conversions + paths.nulls
+    return games.exact_values(games.ratio_game(_sets(paths, channels), paths.conversions, journeys, len(channels)))
+
+
+def _sets(paths: Paths, channels: Integers) -> Integers:
+    """Per path the bit mask of its channels, counted among ``channels``."""
     bit = np.zeros(len(paths.channels), dtype=np.int64)
     bit[channels] = 1 << np.arange(len(channels))
-    sets = np.bitwise_or.reduceat(bit[paths.codes], paths.starts[:-1])
-    worth = games.ratio_game(sets, paths.conversions, paths.conversions + paths.nulls, len(channels))
-    return games.exact_values(worth)
+    return np.asarray(np.bitwise_or.reduceat(bit[paths.codes], paths.starts[:-1]))
 
 
 def _sampled(paths: Paths, game: str, channels: Integers, permutations: int, seed: int | None) -> tuple[Floats, Floats]:

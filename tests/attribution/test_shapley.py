@@ -189,3 +189,63 @@ def test_wrong_arguments_say_the_remedy(arguments, message):
 def test_unknown_nulls_are_refused():
     with pytest.raises(ConfigurationError, match="Name the column of nulls"):
         shapley(Paths.from_strings(["a", "b"], [1, 2]))
+
+
+def test_the_ratio_game_answers_to_journeys_as_finite_differences_say():
+    paths = random_paths(11)
+    sets = np.array([sum(1 << code for code in set(path)) for path in np.split(paths.codes, paths.starts[1:-1])])
+    numerator, denominator = (
+        games.sums_over_subsets(np.bincount(sets, weights=amounts, minlength=16).astype(float))
+        for amounts in (paths.conversions, paths.conversions + paths.nulls)
+    )
+    slopes = list(games.ratio_slopes(numerator, denominator, sets))
+    for row in (0, 7, len(paths) - 1):
+        for which, moved in ((0, (1e-6, 0)), (1, (0, 1e-6))):
+            counts = [paths.conversions.copy(), (paths.conversions + paths.nulls).copy()]
+            up, down = (
+                games.exact_values(
+                    games.ratio_game(
+                        sets, *(c + sign * np.eye(len(paths))[row] * m for c, m in zip(counts, moved, strict=True)), 4
+                    )
+                )
+                for sign in (1, -1)
+            )
+            given = [slope[which][row] for slope in slopes]
+            assert given == pytest.approx((up - down) / 2e-6, abs=1e-7)
+
+
+@pytest.mark.parametrize("game", ["ratio", "markov"])
+def test_intervals_hold_the_spread_of_data_drawn_again(game):
+    generator = np.random.default_rng(12)
+    base = random_paths(13, paths=40)
+    paths = Paths.from_codes(
+        base.channels,
+        base.codes,
+        base.lengths,
+        conversions=generator.integers(20, 60, len(base)),
+        nulls=generator.integers(50, 400, len(base)),
+    )
+    table = shapley(paths, game=game, confidence=0.9, replicates=300, seed=1)
+    credit = []
+    for _ in range(300):
+        again = Paths.from_codes(
+            paths.channels,
+            paths.codes,
+            paths.lengths,
+            conversions=generator.poisson(paths.conversions),
+            nulls=generator.poisson(paths.nulls),
+        )
+        credit.append(shapley(again, game=game).conversions.to_numpy())
+    reach = 1.6449 * np.std(credit, axis=0)
+    # A standard error of 300 replicates has itself a relative standard error of 4.1 %.
+    assert (table.conversions_high - table.conversions).to_numpy() == pytest.approx(reach, rel=0.16)
+    assert (table.conversions - table.conversions_low).to_numpy() == pytest.approx(reach, rel=0.16)
+
+
+def test_intervals_are_missing_unless_asked_for_and_cover_sampled_orders():
+    paths = random_paths(14, channels=6)
+    assert shapley(paths)[["conversions_low", "conversions_high"]].isna().all(axis=None)
+    table = shapley(paths, exact_channels=3, permutations=20, replicates=20, confidence=0.9, seed=2)
+    assert (table.conversions_high - table.conversions > 1.6 * table.std_error).all()
+    with pytest.raises(ConfigurationError, match="Give 20 or more"):
+        shapley(paths, game="markov", replicates=3, confidence=0.9)
