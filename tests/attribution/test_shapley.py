@@ -227,7 +227,7 @@ def test_intervals_hold_the_spread_of_data_drawn_again(game):
     )
     table = shapley(paths, game=game, confidence=0.9, replicates=300, seed=1)
     credit = []
-    for _ in range(300):
+    for _ in range(600):
         again = Paths.from_codes(
             paths.channels,
             paths.codes,
@@ -237,7 +237,7 @@ def test_intervals_hold_the_spread_of_data_drawn_again(game):
         )
         credit.append(shapley(again, game=game).conversions.to_numpy())
     reach = 1.6449 * np.std(credit, axis=0)
-    # A standard error of 300 replicates has itself a relative standard error of 4.1 %.
+    # Standard errors of 300 and 600 replicates have relative standard errors of 4.1 % and 2.9 %.
     assert (table.conversions_high - table.conversions).to_numpy() == pytest.approx(reach, rel=0.16)
     assert (table.conversions - table.conversions_low).to_numpy() == pytest.approx(reach, rel=0.16)
 
