@@ -257,7 +257,7 @@ class ParetoLaw:
         r, alpha, s, beta = parameters
         rate = rng.gamma(r + x) / (alpha + T)
         leaving = rng.standard_gamma(s, x.shape) / (beta + T)
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", over="ignore"):
             lifetime = rng.standard_exponential(x.shape) / leaving
         return LivingCustomers(rate, np.zeros(x.shape), lifetime)
 

@@ -82,6 +82,13 @@ def test_newcomers_are_alive_and_laws_keep_their_kind():
     assert [law.model for law in (LAW, bg)] == ["pareto_nbd", "mbg_nbd"]
 
 
+def test_customers_who_hardly_ever_leave_live_for_ever():
+    zero = np.zeros(5_000)
+    living = LAW.draw_living((0.5, 10.0, 1e-3, 5.0), zero, zero, np.random.default_rng(1))
+    assert np.isinf(living.lifetime).any()
+    assert (living.leaving == 0).all()
+
+
 def test_cdnow_s_holdout_is_the_published_one(cdnow_engine):
     until = int(cdnow_engine.execute("SELECT (DATE '1997-09-30' - DATE '1970-01-01')").fetchone()[0])
     held = holdout(cdnow_engine, until_day=until, end_day=until + 273, orders_model="pareto_nbd", draws=200)
