@@ -125,7 +125,7 @@ def _block(block: Block) -> dict[str, Any]:
                 "caption": block.caption,
                 "columns": [{"header": c.header, "width": c.width, "right": c.is_right} for c in block.columns],
                 "rows": rows,
-                "whole": sum(max(-(-len(cell) // _LINE) for cell in row) for row in rows) <= _LONGEST_WHOLE_TABLE,
+                "kept": _rows_kept_together(rows),
                 "shades": block.shades(),
                 "bold_rows": list(block.bold_rows),
                 "tones": dict(block.tones),
@@ -140,6 +140,14 @@ def _block(block: Block) -> dict[str, Any]:
                 "caption": block.caption,
                 "half": block.width == "half",
             }
+
+
+def _rows_kept_together(rows: list[list[str]]) -> int:
+    """How many of the last rows stand on one page: all of a short table, three of a long one, none of tall rows."""
+    lines = [max((-(-len(cell) // _LINE) for cell in row), default=1) for row in rows]
+    if sum(lines) <= _LONGEST_WHOLE_TABLE:
+        return len(rows)
+    return 3 if sum(lines[-3:]) < _LONGEST_WHOLE_TABLE and len(rows) > 3 else 0
 
 
 def _prose_block(text: str, *, lead: str = "", tone: str = "plain") -> dict[str, Any]:

@@ -126,3 +126,6 @@ def test_a_table_longer_than_a_page_breaks_and_one_of_a_page_does_not_overflow()
     assert pages(render_pdf(one_page(Table("t", long, columns)))) >= 4
     tall = pd.DataFrame({"channel": ["word " * 400] * 12, "x": 1.0})
     assert pages(render_pdf(one_page(Table("t", tall, columns)))) >= 3
+    # Three rows of most of a page each take a page each: none runs off the page for the others' sake.
+    taller = pd.DataFrame({"channel": ["word " * 1000] * 4, "x": 1.0})
+    assert pages(render_pdf(one_page(Table("t", taller, columns)))) >= 4
