@@ -5,8 +5,12 @@ bootstrap over journeys in its Poisson form. One sparse product turns the draws 
 transitions, and chains of single channels are solved in one batch. The value of a path's conversions is drawn around
 their mean with their own spread where that is known (``Paths.value_squares``), else it moves with their number alone.
 
-Customers with several journeys are known as covariances only (``Paths.shared``). Replicates are then moved by the one
-linear map that carries the covariance without them to the covariance with them and displaces replicates least.
+Customers with several journeys are known as covariances only (``Paths.shared``): which journeys belong together is not
+in the paths, so customers cannot be drawn. Journeys are drawn as if each were a customer of its own and every replicate
+is refitted exactly; then all replicates are moved about their mean by one linear map of credit, the least displacing
+one that carries the delta method's covariance without shared customers to the one with them. So their mean and shape
+are those of exact refits over journeys, and their covariance has what customers share to first order: what sharing does
+to the skewness of credit is not in them.
 
 Replicates come in fixed blocks, each with its own random stream, so the number of threads changes nothing.
 """
