@@ -5,10 +5,16 @@ from collections.abc import Callable
 
 import coverage_attribution
 import coverage_clv
+import drift_alarms
 import scoreboard
 from contest import ROOT
 
-STUDIES: tuple[Callable[[], str], ...] = (scoreboard.main, coverage_attribution.main, coverage_clv.main)
+STUDIES: tuple[Callable[[], str], ...] = (
+    scoreboard.main,
+    coverage_attribution.main,
+    coverage_clv.main,
+    drift_alarms.main,
+)
 
 INTRODUCTION = """\
 # Validation against a known truth
