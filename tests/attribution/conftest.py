@@ -1,15 +1,26 @@
 """The public data set of the R package ChannelAttribution as distinct paths."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 from hypothesis import settings
 
 from attribution.path_files import read_paths
 from attribution.paths import Paths
+from customer_data.engine import Engine
 
 settings.register_profile("without the clock", deadline=None)
 settings.load_profile("without the clock")
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[duckdb.DuckDBPyConnection]:
+    """One engine for all tests of a file, each of which makes its tables anew."""
+    connection = Engine(threads=2).connect()
+    yield connection
+    connection.close()
 
 
 @pytest.fixture(scope="session")

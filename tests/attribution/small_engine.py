@@ -5,7 +5,7 @@ import numpy as np
 
 from attribution.paths import Paths
 from customer_data.sql_text import literal
-from tests.attribution.plain_journeys import Order, Touch
+from tests.attribution.plain_journeys import DAY_US, Order, Touch
 
 MINUTE_US = 60_000_000
 
@@ -43,6 +43,11 @@ def load_rows(
 
 def _sql(value: object) -> str:
     return "NULL" if value is None else literal(value) if isinstance(value, str) else str(value)
+
+
+def in_days(rows: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """Rows whose moments are given in days."""
+    return [(customer, day * DAY_US, last) for customer, day, last in rows]
 
 
 def counted(paths: Paths) -> dict[str, tuple[float, float]]:

@@ -1,10 +1,8 @@
 """Folds by customer and countings under other choices, held to what ``build_paths`` gives."""
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import replace
 
-import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,26 +11,14 @@ from attribution import customer_folds as module
 from attribution.customer_folds import customer_folds, fold_of, recount
 from attribution.journey_parts import JourneyOptions
 from attribution.order_selection import choose_order
-from customer_data.engine import Engine
 from customer_data.errors import ConfigurationError
 from tests.attribution.plain_journeys import DAY_US
-from tests.attribution.small_engine import counted, load_rows, summed
+from tests.attribution.small_engine import counted, in_days, load_rows, summed
 
 PRIME = 2**31 - 1
 
 touch_rows = st.lists(st.tuples(st.integers(-3, 9), st.integers(0, 12), st.integers(1, 3)), max_size=30)
 order_rows = st.lists(st.tuples(st.integers(-3, 9), st.integers(0, 12), st.integers(0, 5)), max_size=12)
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[duckdb.DuckDBPyConnection]:
-    connection = Engine(threads=2).connect()
-    yield connection
-    connection.close()
-
-
-def in_days(rows: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
-    return [(customer, day * DAY_US, last) for customer, day, last in rows]
 
 
 @settings(max_examples=12)

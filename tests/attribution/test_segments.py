@@ -1,8 +1,5 @@
 """First and later orders, types of orders, visits: by hand, and as parts that sum to the whole."""
 
-from collections.abc import Iterator
-
-import duckdb
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,32 +10,20 @@ from attribution.journey_parts import JourneyOptions
 from attribution.paths import Paths
 from attribution.segments import by_type, compare_shares, conversion_types, new_and_returning
 from attribution.sessions import make_visits
-from customer_data.engine import Engine
 from customer_data.errors import ConfigurationError
 from tests.attribution.plain_journeys import DAY_US
-from tests.attribution.small_engine import MINUTE_US, counted, load_rows, summed
+from tests.attribution.small_engine import MINUTE_US, counted, in_days, load_rows, summed
 
 DAYS = st.integers(0, 10)
 touch_rows = st.lists(st.tuples(st.integers(1, 5), DAYS, st.integers(1, 3)), max_size=30)
 order_rows = st.lists(st.tuples(st.integers(1, 5), DAYS, st.integers(0, 5)), max_size=12)
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[duckdb.DuckDBPyConnection]:
-    connection = Engine(threads=2).connect()
-    yield connection
-    connection.close()
-
-
-def days(rows: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
-    return [(customer, day * DAY_US, last) for customer, day, last in rows]
-
-
 def test_first_and_later_orders_by_hand(engine):
     # Customer 1: a, order, b, c, order twice at once, a again. Customer 2: only b. Customer 3 orders without a touch,
     # then comes by c and orders: a later order.
-    touches = days([(1, 0, 1), (1, 2, 2), (1, 3, 3), (1, 9, 1), (2, 1, 2), (3, 5, 3)])
-    orders = days([(1, 1, 10), (1, 4, 20), (1, 4, 30), (3, 0, 5), (3, 6, 7)])
+    touches = in_days([(1, 0, 1), (1, 2, 2), (1, 3, 3), (1, 9, 1), (2, 1, 2), (3, 5, 3)])
+    orders = in_days([(1, 1, 10), (1, 4, 20), (1, 4, 30), (3, 0, 5), (3, 6, 7)])
     load_rows(engine, touches, orders)
     parts = new_and_returning(engine, JourneyOptions(lookback_days=3, until_us=30 * DAY_US))
     assert {name: counted(paths) for name, paths in parts.items()} == {
@@ -52,7 +37,7 @@ def test_first_and_later_orders_by_hand(engine):
 @settings(max_examples=10)
 @given(touch_rows, order_rows, st.sampled_from([0.0, 1.0, 4.0]), st.none() | DAYS, st.booleans())
 def test_first_and_later_orders_sum_to_all(engine, touches, orders, lookback, until, visits):
-    load_rows(engine, days(touches), days(orders))
+    load_rows(engine, in_days(touches), in_days(orders))
     options = JourneyOptions(
         lookback_days=lookback,
         until_us=None if until is None else until * DAY_US,
@@ -69,8 +54,8 @@ def test_first_and_later_orders_sum_to_all(engine, touches, orders, lookback, un
 def test_types_run_by_themselves_by_hand(engine):
     # a, lead, b, purchase: the purchase shares a and b, though the lead came between. The order without a type is of
     # neither. Most frequent first, then by name.
-    touches = days([(1, 0, 1), (1, 2, 2), (2, 0, 3)])
-    orders = days([(1, 1, 0), (1, 3, 90), (2, 1, 8)])
+    touches = in_days([(1, 0, 1), (1, 2, 2), (2, 0, 3)])
+    orders = in_days([(1, 1, 0), (1, 3, 90), (2, 1, 8)])
     load_rows(engine, touches, orders, types=["lead", "purchase", None])
     assert conversion_types(engine) == {"lead": 1, "purchase": 1}
     assert conversion_types(engine, until_us=2 * DAY_US) == {"lead": 1}
@@ -84,8 +69,8 @@ def test_types_run_by_themselves_by_hand(engine):
 
 
 def test_orders_of_one_type_have_the_credit_of_all(engine):
-    touches = days([(1, 0, 1), (1, 2, 2), (2, 0, 3), (2, 5, 1)])
-    load_rows(engine, touches, days([(1, 3, 90), (2, 6, 8)]), types=["it's one", "it's one"])
+    touches = in_days([(1, 0, 1), (1, 2, 2), (2, 0, 3), (2, 5, 1)])
+    load_rows(engine, touches, in_days([(1, 3, 90), (2, 6, 8)]), types=["it's one", "it's one"])
     (only,) = by_type(engine).values()
     assert counted(only) == counted(JourneyOptions().build(engine))
 
