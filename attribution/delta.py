@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 BLOCK = 4_096
-BLOCK_CELLS = 1 << 16
+BLOCK_CELLS = 1 << 17
 
 
 @dataclass(frozen=True, eq=False)
