@@ -7,7 +7,7 @@ from Gamma(s, beta). Functions are pure and broadcast over arrays.
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from clv.special import beta_nodes, discounted
 if TYPE_CHECKING:
     import pandas as pd
     from lifetimes import ParetoNBDFitter
+
+_DEEPEST: Final = -300.0  # logarithm of the smallest share of an integral's range that is looked into
 
 
 def p_alive(x: Numbers, t_x: Numbers, T: Numbers, *, r: float, alpha: float, s: float, beta: float) -> FloatArray:
@@ -82,7 +84,9 @@ def probability_of_orders(
     share = t / (alpha + t)
     stayed = np.exp(log_orders + xlogy(n, share) - r * np.log1p(t / alpha) - s * np.log1p(t / beta))
     bend = float(((n + 1) * np.minimum(1 - share, beta / (beta + t))).min())
-    node, (weight,) = beta_nodes(1.0, np.ones(1), 0.1, closest=min(bend, 0.1))
+    turn = beta * (n + 1) / (s + 1)  # u where the customer's leaving and n orders balance
+    depth = max(float(((n + 1) * np.minimum(np.log(turn / ((alpha + turn) * share)), 0.0)).min()), _DEEPEST)
+    node, (weight,) = beta_nodes(1.0, np.ones(1), min(float(np.exp(depth)), 0.1), closest=min(bend, 0.1))
     fallen = -np.expm1(np.log(node) / (n + 1))
     not_y = alpha / (alpha + t) + share * fallen
     u = alpha * share * (1 - fallen) / not_y
