@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reports import figure_clv, prose
-from reports.content import Block, Column, Figure, Heading, Prose, Section, Table
+from reports.content import Block, Column, Figure, Heading, Points, Prose, Section, Table
 from reports.holdout_pages import customer_figures, score_table
 from reports.labels import clean, plural, shorten, table_name
 from reports.number_format import (
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PARAMETER_SEGMENTS = 12
+
+_CALLOUTS = 2  # more notes than that make a list
 
 
 def clv_sections(run: RunResults) -> tuple[Section, ...]:
@@ -307,7 +309,9 @@ def _parameter_blocks(clv: ClvResults, run: RunResults) -> list[Block]:
                 tone="muted",
             )
         )
-    return blocks + [Prose(note, tone="callout") for note in clv.notes]
+    if len(clv.notes) <= _CALLOUTS:
+        return blocks + [Prose(note, tone="callout") for note in clv.notes]
+    return [*blocks, Heading("What to keep in mind"), Points(tuple(("", note) for note in clv.notes))]
 
 
 def _parameter_table(rows: pd.DataFrame, run: RunResults) -> Table:

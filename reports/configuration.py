@@ -40,7 +40,7 @@ class Configuration:
     settings
         All values in force.
     origins
-        Key path to where its value comes from: ``flag --seed``, ``environment PATHWORTH_REPORT_SEED`` or
+        Key path to where its value comes from: ``flag report.seed``, ``environment PATHWORTH_REPORT_SEED`` or
         ``pathworth.toml:3:1``; what is absent is a default.
     """
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from reports import prose
 from reports.channel_pages import MOST_CHANNELS as MOST_ROWS
 from reports.channel_pages import left_out
@@ -12,6 +14,9 @@ from reports.labels import clean, listing, model_name, shorten, table_name
 from reports.number_format import credit_decimals, number, percent, ranges
 from reports.results import AttributionResults, ChannelDepth, RunResults
 from reports.segment_pages import segment_blocks, segment_title
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LARGE_SHIFT = 0.05
 _FLOW_CHANNELS = 9
@@ -70,8 +75,9 @@ def _bridge_blocks(depth: ChannelDepth, run: RunResults) -> list[Block]:
         bold_rows=(len(shown),),
     )
     mainly = "mostly because" if position > model else "less because"
+    moved = "1 conversion changes" if number(position) == "1" else f"{number(position)} conversions change"
     text = (
-        f"{number(position)} conversions change hands {mainly} all channels of a path count and not the last alone; "
+        f"{moved} hands {mainly} all channels of a path count and not the last alone; "
         f"{number(model)} because the model also counts paths that its steps make likely."
     )
     return [Prose(text), table]
@@ -253,13 +259,25 @@ def _order_blocks(depth: ChannelDepth, attribution: AttributionResults) -> list[
         blocks.append(
             Table(
                 title=f"Foretold and observed conversion of held-out journeys, order {best}",
-                data=depth.calibration,
+                data=_by_group(depth.calibration),
                 columns=(
-                    Column("group", "Group", "count", width=1),
-                    Column("journeys", "Journeys", "count"),
-                    Column("predicted", "Foretold", "percent"),
-                    Column("observed", "Observed", "percent"),
+                    Column("what", "Group of journeys", width=1),
+                    *(Column(f"group_{place}", str(place), align="right") for place in depth.calibration["group"]),
                 ),
+                caption="Journeys in ten groups by their foretold chance to convert, the least likely first.",
             )
         )
     return [Prose(text), *blocks]
+
+
+def _by_group(calibration: pd.DataFrame) -> pd.DataFrame:
+    """Groups side by side, what is known of them below each other."""
+    import pandas as pd
+
+    rows = {
+        "Journeys": [number(value) for value in calibration["journeys"]],
+        "Foretold": [percent(value) for value in calibration["predicted"]],
+        "Observed": [percent(value) for value in calibration["observed"]],
+    }
+    names = [f"group_{place}" for place in calibration["group"]]
+    return pd.DataFrame([{"what": what, **dict(zip(names, cells, strict=True))} for what, cells in rows.items()])

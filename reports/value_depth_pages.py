@@ -108,6 +108,8 @@ def _cash_blocks(depth: ValueDepth, clv: ClvResults, run: RunResults) -> list[Bl
     sums = pd.DataFrame([{name: rows[name].sum() for name in names}])
     what = prose.what_value(clv)
     title = f"New customers are to bring {percent(new, 0)} of the {what} of the next {horizon(clv.horizon_months)}"
+    if new < 0.005:
+        title = f"Known customers are to bring the {what} of the next {horizon(clv.horizon_months)}"
     won = depth.new_customers
     text = f"Expected {what}, not discounted: {amount(float(rows['total'].sum()), run.currency)} in all"
     if won is not None and len(won):
