@@ -212,11 +212,11 @@ def split(source: str, texts: Any, step: str) -> tuple[Codes, Integers, list[str
     chunks = [whole.slice(first, CHUNK) for first in range(0, len(whole), CHUNK)]
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         parts = list(pool.map(partial(_split_chunk, step=step), chunks))
-    channels = sorted({name for names, _, _ in parts for name in names if name})
-    number = {name: code for code, name in enumerate(channels)}
-    codes = [np.array([number.get(name, -1) for name in names], dtype=np.int32)[piece] for names, piece, _ in parts]
-    lengths = [lengths for _, _, lengths in parts]
-    return np.concatenate([EMPTY, *codes]), np.concatenate([EMPTY, *lengths]), channels
+        channels = sorted({name for names, _, _ in parts for name in names if name})
+        number = {name: code for code, name in enumerate(channels)}
+        codes = pool.map(lambda part: np.array([number.get(name, -1) for name in part[0]], np.int32)[part[1]], parts)
+        lengths = [lengths for _, _, lengths in parts]
+        return np.concatenate([EMPTY, *codes]), np.concatenate([EMPTY, *lengths]), channels
 
 
 def _split_chunk(texts: Any, *, step: str) -> tuple[list[str], NDArray[np.int32], NDArray[np.int32]]:

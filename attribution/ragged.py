@@ -36,8 +36,9 @@ def take(values: NDArray[_Item], lengths: NDArray[Any], rows: NDArray[Any]) -> N
     starts = offsets(lengths)[:-1][rows]
     chosen = np.asarray(lengths)[rows]
     ends = offsets(chosen)
-    place = np.repeat(starts - ends[:-1], chosen)
-    place += np.arange(ends[-1])
+    number = np.int32 if len(values) < 1 << 31 else np.int64
+    place = np.repeat((starts - ends[:-1]).astype(number), chosen)
+    place += np.arange(ends[-1], dtype=number)
     taken: NDArray[_Item] = values[place]
     return taken
 
