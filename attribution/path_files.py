@@ -149,12 +149,14 @@ def _amounts(source: str, table: Mapping[str, Any], columns: Mapping[str, str]) 
             continue
         given = table[ours] if isinstance(table[ours], pandas.Series) else table[ours].to_pandas()
         numbers = pandas.to_numeric(given, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+        amounts[ours] = numbers
+        if numbers.min(initial=0) >= 0 and numbers.max(initial=0) < np.inf:  # not so where one is missing
+            continue
         column = f"{source}: column {columns[ours]!r} ({ours})"
         if wrong := _rows_at_fault(~np.isfinite(numbers)):
             problems.append(f"{column}: {wrong} hold no number. Write 0 where there was none.")
         if wrong := _rows_at_fault(numbers < 0):
             problems.append(f"{column}: {wrong} hold a negative one. Net refunds from their paths, or drop them.")
-        amounts[ours] = numbers
     if wrong := _rows_at_fault((amounts["value"] > 0) & (amounts["conversions"] == 0)):
         problems.append(f"{source}: {wrong} have value without a conversion. Add conversions or set value to 0.")
     if problems:
