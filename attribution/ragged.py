@@ -38,10 +38,19 @@ def take(values: NDArray[_Item], lengths: NDArray[Any], rows: NDArray[Any]) -> N
     starts = offsets(lengths)[:-1][rows]
     chosen = np.asarray(lengths)[rows]
     ends = offsets(chosen)
-    number = np.int32 if len(values) < 1 << 31 else np.int64
-    place = np.repeat((starts - ends[:-1]).astype(number), chosen)
-    place += np.arange(ends[-1], dtype=number)
-    taken: NDArray[_Item] = values[place]
+    taken: NDArray[_Item] = np.empty(ends[-1], dtype=values.dtype)
+    runs = np.append(np.flatnonzero(np.diff(chosen, prepend=-1)), len(chosen))
+    if len(runs) > len(rows) // 64:
+        place = np.repeat(starts - ends[:-1], chosen)
+        place += np.arange(ends[-1])
+        return np.take(values, place, out=taken, mode="clip")
+
+    def of_one_length(first: int, last: int) -> None:
+        place = starts[first:last, None] + np.arange(chosen[first])
+        np.take(values, place.ravel(), out=taken[ends[first] : ends[last]], mode="clip")  # "raise" copies first
+
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        list(pool.map(of_one_length, runs[:-1], runs[1:]))
     return taken
 
 
