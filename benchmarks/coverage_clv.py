@@ -35,7 +35,8 @@ SAME_DAY = f"""\
 To the models a customer's orders of one day are one order. At the pace of the synthetic shop about 1 % of orders fall
 on the day of another, and forecasts come out that much too high. With all times {STRETCH} times as long the law is
 the same, but few do: what is left is mostly the bias of the fits. The interval of the total is as wide as its errors
-are spread; it holds less often than stated because an error that all segments have in common does not average out."""
+are spread; it holds less often than stated because an error that all segments have in common does not average out.
+With 300 data sets a share near 90 % is itself uncertain by 1.7 points (standard error)."""
 REVENUE = "revenue of the next 12 months"
 
 
