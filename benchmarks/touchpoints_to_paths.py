@@ -5,6 +5,13 @@ import argparse
 from contest import DATA, Contender, contest, prepare, table
 from touchpoints import write_touchpoints
 
+GOALS = {
+    "-": "within 2x the time DuckDB needs to sort them, under 1 GB",
+    "4GB": "within 2.5x the time DuckDB needs to sort them",
+    "2GB": "within 4x the time DuckDB needs to sort them",
+}
+"""By memory limit. The sort's engine has the whole limit, ours 70 % of it: the rest is for what has left the engine."""
+
 
 def main(size: int = 10_000_000, rounds: int = 5, memory_limit: str = "-", channels: int = 12) -> str:
     """Return the table of the contest."""
@@ -22,7 +29,7 @@ def main(size: int = 10_000_000, rounds: int = 5, memory_limit: str = "-", chann
         f"{size:,} touchpoints (Parquet, {channels} channels{limit}) to distinct paths",
         outcomes,
         unit="from Parquet files",
-        goal="within 2x the time DuckDB needs to sort them, under 1 GB",
+        goal=GOALS.get(memory_limit, "close to the time DuckDB needs to sort them"),
     )
 
 
