@@ -4,12 +4,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from attribution.journey_parts import JourneyOptions, temporary_tables
+from attribution.journeys import DAY_US
 from attribution.paths import Paths
 
 if TYPE_CHECKING:
     import duckdb
 
-DAY_US = 86_400_000_000
 _BEFORE, _TOUCHES, _ORDERS = "attribution_order_before", "attribution_window_touches", "attribution_window_orders"
 
 

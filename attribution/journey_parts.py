@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
-from attribution.journeys import build_paths
+from attribution.journeys import build_paths, last_moment
 from attribution.paths import Paths
 from attribution.sessions import make_visits
 
@@ -38,11 +38,7 @@ class JourneyOptions:
         """The same with the last moment of all the data, so that every part ends when the whole does."""
         if self.until_us is not None:
             return self
-        row = connection.execute(
-            f"SELECT greatest((SELECT max(time_us) FROM {self.touchpoints}), (SELECT max(time_us) FROM {self.orders}))"
-        ).fetchone()
-        assert row is not None
-        return replace(self, until_us=int(row[0] or 0))
+        return replace(self, until_us=last_moment(connection, self.touchpoints, self.orders))
 
     @contextmanager
     def at_its_grain(self, connection: "duckdb.DuckDBPyConnection") -> "Iterator[JourneyOptions]":

@@ -80,8 +80,8 @@ def build_paths(
     _check_tables(connection, ("channels", touchpoints, orders))
     channels = [str(name) for (name,) in connection.execute("SELECT channel FROM channels ORDER BY code").fetchall()]
     packing = Packing.of(len(channels))
-    last_moment = _last_moment(connection, touchpoints, orders) if until_us is None else until_us
-    window = Window(round(lookback_days * DAY_US), last_moment, touchpoints, orders)
+    ends_us = last_moment(connection, touchpoints, orders) if until_us is None else until_us
+    window = Window(round(lookback_days * DAY_US), ends_us, touchpoints, orders)
     _drop_tables(connection)
     try:
         connection.execute(journey_sql.conversion_moments(window))
@@ -117,7 +117,8 @@ def _check_tables(connection: "duckdb.DuckDBPyConnection", needed: tuple[str, ..
         raise InputError([f"journeys: there is no table {name!r} in the engine. Load it first." for name in missing])
 
 
-def _last_moment(connection: "duckdb.DuckDBPyConnection", touchpoints: str, orders: str) -> int:
+def last_moment(connection: "duckdb.DuckDBPyConnection", touchpoints: str, orders: str) -> int:
+    """Microsecond of the latest touch or order; 0 when there are none."""
     (last,) = _row(
         connection,
         f"SELECT greatest((SELECT max(time_us) FROM {touchpoints}), (SELECT max(time_us) FROM {orders}))",

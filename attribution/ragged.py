@@ -35,7 +35,10 @@ def positions(lengths: NDArray[Any]) -> Integers:
 
 def take(values: NDArray[_Item], lengths: NDArray[Any], rows: NDArray[Any]) -> NDArray[_Item]:
     """The entries of the sequences ``rows``, in that order, laid end to end."""
-    starts = offsets(lengths)[:-1][rows]
+    begins = offsets(lengths)
+    if begins[-1] > len(values):
+        raise IndexError(f"sequences of {begins[-1]} entries in all cannot lie in {len(values)} values")
+    starts = begins[:-1][rows]
     chosen = np.asarray(lengths)[rows]
     ends = offsets(chosen)
     taken: NDArray[_Item] = np.empty(ends[-1], dtype=values.dtype)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attribution.journey_parts import JourneyOptions
+from attribution.journeys import DAY_US
 from attribution.paths import Paths
 from attribution.ragged import Codes, Floats, Integers
 from attribution.sessions import MINUTE_US
@@ -18,7 +19,6 @@ from attribution.sessions import MINUTE_US
 if TYPE_CHECKING:
     import duckdb
 
-DAY_US = 86_400_000_000
 INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT"}
 
 
