@@ -11,11 +11,11 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # as typing.TYPE_CHECKING, whose import is a fifth of what ``pathworth --help`` takes
 if TYPE_CHECKING:
-    from reports.assembly import build_report
-    from reports.configuration import Configuration, read_configuration
+    from reports.configuration.reading import Configuration, read_configuration
+    from reports.pages.assembly import build_report
     from reports.pipeline import Run, run_report
     from reports.progress import Progress
-    from reports.results import AttributionResults, ClvResults, DataQuality, RunResults
+    from reports.results.run_results import AttributionResults, ClvResults, DataQuality, RunResults
 
 __all__ = [
     "AttributionResults",
@@ -31,15 +31,15 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AttributionResults": "results",
-    "ClvResults": "results",
-    "Configuration": "configuration",
-    "DataQuality": "results",
+    "AttributionResults": "results.run_results",
+    "ClvResults": "results.run_results",
+    "Configuration": "configuration.reading",
+    "DataQuality": "results.run_results",
     "Progress": "progress",
     "Run": "pipeline",
-    "RunResults": "results",
-    "build_report": "assembly",
-    "read_configuration": "configuration",
+    "RunResults": "results.run_results",
+    "build_report": "pages.assembly",
+    "read_configuration": "configuration.reading",
     "run_report": "pipeline",
 }
 

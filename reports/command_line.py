@@ -16,8 +16,8 @@ def main() -> None:
 
 
 def _run() -> int:
-    from reports.command_definitions import pathworth
-    from reports.command_errors import exit_code_of, package_problem
+    from reports.command.definitions import pathworth
+    from reports.command.errors import exit_code_of, package_problem
 
     if problem := package_problem():
         print(f"error: {problem}", file=sys.stderr)

@@ -8,11 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from customer_data.errors import ConfigurationError, ModelError
-from reports.channel_depth import channel_depth, order_choice, with_depth
-from reports.channel_experiments import calibrated_with_tests
-from reports.channel_results import channel_costs, channel_results, journeys, paths_of_file, transformed
-from reports.channel_segments import types_in_value
-from reports.checks import (
+from reports.interruption import interruptible
+from reports.publishing.earlier_runs import DRIFT_SINCE, MODELS, earlier_run
+from reports.publishing.manifest import input_files, library_versions, read_manifest, run_key, write_manifest
+from reports.publishing.run_folder import building, find_published, locked, point_latest, publish
+from reports.publishing.run_tables import run_tables, settings_table
+from reports.publishing.table_files import write_tables
+from reports.results.channel_depth import channel_depth, order_choice, with_depth
+from reports.results.channel_experiments import calibrated_with_tests
+from reports.results.channel_segments import types_in_value
+from reports.results.channels import channel_costs, channel_results, journeys, paths_of_file, transformed
+from reports.results.checks import (
     Check,
     convergence_checks,
     conversion_checks,
@@ -22,21 +28,16 @@ from reports.checks import (
     holdout_checks,
     quarantine_checks,
 )
-from reports.data_quality import data_quality, with_path_file
-from reports.interruption import interruptible
-from reports.manifest import input_files, library_versions, read_manifest, run_key, write_manifest
-from reports.publishing import building, find_published, locked, point_latest, publish
-from reports.results import ClvResults, RunResults
-from reports.run_tables import run_tables, settings_table
-from reports.tables_out import write_tables
-from reports.value_depth import MODELS, earlier_run, origins, value_depth, write_lists
-from reports.value_results import value_forecast, value_holdout, value_results
+from reports.results.customer_depth import origins, value_depth, write_lists
+from reports.results.customers import value_forecast, value_holdout, value_results
+from reports.results.data_quality import data_quality, with_path_file
+from reports.results.run_results import ClvResults, RunResults
 
 if TYPE_CHECKING:
     import duckdb
 
     from attribution import Paths
-    from reports.configuration import Configuration
+    from reports.configuration.reading import Configuration
     from reports.progress import Progress
 
 
@@ -242,16 +243,18 @@ def value_customers(
         write_customer_forecast(connection, folder / "tables" / "customer_forecast.parquet")
         save_models(made, folder / MODELS)
         earlier = earlier_run(configuration.output, results.title, results.as_of)
+        quarter_ago = earlier_run(configuration.output, results.title, results.as_of, at_least=DRIFT_SINCE)
         lists = write_lists(connection, made, folder, earlier)
         value = value_results(connection, configuration, made, held)
     with progress.step("Booking the forecast"):
-        return replace(value, depth=value_depth(connection, configuration, made, tested, lists, earlier))
+        depth = value_depth(connection, configuration, made, tested, lists, earlier, quarter_ago)
+        return replace(value, depth=depth)
 
 
 def write_results(results: RunResults, configuration: Configuration, folder: Path, progress: Progress) -> RunResults:
     """Write tables and pages; returns the results with what the pages had to warn of."""
-    from reports.assembly import build_report
-    from reports.pdf import typeset
+    from reports.pages.assembly import build_report
+    from reports.publishing.pdf import typeset
 
     with progress.step("Writing tables and pages"):
         write_tables(folder / "tables", run_tables(results))

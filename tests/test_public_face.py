@@ -71,8 +71,10 @@ def test_importing_a_package_loads_no_heavy_library(package):
 
 
 def test_the_wheel_holds_the_four_packages_and_nothing_else():
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    assert settings["tool"]["setuptools"]["packages"] == list(PACKAGES)
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    assert {name.partition(".")[0] for name in listed} == set(PACKAGES)
+    on_disk = [face.parent for package in PACKAGES for face in (ROOT / package).rglob("__init__.py")]
+    assert sorted(listed) == sorted(".".join(folder.relative_to(ROOT).parts) for folder in on_disk)
     assert not list((ROOT / "tests").rglob("__init__.py"))
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 import attribution
-from reports.assembly import build_report
-from reports.content import Report
-from reports.results import AttributionResults, ClvResults, DataQuality, RunResults
+from reports.pages.assembly import build_report
+from reports.pages.content import Report
+from reports.results.run_results import AttributionResults, ClvResults, DataQuality, RunResults
 
 CHANNELS = (
     "Paid search",

@@ -11,17 +11,17 @@ import pytest
 
 from attribution.paths import Paths
 from customer_data.loading import load
-from reports.channel_depth import OrderChoice, channel_depth, order_choice, other_choices, with_depth
-from reports.channel_pages import channel_sections
-from reports.channel_results import channel_results, journeys, paths_of_file, transformed
-from reports.channel_segments import segment_results, types_in_value
-from reports.configuration import Configuration, read_configuration
-from reports.content import Figure, Prose, Table
-from reports.depth_pages import depth_sections
-from reports.journey_pages import window
-from reports.labels import listing
-from reports.results import AttributionResults, ChannelDepth, RunResults, SegmentResults
-from reports.segment_pages import segment_blocks, segment_title
+from reports.configuration.reading import Configuration, read_configuration
+from reports.pages.channel_depth import depth_sections
+from reports.pages.channel_segments import segment_blocks, segment_title
+from reports.pages.channels import channel_sections
+from reports.pages.content import Figure, Prose, Table
+from reports.pages.journeys import window
+from reports.results.channel_depth import OrderChoice, channel_depth, order_choice, other_choices, with_depth
+from reports.results.channel_segments import segment_results, types_in_value
+from reports.results.channels import channel_results, journeys, paths_of_file, transformed
+from reports.results.run_results import AttributionResults, ChannelDepth, RunResults, SegmentResults
+from reports.wording.labels import listing
 
 # From a, most journeys convert when b came before and none when c did: the last channel alone does not tell.
 MEMORY = (

@@ -6,13 +6,13 @@ import pytest
 
 from customer_data.errors import ConfigurationError, InputError
 from customer_data.loading import load
-from reports.channel_experiments import calibrated_with_tests
-from reports.channel_results import channel_results, journeys, paths_of_file
-from reports.configuration import Configuration, read_configuration
-from reports.content import Prose, Table
-from reports.experiment_pages import experiment_sections
-from reports.results import AttributionResults, RunResults
-from reports.run_tables import run_tables, settings_table
+from reports.configuration.reading import Configuration, read_configuration
+from reports.pages.channel_experiments import experiment_sections
+from reports.pages.content import Prose, Table
+from reports.publishing.run_tables import run_tables, settings_table
+from reports.results.channel_experiments import calibrated_with_tests
+from reports.results.channels import channel_results, journeys, paths_of_file
+from reports.results.run_results import AttributionResults, RunResults
 
 PATHS = "path,conversions,nulls\na > b,400,100\na,300,200\nb,300,700\n"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from customer_data.errors import ModelError
-from reports.configuration import read_configuration
-from reports.settings import Settings
+from reports.configuration.reading import read_configuration
+from reports.configuration.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 ORDERS = "customer_id,time,value\n1,2024-01-01,10\n1,2024-01-20,12\n2,2024-01-05,x\n,2024-01-06,9\n"
@@ -55,7 +55,7 @@ def test_help_lists_the_exit_codes_and_loads_nothing_heavy(tmp_path):
     assert not loaded & {"numpy", "pandas", "duckdb", "pydantic", "scipy", "matplotlib", "rich", "sqlglot", "pyarrow"}
 
 
-@pytest.mark.parametrize("module", ["reports.command_definitions", "click", "pathlib"])
+@pytest.mark.parametrize("module", ["reports.command.definitions", "click", "pathlib"])
 def test_ctrl_c_while_the_command_is_still_being_loaded_ends_it_quietly(tmp_path, module):
     stopped = python("-c", INTERRUPTED.format(module=module), "--help", folder=tmp_path)
     assert (stopped.returncode, stopped.stdout) == (130, "")

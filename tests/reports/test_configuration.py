@@ -9,8 +9,8 @@ import pytest
 
 from customer_data.errors import ConfigurationError, InputError
 from customer_data.sources import Sql
-from reports.configuration import Configuration, read_configuration
-from reports.settings import (
+from reports.configuration.reading import Configuration, read_configuration
+from reports.configuration.settings import (
     AttributionSection,
     ChecksSection,
     ClvSection,

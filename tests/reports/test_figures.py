@@ -9,7 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports import figure_clv, figure_comparison, figure_graph, figure_journeys
+from reports.figures import comparison as figure_comparison
+from reports.figures import customers as figure_clv
+from reports.figures import graph as figure_graph
+from reports.figures import journeys as figure_journeys
 from tests.reports.report_samples import CHANNELS, HOSTILE, channel_results, clv_results
 
 

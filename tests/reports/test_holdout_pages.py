@@ -7,11 +7,12 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from reports import figure_clv, figure_holdout
-from reports.content import Figure, Table
-from reports.holdout_pages import MOST_SEGMENTS, customer_figures, error_sentence, pit_sentence, score_table
-from reports.results import RunResults, ValueDepth
-from reports.value_depth_pages import value_depth_sections
+from reports.figures import customers as figure_clv
+from reports.figures import holdout as figure_holdout
+from reports.pages.content import Figure, Table
+from reports.pages.customer_depth import value_depth_sections
+from reports.pages.holdout import MOST_SEGMENTS, customer_figures, error_sentence, pit_sentence, score_table
+from reports.results.run_results import RunResults, ValueDepth
 from tests.reports.report_samples import clv_results, held_scores
 
 

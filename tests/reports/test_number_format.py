@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports import number_format as fmt
-from reports.content import Column, Table
+from reports.pages.content import Column, Table
+from reports.wording import number_format as fmt
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from customer_data.errors import ConfigurationError
-from reports.assembly import build_report
-from reports.content import Column, Figure, Heading, KeyFigure, KeyFigures, Points, Prose, Report, Section, Table
-from reports.pdf import render_pdf, typeset
+from reports.pages.assembly import build_report
+from reports.pages.content import Column, Figure, Heading, KeyFigure, KeyFigures, Points, Prose, Report, Section, Table
+from reports.publishing.pdf import render_pdf, typeset
 from tests.reports.report_samples import WORST_CASES, built, worst_cases
 
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"

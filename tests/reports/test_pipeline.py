@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reports.configuration import read_configuration
-from reports.manifest import input_files, run_key
+from reports.configuration.reading import read_configuration
 from reports.pipeline import run_report
 from reports.progress import Progress
+from reports.publishing.manifest import input_files, run_key
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
 

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports import labels, prose
-from reports.results import AttributionResults, ClvResults, DataQuality, RunResults
+from reports.pages import prose
+from reports.results.run_results import AttributionResults, ClvResults, DataQuality, RunResults
+from reports.wording import labels
 
 RUN = RunResults(title="t", currency="EUR")
 

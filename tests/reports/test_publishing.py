@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from customer_data.errors import ConfigurationError
-from reports.manifest import file_digest
-from reports.publishing import building, find_published, locked, publish
+from reports.publishing.manifest import file_digest
+from reports.publishing.run_folder import building, find_published, locked, publish
 
 KEY = "0123456789abcdef"
 NAME = f"2024-01-31-{KEY[:8]}"
@@ -83,7 +83,9 @@ def test_an_unchanged_run_is_found_unless_a_file_of_it_was_touched(tmp_path):
 
 def test_two_runs_do_not_write_in_one_folder(tmp_path):
     script = (
-        f"from pathlib import Path\nfrom reports.publishing import locked\nwith locked(Path({str(tmp_path)!r})): pass"
+        "from pathlib import Path\n"
+        "from reports.publishing.run_folder import locked\n"
+        f"with locked(Path({str(tmp_path)!r})): pass"
     )
     with locked(tmp_path):
         other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from reports.assembly import build_report
-from reports.content import Figure, Heading, KeyFigures, Points, Prose, Table
+from reports.pages.assembly import build_report
+from reports.pages.content import Figure, Heading, KeyFigures, Points, Prose, Table
 from tests.reports.report_samples import WORST_CASES, built, shop, worst_cases
 
 

@@ -6,7 +6,7 @@ import datetime as dt
 import pandas as pd
 import pytest
 
-from reports.tables_out import write_tables
+from reports.publishing.table_files import write_tables
 
 NASTY = ["=1+1", "+SUM(A1)", "-2+3", "@cmd", "\tx", "\rx", 'plain "quoted", é']
 

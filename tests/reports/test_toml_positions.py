@@ -5,7 +5,7 @@ import tomllib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.toml_positions import Position, positions_of
+from reports.configuration.toml_positions import Position, positions_of
 
 TEXT = '''# a comment = [not, a, key]
 title = "it's [fine] # really"   # yes

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.configuration import read_configuration
+from reports.configuration.reading import read_configuration
 from reports.pipeline import run_report
 from reports.progress import Progress
-from reports.value_depth import earlier_run
+from reports.publishing.earlier_runs import earlier_run
 
 
 @dataclass(frozen=True)

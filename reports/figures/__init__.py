@@ -1,0 +1,1 @@
+"""Charts, each answering one question, as SVG that is the same each time."""

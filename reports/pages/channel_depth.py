@@ -1,0 +1,283 @@
+"""The pages behind the credit: why it moved, what channels do on their paths, how far it depends on choices."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reports.figures.channel_depth import MOST_CHANNELS, draw_roles, draw_sensitivity
+from reports.pages import prose
+from reports.pages.channel_segments import segment_blocks, segment_title
+from reports.pages.channels import MOST_CHANNELS as MOST_ROWS
+from reports.pages.channels import left_out
+from reports.pages.content import Block, Column, Figure, Prose, Section, Table
+from reports.pages.journeys import conversions_n, window
+from reports.results.run_results import AttributionResults, ChannelDepth, RunResults
+from reports.wording.labels import clean, listing, model_name, shorten, table_name
+from reports.wording.number_format import credit_decimals, number, percent, ranges
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LARGE_SHIFT = 0.05
+_FLOW_CHANNELS = 9
+
+
+def depth_sections(run: RunResults) -> tuple[Section, ...]:
+    """Build the pages behind the credit; none for a brief run."""
+    attribution = run.attribution
+    if attribution is None or attribution.depth is None or len(attribution.comparison) < 2:
+        return ()
+    depth = attribution.depth
+    apart = segment_blocks(depth, attribution, run)
+    moved = [*_bridge_blocks(depth, run), *_flow_blocks(depth), *_role_blocks(depth, attribution, run)]
+    choices = [*_sensitivity_blocks(depth, attribution, run), *_order_blocks(depth, attribution)]
+    sections = (
+        Section("Why credit moved", tuple(moved), new_page=False),
+        Section(segment_title(depth), tuple(apart), new_page=False),
+        Section("How far credit depends on choices", tuple(choices), new_page=False),
+    )
+    return tuple(section for section in sections if section.blocks)
+
+
+def _bridge_blocks(depth: ChannelDepth, run: RunResults) -> list[Block]:
+    import pandas as pd
+
+    rows = depth.bridge
+    if rows is None or not len(rows):
+        return []
+    position, model = float(rows["position_effect"].abs().sum()) / 2, float(rows["model_effect"].abs().sum()) / 2
+    decimals = credit_decimals(rows[["last_click", "markov"]].to_numpy().ravel())
+    rows = rows.sort_values(["markov", "channel"], ascending=[False, True]).reset_index(drop=True)
+    parts = ["last_click", "position_effect", "model_effect", "markov"]
+    rows = rows.assign(
+        channel=rows["channel"].map(table_name),
+        position_interval=ranges(rows, "position", decimals, signed=True),
+        model_interval=ranges(rows, "model", decimals, signed=True),
+    )
+    totals = {"channel": "All channels", **{name: rows[name].sum() for name in parts}}
+    totals |= {"position_interval": "", "model_interval": ""}
+    interval = prose.interval_name(run.confidence)
+    shown = rows.head(MOST_ROWS)
+    table = Table(
+        title="From last click to the Markov model, step by step",
+        data=pd.concat([shown, pd.DataFrame([totals])], ignore_index=True),
+        columns=(
+            Column("channel", "Channel", width=1),
+            Column("last_click", "Last click", "credit", decimals=decimals),
+            Column("position_effect", "Place on\nthe path", "signed", decimals=decimals),
+            Column("position_interval", interval, align="right"),
+            Column("model_effect", "Paths\nnot seen", "signed", decimals=decimals),
+            Column("model_interval", interval, align="right"),
+            Column("markov", "Markov", "credit", decimals=decimals),
+        ),
+        caption="Place on the path: every channel of a path counts, not the last alone. Paths not seen: the model also "
+        f"counts paths that its steps make likely. Both sum to zero over channels.{left_out(len(rows))}",
+        bold_rows=(len(shown),),
+    )
+    mainly = "mostly because" if position > model else "less because"
+    moved = "1 conversion changes" if number(position) == "1" else f"{number(position)} conversions change"
+    text = (
+        f"{moved} hands {mainly} all channels of a path count and not the last alone; "
+        f"{number(model)} because the model also counts paths that its steps make likely."
+    )
+    return [Prose(text), table]
+
+
+def _flow_blocks(depth: ChannelDepth) -> list[Block]:
+    rows = depth.flows
+    if rows is None or not len(rows):
+        return []
+    sizes = rows.groupby("credited")["conversions"].sum().sort_values(ascending=False, kind="stable")
+    shown = list(sizes.index[:_FLOW_CHANNELS])
+    wide = rows.pivot_table(index="last_click", columns="credited", values="conversions", aggfunc="sum")
+    wide = wide.reindex(index=shown, columns=shown).fillna(0.0)
+    data = wide.set_axis([f"to_{place}" for place in range(len(shown))], axis=1).reset_index(drop=True)
+    data.insert(0, "last_click", [shorten(clean(name), 24) for name in shown])
+    left = len(sizes) - len(shown)
+    own = float(rows.loc[rows["last_click"] == rows["credited"], "conversions"].sum()) / float(sizes.sum())
+    decimals = credit_decimals(wide.to_numpy().ravel())
+    return [
+        Table(
+            title=f"{percent(own, 0)} of the credit stays with the channel of the last click",
+            data=data,
+            columns=(
+                Column("last_click", "Last click by", width=1),
+                *(
+                    Column(f"to_{place}", _two_lines(name), "credit", shade=True, decimals=decimals)
+                    for place, name in enumerate(shown)
+                ),
+            ),
+            caption="Conversions that the channel in the row closed and the model credits to the channel in the column."
+            + (" Smaller channels are left to the table beside this report." if left else ""),
+        )
+    ]
+
+
+def _two_lines(name: object) -> str:
+    """A name as a narrow header: broken at its middle blank, each line short."""
+    words = clean(name).split(" ")
+    cut = (len(words) + 1) // 2
+    return "\n".join(shorten(" ".join(part), 11) for part in (words[:cut], words[cut:]) if part)
+
+
+def _role_blocks(depth: ChannelDepth, attribution: AttributionResults, run: RunResults) -> list[Block]:
+    rows = depth.roles
+    if rows is None or not (rows["conversions"] > 0).any():
+        return []
+    drawn = rows[rows["conversions"] > 0]
+    several = drawn.assign(shared=drawn["conversions"] - drawn["single"])
+    several = several[several["shared"] > 0.05 * several["shared"].sum()]
+    title = "Who opens, who assists, who closes"
+    if len(several) > 1:
+        early, late = (
+            str(several["channel"].iloc[int((several[role] / several["shared"]).to_numpy().argmax())])
+            for role in ("early", "late")
+        )
+        if early != late:
+            title = f"{shorten(clean(early), 30)} works earliest on shared paths, {shorten(clean(late), 30)} latest"
+    spoken = "; ".join(
+        f"{clean(row['channel'])} {percent(float(row['single']) / float(row['conversions']), 0)} alone, "
+        f"{percent(float(row['late']) / float(row['conversions']), 0)} late"
+        for row in drawn.sort_values("conversions", ascending=False).head(6).to_dict("records")
+    )
+    rest = f" The {MOST_CHANNELS} largest of {len(drawn)} channels." if len(drawn) > MOST_CHANNELS else ""
+    return [
+        Figure(
+            title=title,
+            svg=draw_roles(rows),
+            alt=f"Bars of 100 per cent per channel by place on the path: {spoken}.",
+            n=conversions_n(attribution),
+            window=window(attribution, run),
+            model="linear credit",
+            caption="Early: the first quarter of a path's touches, late: the last quarter, at least one each. Alone: "
+            f"the only touch.{rest}",
+            data=rows,
+        )
+    ]
+
+
+def _sensitivity_blocks(depth: ChannelDepth, attribution: AttributionResults, run: RunResults) -> list[Block]:
+    summary, table = depth.sensitivity_summary, depth.sensitivity
+    if summary is None or table is None or not len(summary):
+        return []
+    choices = [name for name in dict.fromkeys(table["choice"]) if name != "as configured"]
+    largest = summary.iloc[0]
+    name, shift = shorten(clean(largest["channel"]), 40), abs(float(largest["largest_shift"]))
+    steady = int((summary["best_rank"] == summary["worst_rank"]).sum())
+    title = f"No channel's share moves by more than {percent(shift)} of all conversions"
+    if shift >= LARGE_SHIFT:
+        title = f"{name}'s share moves by up to {percent(shift)} of all conversions with the choices made"
+    text = (
+        f"Credit was worked out again with one choice changed at a time ({listing(choices)}). The share of {name} "
+        f"moves most, by {percent(float(largest['largest_shift']), signed=True)} of all conversions "
+        f"({_in_words(largest['shifted_by'])}). {steady} of {len(summary)} channels keep their rank throughout."
+    )
+    rows = summary.assign(
+        channel=summary["channel"].map(table_name),
+        ranks=[
+            f"{best:.0f}" if best == worst else f"{best:.0f} to {worst:.0f}"
+            for best, worst in zip(summary["best_rank"], summary["worst_rank"], strict=True)
+        ],
+        shifted_by=[_in_words(text) for text in summary["shifted_by"]],
+    )
+    return [
+        Prose(text),
+        Figure(
+            title=title,
+            svg=draw_sensitivity(summary, table),
+            alt=f"Range of each channel's share over other choices. {text}",
+            n=conversions_n(attribution),
+            window=window(attribution, run),
+            model=model_name(attribution.model, order=attribution.order),
+            data=summary,
+        ),
+        Table(
+            title="The largest shift of every channel",
+            data=rows.head(MOST_ROWS),
+            columns=(
+                Column("channel", "Channel", width=1),
+                Column("share", "Share", "percent"),
+                Column("lowest_share", "Lowest", "percent"),
+                Column("highest_share", "Highest", "percent"),
+                Column("largest_shift", "Largest shift", "signed_percent"),
+                Column("shifted_by", "By"),
+                Column("ranks", "Rank", align="right"),
+            ),
+            caption=left_out(len(rows)).strip(),
+        ),
+    ]
+
+
+def _in_words(shifted_by: object) -> str:
+    """A choice as a page says it, without the underscores of its name in the configuration."""
+    return clean(shifted_by).replace("_", " ") if shifted_by else "none"
+
+
+def _order_blocks(depth: ChannelDepth, attribution: AttributionResults) -> list[Block]:
+    rows = depth.orders
+    if rows is None or not len(rows):
+        return []
+    best = int(rows.loc[rows["chosen"].astype(bool), "order"].iloc[0])
+    chain = rows["model"] == "markov"
+    used = f"the run uses order {attribution.order}"
+    if depth.order_is_chosen:
+        used = "which the run uses"
+    elif best == attribution.order:
+        used = "which is also the one configured"
+    text = (
+        f"Journeys that were held out are foretold best by a chain of order {best} (the smallest within one standard "
+        f"error of the best), {used}."
+    )
+    if not depth.order_is_chosen and best != attribution.order:
+        text += f' With attribution.order = "auto" it would use order {best}.'
+    dealt = "journeys, whose customers are not known"
+    if rows["folds"].iloc[0] == "customers":
+        dealt = "customers, each with all journeys"
+    names = [
+        "Regression" if not markov else "Share of all that converted" if order == 0 else f"Markov, order {order:.0f}"
+        for markov, order in zip(chain, rows["order"], strict=True)
+    ]
+    blocks: list[Block] = [
+        Table(
+            title="How well each model foretells journeys that were held out",
+            data=rows.assign(name=names, verdict=["chosen" if flag else "" for flag in rows["chosen"].astype(bool)]),
+            columns=(
+                Column("name", "Model", width=1),
+                Column("states", "States", "count"),
+                Column("log_loss", "Log loss", "significant"),
+                Column("excess", "Above the best", "significant"),
+                Column("excess_std_error", "Standard error", "significant"),
+                Column("auc", "AUC", "significant"),
+                Column("auc_in_sample", "AUC in sample", "significant"),
+                Column("verdict", ""),
+            ),
+            caption=f"Held out: five folds of {dealt}. Log loss: the smaller, the better foretold. AUC: how surely a "
+            "journey that converted is told from one that did not; 0.5 is chance.",
+        )
+    ]
+    if depth.calibration is not None and len(depth.calibration):
+        blocks.append(
+            Table(
+                title=f"Foretold and observed conversion of held-out journeys, order {best}",
+                data=_by_group(depth.calibration),
+                columns=(
+                    Column("what", "Group of journeys", width=1),
+                    *(Column(f"group_{place}", str(place), align="right") for place in depth.calibration["group"]),
+                ),
+                caption="Journeys in ten groups by their foretold chance to convert, the least likely first.",
+            )
+        )
+    return [Prose(text), *blocks]
+
+
+def _by_group(calibration: pd.DataFrame) -> pd.DataFrame:
+    """Groups side by side, what is known of them below each other."""
+    import pandas as pd
+
+    rows = {
+        "Journeys": [number(value) for value in calibration["journeys"]],
+        "Foretold": [percent(value) for value in calibration["predicted"]],
+        "Observed": [percent(value) for value in calibration["observed"]],
+    }
+    names = [f"group_{place}" for place in calibration["group"]]
+    return pd.DataFrame([{"what": what, **dict(zip(names, cells, strict=True))} for what, cells in rows.items()])

@@ -1,0 +1,280 @@
+"""The channel pages: credit by model with the intervals of the change, and what it means in money."""
+
+from __future__ import annotations
+
+from textwrap import fill
+from typing import TYPE_CHECKING
+
+from reports.figures.comparison import draw_dumbbell, largest_channels
+from reports.pages import prose
+from reports.pages.channel_experiments import experiment_sections
+from reports.pages.content import Block, Column, Figure, Prose, Section, Table
+from reports.pages.journeys import conversions_n, journey_blocks, window
+from reports.results.run_results import AttributionResults, RunResults
+from reports.wording.labels import clean, listing, model_name, shorten, table_name
+from reports.wording.number_format import Format, credit_decimals, money_decimals, ranges
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MODEL_NOTES = (
+    ("removal_effect", "Removal effect: the share of conversions the Markov model loses without the channel."),
+    (
+        "shapley",
+        "Shapley: what a channel adds to the rate of conversion; below zero where journeys with it convert less.",
+    ),
+    ("regression", "Regression: what a logistic regression on touches expects to be lost without the channel."),
+)
+MOST_CHANNELS = 60
+_COST_NOTE = (
+    "ROAS: credited value for each unit of cost. CPA: cost for each credited conversion. Channels without cost show a "
+    "dash; the last line divides by all cost."
+)
+
+
+def channel_sections(run: RunResults) -> tuple[Section, ...]:
+    """Build the pages on channels and journeys; none when the run has no attribution."""
+    attribution = run.attribution
+    if attribution is None:
+        return ()
+    if not len(attribution.comparison) or not prose.total_conversions(attribution) > 0:
+        blocks: list[Block] = [Prose(prose.what_changed(attribution, run.confidence), tone="callout")]
+        return (Section("Channels", (*blocks, *journey_blocks(attribution, run))),)
+    channels = Section("Channels: who earned the conversions", tuple(_credit_blocks(attribution, run)))
+    journeys = journey_blocks(attribution, run)
+    behind = (Section("Journeys behind the credit", tuple(journeys), new_page=False),) if journeys else ()
+    return (channels, *experiment_sections(run), *behind)
+
+
+def _credit_blocks(attribution: AttributionResults, run: RunResults) -> list[Block]:
+    rows = attribution.comparison
+    model = model_name(attribution.model, order=attribution.order)
+    drawn = largest_channels(rows, attribution.baseline, attribution.model)
+    shown = "" if len(drawn) == len(rows) else f" The {len(drawn)} largest of {len(rows)} channels are drawn."
+    interval = prose.interval_name(run.confidence)
+    if len(rows) < 2:
+        return _credit_tables([Prose(prose.what_changed(attribution, run.confidence))], attribution, run)
+    blocks: list[Block] = [
+        Figure(
+            title=prose.comparison_title(attribution),
+            svg=draw_dumbbell(
+                rows,
+                baseline=attribution.baseline,
+                model=attribution.model,
+                decimals=prose.comparison_decimals(attribution),
+            ),
+            alt=f"Per channel the conversions credited by {prose.in_sentence(attribution.baseline)} and by {model}, "
+            "with "
+            f"the interval of the change. {prose.what_changed(attribution, run.confidence)}",
+            n=conversions_n(attribution),
+            window=window(attribution, run),
+            model=f"{model}, {attribution.interval_method}",
+            caption=f"Blue changes are clear gains, orange ones clear losses; the pale line is the {interval} of the "
+            f"change.{shown}",
+            data=drawn,
+        ),
+    ]
+    return _credit_tables(blocks, attribution, run)
+
+
+def _credit_tables(blocks: list[Block], attribution: AttributionResults, run: RunResults) -> list[Block]:
+    tables = (
+        _conversions_table(attribution, run),
+        _value_table(attribution, run),
+        _money_table(attribution, run),
+        _models_table(attribution),
+    )
+    return [*blocks, *(table for table in tables if table is not None)]
+
+
+def left_out(channels: int) -> str:
+    """A sentence for a caption: that a table holds only the largest of so many channels."""
+    if channels <= MOST_CHANNELS:
+        return ""
+    return f" The {MOST_CHANNELS} largest of {channels:,} channels; the table beside this report has all."
+
+
+def _by_size(attribution: AttributionResults) -> pd.DataFrame:
+    rows = attribution.comparison
+    return largest_channels(rows, attribution.baseline, attribution.model, most=len(rows))
+
+
+def _conversions_table(attribution: AttributionResults, run: RunResults) -> Table:
+    baseline, model = prose.in_sentence(attribution.baseline), prose.in_sentence(attribution.model)
+    return _comparison_table(
+        _by_size(attribution),
+        attribution,
+        run,
+        title=f"Conversions credited by {baseline} and by {model}",
+        caption="A verdict is given only where the interval of the change does not hold zero.",
+        formats=("credit", "signed"),
+        decimals=prose.comparison_decimals(attribution),
+    )
+
+
+def _value_table(attribution: AttributionResults, run: RunResults) -> Table | None:
+    """The same in money; None where paths carry no value."""
+    value = attribution.comparison_value
+    if value is None or not len(value):
+        return None
+    names = list(_by_size(attribution)["channel"])
+    rows = value.set_index("channel").loc[names].reset_index()
+    baseline, model = prose.in_sentence(attribution.baseline), prose.in_sentence(attribution.model)
+    verdicts = attribution.comparison.set_index("channel")["verdict"].loc[names]
+    other = [
+        shorten(clean(name), 30) for name, one, two in zip(names, verdicts, rows["verdict"], strict=True) if one != two
+    ]
+    caption = "In every channel the verdict is that on conversions."
+    if other:
+        some = other[:5] + ([f"{len(other) - 5} more"] if len(other) > 5 else [])
+        caption = f"The verdict is another than on conversions for {listing(some)}."
+    return _comparison_table(
+        rows,
+        attribution,
+        run,
+        title=f"Value credited by {baseline} and by {model}" + (f", {run.currency}" if run.currency else ""),
+        caption=caption,
+        formats=("money", "signed_money"),
+        decimals=money_decimals(rows[[attribution.baseline, attribution.model]].to_numpy().ravel()),
+    )
+
+
+def _comparison_table(
+    rows: pd.DataFrame,
+    attribution: AttributionResults,
+    run: RunResults,
+    *,
+    title: str,
+    caption: str,
+    formats: tuple[Format, Format],
+    decimals: int,
+) -> Table:
+    """Both models, the change and its verdict, with a line of totals; formats of amounts and of changes."""
+    import pandas as pd
+
+    baseline, model = attribution.baseline, attribution.model
+    suffix = f" by {prose.in_sentence(baseline)}"
+    rows = rows.assign(
+        channel=rows["channel"].map(table_name),
+        relative=rows["difference"] / rows[baseline].where(rows[baseline] > 0),
+        interval=ranges(rows, "difference", decimals, signed=True),
+        verdict=[str(verdict).removesuffix(suffix) for verdict in rows["verdict"]],
+    )
+    totals = {"channel": "All channels", baseline: rows[baseline].sum(), model: rows[model].sum()}
+    totals |= {"difference": 0.0, "interval": "", "verdict": ""}
+    shown = rows.head(MOST_CHANNELS)
+    return Table(
+        title=title,
+        data=pd.concat([shown, pd.DataFrame([totals])], ignore_index=True),
+        columns=(
+            Column("channel", "Channel", width=1),
+            Column(baseline, model_name(baseline), formats[0], decimals=decimals),
+            Column(model, model_name(model), formats[0], decimals=decimals),
+            Column("difference", "Change", formats[1], decimals=decimals),
+            Column("relative", "Change in %", "signed_percent"),
+            Column("interval", f"{prose.interval_name(run.confidence)}\nof the change", align="right"),
+            Column("verdict", f"By {prose.in_sentence(baseline)}"),
+        ),
+        caption=f"{caption}{left_out(len(rows))}",
+        bold_rows=(len(shown),),
+        tones=(("under-credited", "up"), ("over-credited", "down"), (prose.NO_DIFFERENCE, "muted")),
+    )
+
+
+def _credit_of(attribution: AttributionResults, model: str) -> pd.DataFrame:
+    credit = attribution.credit
+    return credit[(credit["model"] == model) & (credit["segment"] == "all")].set_index("channel")
+
+
+def _money_table(attribution: AttributionResults, run: RunResults) -> Table | None:
+    """Cost, return on it and cost per conversion, as far as the run has them; value where no table shows it yet."""
+    import pandas as pd
+
+    before, after = (_credit_of(attribution, name) for name in (attribution.baseline, attribution.model))
+    has_value = bool(after["value"].notna().any() and after["value"].abs().sum() > 0) if len(after) else False
+    costs = attribution.costs
+    has_cost = costs is not None and bool(len(costs))
+    shows_value = has_value and attribution.comparison_value is None
+    if not shows_value and not has_cost:
+        return None
+    names = list(_by_size(attribution)["channel"])
+    if costs is not None:
+        names += sorted(set(costs["channel"]) - set(names))
+    cost = (
+        costs.groupby("channel")["cost"].sum().reindex(names)
+        if costs is not None
+        else pd.Series(index=names, dtype=float)
+    )
+    table = pd.DataFrame({"channel": names, "cost": cost.to_numpy()})
+    for side, rows in (("before", before), ("after", after)):
+        table[f"{side}_value"] = rows["value"].reindex(names).to_numpy(dtype=float)
+        table[f"{side}_conversions"] = rows["conversions"].reindex(names).to_numpy(dtype=float)
+    table.loc[len(table)] = {"channel": "All channels", **table.drop(columns="channel").sum(min_count=1).to_dict()}
+    paid = table["cost"].where(table["cost"] > 0)
+    for side in ("before", "after"):
+        table[f"{side}_roas"] = table[f"{side}_value"] / paid
+        table[f"{side}_cpa"] = paid / table[f"{side}_conversions"].where(table[f"{side}_conversions"] > 0)
+    left = left_out(len(table) - 1)
+    table = pd.concat([table.iloc[:-1].head(MOST_CHANNELS), table.iloc[-1:]], ignore_index=True)
+    unit = f" ({run.currency})" if run.currency else ""
+    baseline, model = model_name(attribution.baseline), model_name(attribution.model)
+    columns = [Column("channel", "Channel", width=1)]
+    if shows_value:
+        columns += [
+            Column("before_value", f"Value{unit}\n{baseline.lower()}", "money"),
+            Column("after_value", f"Value{unit}\n{model}", "money"),
+        ]
+    if has_cost:
+        columns.append(Column("cost", f"Cost{unit}", "money"))
+    if has_cost and has_value:
+        columns += [
+            Column("before_roas", f"ROAS\n{baseline.lower()}", "ratio"),
+            Column("after_roas", f"ROAS\n{model}", "ratio"),
+        ]
+    if has_cost:
+        columns += [
+            Column("before_cpa", f"CPA\n{baseline.lower()}", "money"),
+            Column("after_cpa", f"CPA\n{model}", "money"),
+        ]
+    return Table(
+        title=_money_title(has_value=has_value, has_cost=has_cost),
+        data=table.assign(channel=table["channel"].map(table_name)),
+        columns=tuple(columns),
+        caption=(_COST_NOTE if has_cost else "") + left,
+        bold_rows=(len(table) - 1,),
+    )
+
+
+def _money_title(*, has_value: bool, has_cost: bool) -> str:
+    if not has_cost:
+        return "Credited value"
+    return "Credited value against cost" if has_value else "Cost per credited conversion"
+
+
+def _models_table(attribution: AttributionResults) -> Table | None:
+    """All models side by side, shaded by size, with the removal effects at the end."""
+    credit = attribution.credit[attribution.credit["segment"] == "all"]
+    models = list(dict.fromkeys(credit["model"]))
+    if len(models) < 2:
+        return None
+    wide = credit.pivot_table(index="channel", columns="model", values="conversions", aggfunc="sum", sort=False)
+    table = wide.reindex(list(_by_size(attribution)["channel"])[:MOST_CHANNELS])[models].reset_index()
+    if attribution.depth is not None and attribution.depth.games is not None:
+        games = attribution.depth.games.set_index("channel").reindex(table["channel"])
+        table = table.assign(**{name: games[name].to_numpy() for name in games.columns})
+        models += list(games.columns)
+    decimals = credit_decimals(table[models].to_numpy().ravel())
+    columns = [
+        Column("channel", "Channel", width=1),
+        *(Column(m, fill(model_name(m), 12), "credit", shade=True, decimals=decimals) for m in models),
+    ]
+    if attribution.removal_effects is not None:
+        effects = attribution.removal_effects.set_index("channel")["removal_effect"]
+        table["removal_effect"] = effects.reindex(table["channel"]).to_numpy()
+        columns.append(Column("removal_effect", "Removal\neffect", "percent"))
+    return Table(
+        title="Conversions credited by every model, the darker the more",
+        data=table.assign(channel=table["channel"].map(table_name)),
+        columns=tuple(columns),
+        caption=" ".join(text for name, text in _MODEL_NOTES if name in table.columns) + left_out(len(wide)),
+    )

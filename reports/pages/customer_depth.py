@@ -1,0 +1,264 @@
+"""The pages behind the forecast: its test from earlier days, what to book, what has changed since, and the lists."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reports.figures import customers as figure_clv
+from reports.pages import prose
+from reports.pages.content import Block, Column, Figure, Prose, Section, Table
+from reports.results.run_results import ClvResults, RunResults, ValueDepth
+from reports.wording.labels import plural, table_name
+from reports.wording.number_format import amount, amount_range, day, horizon, number, percent
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_LISTS = {
+    "at_risk": ("At risk", "the chance that they still order has fallen below one half since the last run"),
+    "overdue": ("Overdue", "silent for longer than their own rhythm explains, and probably still there"),
+    "top_value": ("Top by value", "the largest expected value over the horizon"),
+    "second_order": ("Worth a second order", "bought once, with the largest expected orders to come"),
+}
+MOST_LISTED = 1_000
+SHOWN_COHORTS = 3
+
+
+def value_depth_sections(run: RunResults) -> tuple[Section, ...]:
+    """Build the pages behind the forecast; none where the run has nothing of it."""
+    clv = run.clv
+    if clv is None or clv.depth is None:
+        return ()
+    depth = clv.depth
+    sections = (
+        Section("Forecasts from earlier days", tuple(_origin_blocks(depth, clv, run)), new_page=False),
+        Section("What to book", tuple(_cash_blocks(depth, clv, run)), new_page=False),
+        Section("What has changed since the last run", tuple(_change_blocks(depth, run)), new_page=False),
+        Section("Customers to act on", tuple(_list_blocks(depth)), new_page=False),
+    )
+    return tuple(section for section in sections if section.blocks)
+
+
+def _origin_blocks(depth: ValueDepth, clv: ClvResults, run: RunResults) -> list[Block]:
+    rows = depth.calibration
+    if rows is None or not len(rows) or depth.origins is None or depth.origins_months is None:
+        return []
+    total = rows[rows["segment"] == "all"].iloc[0]
+    days = depth.origins["origin"]
+    bias = float(total["bias"])
+    direction = (
+        "neither too much nor too little"
+        if abs(bias) < 0.0005
+        else f"{percent(abs(bias))} too " + ("much" if bias > 0 else "little")
+    )
+    missed = f" On average they were {direction}." if bias == bias else ""
+    held = round(float(total["coverage"]) * int(total["origins"]))
+    text = (
+        f"The value of {horizon(depth.origins_months)} was forecast from {int(total['origins'])} earlier days, "
+        f"{day(days.min())} to {day(days.max())}, and compared with what came.{missed} {held} of "
+        f"{int(total['origins'])} {prose.interval_name(run.confidence)}s held; the days overlap, as "
+        f"{number(float(total['windows']), 1)} such windows fit into the data."
+    )
+    if depth.origins_months != clv.horizon_months:
+        text += (
+            f" The data are too short to test {horizon(clv.horizon_months)}, so that no interval of that length is "
+            "called calibrated."
+        )
+    last = rows["segment"] == "all"
+    rows = rows.assign(
+        segment=[
+            "All customers" if is_all else table_name(name) for name, is_all in zip(rows["segment"], last, strict=True)
+        ],
+        verdict=["yes" if flag else "not shown" for flag in rows["calibrated"].astype(bool)],
+    )
+    return [
+        Prose(text),
+        Table(
+            title=f"How forecasts of {horizon(depth.origins_months)} from earlier days have held",
+            data=rows,
+            columns=(
+                Column("segment", "Segment", width=1),
+                Column("bias", "Bias", "signed_percent"),
+                Column("coverage", "Intervals\nthat held", "percent"),
+                Column("coverage_adjusted", "Held once\nchanged", "percent"),
+                Column("shift", "Moved by\n(std. dev.)", "signed", decimals=2),
+                Column("widening", "Widened\n(times)", "ratio"),
+                Column("verdict", "Held as\nstated"),
+            ),
+            caption="Intervals are moved and widened where past errors are larger than chance explains. Held once "
+            "changed: by what the other days taught.",
+            bold_rows=tuple(place for place, is_all in enumerate(last) if is_all),
+            tones=(("not shown", "muted"),),
+        ),
+    ]
+
+
+def _cash_blocks(depth: ValueDepth, clv: ClvResults, run: RunResults) -> list[Block]:
+    import pandas as pd
+
+    flows = depth.flows
+    if flows is None or not len(flows):
+        return []
+    flows = flows[flows["segment"] == "all"]
+    wide = flows.pivot_table(index="period", columns="source", values="contribution", aggfunc="sum").reset_index()
+    total = flows[flows["source"] == "total"].set_index("period").loc[wide["period"]]
+    rows = wide.assign(p10=total["p10"].to_numpy(), p50=total["p50"].to_numpy(), p90=total["p90"].to_numpy())
+    names = ["known customers", "first orders of new customers", "repeat orders of new customers", "total"]
+    new = float(rows[names[1:3]].to_numpy().sum()) / float(rows["total"].sum()) if rows["total"].sum() > 0 else 0.0
+    unit = f" ({run.currency})" if run.currency else ""
+    sums = pd.DataFrame([{name: rows[name].sum() for name in names}])
+    what = prose.what_value(clv)
+    title = f"New customers are to bring {percent(new, 0)} of the {what} of the next {horizon(clv.horizon_months)}"
+    if new < 0.005:
+        title = f"Known customers are to bring the {what} of the next {horizon(clv.horizon_months)}"
+    won = depth.new_customers
+    text = f"Expected {what}, not discounted: {amount(float(rows['total'].sum()), run.currency)} in all"
+    if won is not None and len(won):
+        text += f", with {number(float(won['expected'].sum()))} customers yet to be won"
+    first = rows.iloc[0]
+    text += (
+        f". In the first period, eight of ten times it lies between "
+        f"{amount_range(float(first['p10']), float(first['p90']), run.currency)}."
+    )
+    return [
+        Prose(text),
+        Figure(
+            title=title,
+            svg=figure_clv.draw_cash_flow(flows),
+            alt=f"Stacked bars per month of what known and new customers bring, with P10 and P90 of the total. {text}",
+            n="" if clv.customers is None else f"n = {number(clv.customers)} {plural(clv.customers, 'customer')}",
+            caption="Lines: P10 to P90 of the total, with parameters, outcomes and the number of new customers unsure. "
+            + " ".join(depth.flow_notes),
+            data=flows,
+        ),
+        *_flow_figures(depth, run, what),
+        Table(
+            title=f"Cash flow by month{unit}, not discounted",
+            data=pd.concat([rows, sums], ignore_index=True).assign(
+                month=[*(f"{period:%B %Y}" for period in rows["period"]), "All months"]
+            ),
+            columns=(
+                Column("month", "Month", width=1),
+                Column(names[0], "Known\ncustomers", "money"),
+                Column(names[1], "First orders\nof new", "money"),
+                Column(names[2], "Repeats\nof new", "money"),
+                Column("total", "Total", "money"),
+                Column("p10", "P10", "money"),
+                Column("p50", "P50", "money"),
+                Column("p90", "P90", "money"),
+            ),
+            caption="P10, P50, P90: the total is below them one, five and nine times of ten; they do not add up over "
+            "months. By segment and by cohort: in the tables beside this report.",
+            bold_rows=(len(rows),),
+        ),
+    ]
+
+
+def _flow_figures(depth: ValueDepth, run: RunResults, what: str) -> list[Block]:
+    """Flows of known customers by quarter of first order, and of all by segment, side by side."""
+    blocks: list[Block] = []
+    unit = f" ({run.currency})" if run.currency else ""
+    cohorts, flows = depth.cohorts, depth.flows
+    if cohorts is not None and cohorts["cohort"].nunique() > 1 and float(cohorts["expected_value"].sum()) > 0:
+        by_cohort = cohorts.groupby("cohort")["expected_value"].sum()
+        newest = by_cohort.index.max()
+        share = float(by_cohort[newest]) / float(by_cohort.sum())
+        name = figure_clv.quarter_name(newest)
+        blocks.append(
+            Figure(
+                title=f"Customers of {name} bring {percent(share, 0)} of the revenue of known customers",
+                svg=figure_clv.draw_cohorts(cohorts, shown=SHOWN_COHORTS),
+                alt=f"Stacked bars per month of the expected revenue of known customers by quarter of first order; "
+                f"those of {name} bring {percent(share, 0)}.",
+                caption=f"Revenue{unit} by quarter of first order.",
+                width="half",
+                data=cohorts,
+            )
+        )
+    if flows is not None and len(segments := flows[flows["segment"] != "all"]) and segments["segment"].nunique() > 1:
+        totals = segments[segments["source"] == "total"].groupby("segment")["contribution"].sum()
+        fresh = segments[segments["source"].str.contains("new")].groupby("segment")["contribution"].sum()
+        shares = (fresh / totals.where(totals > 0)).dropna()
+        title = f"Expected {what} by segment"
+        if len(shares) > 1:
+            title = (
+                f"New customers bring {percent(float(shares.min()), 0)} to {percent(float(shares.max()), 0)} of a "
+                "segment's flow"
+            )
+        drawn = min(segments["segment"].nunique(), figure_clv.MOST_SEGMENTS)
+        left = segments["segment"].nunique() - drawn
+        blocks.append(
+            Figure(
+                title=title,
+                svg=figure_clv.draw_segment_flows(segments),
+                alt=f"Stacked bars per segment of what known and new customers bring over the horizon. {title}.",
+                caption=f"{what[:1].upper()}{what[1:]}{unit}, not discounted."
+                + (f" {left} smaller {plural(left, 'segment')} not drawn." if left else ""),
+                width="half",
+                data=segments,
+            )
+        )
+    return blocks
+
+
+def _change_blocks(depth: ValueDepth, run: RunResults) -> list[Block]:
+    blocks: list[Block] = []
+    weeks, since = depth.drift_weeks, day(depth.earlier)
+    then = day(depth.drift_since or depth.earlier)
+    if weeks is not None and len(weeks):
+        actual, forecast = float(weeks["actual"].sum()), float(weeks["forecast"].sum())
+        said = " ".join(depth.drift_messages)
+        blocks.append(
+            Prose(
+                f"The models of {then} expected {number(forecast)} repeat orders in the last {len(weeks)} "
+                f"{plural(len(weeks), 'week')}, each forecast from the orders before it; {number(actual)} came. "
+                + (said or "Nothing says that customers behave otherwise than then."),
+                lead="Drift." if depth.drift_alarm else "No drift.",
+                tone="callout" if depth.drift_alarm else "plain",
+            )
+        )
+    bridge = depth.forecast_bridge
+    if bridge is not None and len(bridge):
+        unit = f" ({run.currency})" if run.currency else ""
+        rows = bridge.assign(step=[str(step).capitalize() for step in bridge["step"]])
+        rows.loc[rows.index[[0, -1]], "change"] = float("nan")
+        change = float(rows["value"].iloc[-1] - rows["value"].iloc[0])
+        blocks.append(
+            Table(
+                title=f"From the forecast of {since} to this one: {amount(change, run.currency)}"
+                if change < 0
+                else f"From the forecast of {since} to this one: +{amount(change, run.currency)}",
+                data=rows,
+                columns=(
+                    Column("step", "Step", width=1),
+                    Column("change", f"Change{unit}", "signed", decimals=0),
+                    Column("value", f"Value{unit}", "money"),
+                ),
+                bold_rows=(0, len(rows) - 1),
+            )
+        )
+    return blocks
+
+
+def _list_blocks(depth: ValueDepth) -> list[Block]:
+    rows = depth.lists
+    if rows is None or not len(rows):
+        return []
+    return [
+        Table(
+            title="Lists of customers, most valuable first",
+            data=_named(rows),
+            columns=(
+                Column("name", "List"),
+                Column("customers", "Customers", "count"),
+                Column("meaning", "Who", width=1),
+                Column("file", "File"),
+            ),
+            caption=f"Each list ends after {number(MOST_LISTED)} customers.",
+        )
+    ]
+
+
+def _named(rows: pd.DataFrame) -> pd.DataFrame:
+    known = [_LISTS.get(str(name), (str(name), "")) for name in rows["list"]]
+    return rows.assign(name=[name for name, _ in known], meaning=[meaning for _, meaning in known])

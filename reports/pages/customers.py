@@ -1,0 +1,379 @@
+"""The customer pages: what segments are worth, month by month, whether the forecast has held, and its parameters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reports.figures import customers as figure_clv
+from reports.pages import prose
+from reports.pages.content import Block, Column, Figure, Heading, Points, Prose, Section, Table
+from reports.pages.holdout import customer_figures, score_table
+from reports.results.run_results import ClvResults, RunResults
+from reports.wording.labels import clean, plural, shorten, table_name
+from reports.wording.number_format import (
+    amount,
+    credit_decimals,
+    day,
+    day_range,
+    horizon,
+    level,
+    money_decimals,
+    number,
+    number_range,
+    percent,
+    significant,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PARAMETER_SEGMENTS = 12
+
+_CALLOUTS = 2  # more notes than that make a list
+
+
+def clv_sections(run: RunResults) -> tuple[Section, ...]:
+    """Build the pages on customers; none when the run has no forecast."""
+    clv = run.clv
+    if clv is None:
+        return ()
+    blocks: list[Block] = [Prose(prose.what_customers_are_worth(clv, run))]
+    blocks += segment_figures(clv, run, most=figure_clv.MOST_SEGMENTS)
+    if len(clv.segment_forecast):
+        blocks.append(_segment_table(clv, run))
+    blocks += time_figures(clv, run)
+    if clv.monthly is not None and len(clv.monthly):
+        blocks.append(_month_table(clv.monthly, run))
+    held = Section(
+        "Has the forecast held?", tuple(_holdout_blocks(clv, run) + _parameter_blocks(clv, run)), new_page=False
+    )
+    return Section("Customers: what they are worth", tuple(blocks)), held
+
+
+def _segments(clv: ClvResults) -> pd.DataFrame:
+    rows = clv.segment_forecast
+    rows = rows[(rows["segment"] != "all") & (rows["customers"] > 0)]
+    return rows.sort_values(["clv", "segment"], ascending=[False, True], kind="stable").reset_index(drop=True)
+
+
+def _source(clv: ClvResults, run: RunResults) -> dict[str, str]:
+    n = "" if clv.customers is None else f"n = {number(clv.customers)} {plural(clv.customers, 'customer')}"
+    return {"n": n, "window": day_range(run.first_day, run.last_day) if run.last_day else "", "model": _models(clv)}
+
+
+def _models(clv: ClvResults) -> str:
+    names = [] if clv.parameters is None else list(dict.fromkeys(clv.parameters["model"].astype(str)))
+    return " and ".join(names)
+
+
+def segment_figures(clv: ClvResults, run: RunResults, *, most: int) -> list[Block]:
+    """Total value and value per customer of the largest segments, side by side; nothing for fewer than two."""
+    rows = _segments(clv)
+    if len(rows) < 2 or not rows["clv"].notna().any():
+        return []
+    drawn = rows.head(most)
+    each = drawn["customers"]
+    totals = drawn.assign(value=drawn["clv"])
+    means = drawn.assign(value=drawn["clv"] / each, low=drawn["low"] / each, high=drawn["high"] / each)
+    total = prose.total_row(clv.segment_forecast)
+    mean = float(str(total["clv"])) / max(float(str(total["customers"])), 1) if total else float("nan")
+    unit = f" ({run.currency})" if run.currency else ""
+    whole = float(rows["clv"].sum())
+    share = percent(float(rows["clv"].iloc[0]) / whole, 0) if whole > 0 else ""
+    largest = shorten(clean(rows["segment"].iloc[0]), 30)
+    shown = "" if len(drawn) == len(rows) else f" The {len(drawn)} largest of {len(rows)} segments are drawn."
+    source = _source(clv, run)
+    return [
+        Figure(
+            title=f"{largest} holds {share} of the value" if share else "Value by segment",
+            svg=figure_clv.draw_segments(totals, label=f"Total{unit}"),
+            alt=f"Bars of the total value per segment with intervals; the largest is {largest}.",
+            n=source["n"],
+            caption=f"Lines: {prose.interval_name(run.confidence)}s.{shown}",
+            width="half",
+            data=totals,
+        ),
+        Figure(
+            title="Value per customer, with its interval",
+            svg=figure_clv.draw_segments(means, label=f"Per customer{unit}", mean=mean),
+            alt=f"Value per customer and interval of each segment. {prose.who_is_worth_most(clv, run)}",
+            n=source["n"],
+            caption="Dashed: all customers.",
+            width="half",
+            data=means,
+        ),
+    ]
+
+
+def _segment_table(clv: ClvResults, run: RunResults) -> Table:
+    import pandas as pd
+
+    total = clv.segment_forecast[clv.segment_forecast["segment"] == "all"].assign(segment="All customers")
+    segments = _segments(clv)
+    rows = pd.concat([segments, total], ignore_index=True)
+    customers = rows["customers"].where(rows["customers"] > 0)
+    scale, thousand = (1000, " thousand") if float(rows["clv"].abs().max() or 0) >= 1e7 else (1, "")
+    rows = rows.assign(
+        each=rows["clv"] / customers, low_each=rows["low"] / customers, high_each=rows["high"] / customers
+    )
+    rows = rows.assign(clv=rows["clv"] / scale, low=rows["low"] / scale, high=rows["high"] / scale)
+    whole, fine = money_decimals(rows["clv"]), money_decimals(rows["each"])
+    rows = rows.assign(
+        segment=rows["segment"].map(table_name),
+        interval=[number_range(a, b, whole) for a, b in zip(rows["low"], rows["high"], strict=True)],
+        each_interval=[number_range(a, b, fine) for a, b in zip(rows["low_each"], rows["high_each"], strict=True)],
+        held=["yes" if flag is True or flag == 1 else "not shown" for flag in rows["calibrated"].tolist()],
+    )
+    unit = f" ({run.currency}{thousand})" if run.currency else f" ({thousand.strip()}s)" if thousand else ""
+    interval = prose.interval_name(run.confidence)
+    columns = [
+        Column("segment", clean(clv.segment_by).capitalize() if clv.segment_by else "Segment", width=1),
+        Column("customers", "Customers", "count"),
+        Column("expected_orders", "Expected\norders", "credit"),
+        Column("clv", f"Value\n{unit.strip()}", "money"),
+        Column("interval", interval, align="right"),
+        Column("each", "Per\ncustomer", "money"),
+        Column("each_interval", interval, align="right"),
+    ]
+    if (rows["held"] == "yes").any():
+        columns.append(Column("held", "Calibrated"))
+    return Table(
+        title=f"Value over the next {horizon(clv.horizon_months)}, discounted at {level(clv.discount_rate)} a year",
+        data=rows,
+        columns=tuple(columns),
+        caption=f"Value: expected {prose.what_value(clv)} of customers known today. {prose.calibration_sentence(clv)}",
+        bold_rows=tuple(range(len(segments), len(rows))),
+    )
+
+
+def time_figures(clv: ClvResults, run: RunResults) -> list[Block]:
+    """Expected value by month and the share of each tenth of customers, side by side, as far as the run has them."""
+    blocks: list[Block] = []
+    unit = f", {run.currency}" if run.currency else ""
+    if clv.monthly is not None and len(clv.monthly):
+        taken = float(clv.monthly["expected_value"].sum() - clv.monthly["discounted_value"].sum())
+        blocks.append(
+            Figure(
+                title=f"Expected value by month{unit}; discounting takes off {amount(taken, run.currency)}",
+                svg=figure_clv.draw_months(clv.monthly),
+                alt="Bars of the expected value per month of the horizon, undiscounted and discounted.",
+                width="half",
+                data=clv.monthly,
+            )
+        )
+    if clv.deciles is not None and len(clv.deciles) and float(clv.deciles["clv"].sum()) > 0:
+        share = float(clv.deciles["clv"].iloc[0]) / float(clv.deciles["clv"].sum())
+        blocks.append(
+            Figure(
+                title=f"The most valuable tenth of customers holds {percent(share, 0)} of the value",
+                svg=figure_clv.draw_deciles(clv.deciles),
+                alt=f"Bars of the share of value per tenth of customers; the first holds {percent(share, 0)}.",
+                width="half",
+                data=clv.deciles,
+            )
+        )
+    return blocks
+
+
+def _month_table(monthly: pd.DataFrame, run: RunResults) -> Table:
+    unit = f" ({run.currency})" if run.currency else ""
+    return Table(
+        title="What to expect each month from customers known today",
+        data=monthly.assign(added=monthly["discounted_value"].cumsum()),
+        columns=(
+            Column("month", "Month", "month", width=1),
+            Column("expected_orders", "Expected orders", "credit"),
+            Column("expected_value", f"Expected value{unit}", "money"),
+            Column("discounted_value", "Discounted", "money"),
+            Column("added", "Discounted, added up", "money"),
+        ),
+        caption="The first and the last month may be cut by the horizon. First orders of new customers are not in it.",
+    )
+
+
+def _holdout_blocks(clv: ClvResults, run: RunResults) -> list[Block]:
+    blocks: list[Block] = [Prose(prose.holdout_sentence(clv, run))]
+    blocks += held_figures(clv, run)
+    rows = clv.holdout_by_frequency
+    if rows is not None and len(rows):
+        blocks.append(
+            Figure(
+                title="Orders held back, forecast and what came, by repeat orders before",
+                svg=figure_clv.draw_by_frequency(rows),
+                alt="Bars of mean orders in the part held back, actual and forecast, by repeat orders before: "
+                + "; ".join(
+                    f"{f}: {number(a, 2)} and {number(m, 2)}"
+                    for f, a, m in rows[["frequency", "actual_mean", "forecast_mean"]].itertuples(index=False)
+                )
+                + ".",
+                n=f"n = {number(float(rows['customers'].sum()))} customers",
+                window=day_range(clv.holdout_start, clv.holdout_end) if clv.holdout_end else "",
+                width="half",
+                data=rows,
+            )
+        )
+    blocks += customer_figures(clv, run)
+    blocks += score_table(clv)
+    if clv.holdout_totals is not None and len(clv.holdout_totals):
+        blocks.append(_holdout_table(clv.holdout_totals, run))
+    return blocks
+
+
+def held_figures(clv: ClvResults, run: RunResults) -> list[Block]:
+    """Forecast and actual repeat orders with the line where the part held back begins; none without a holdout."""
+    if clv.holdout_tracking is None or not len(clv.holdout_tracking):
+        return []
+    return _tracking_figures(clv.holdout_tracking, clv, run)
+
+
+def _tracking_figures(tracking: pd.DataFrame, clv: ClvResults, run: RunResults) -> list[Block]:
+    last = tracking.iloc[-1]
+    error = (
+        last["cumulative_forecast"] / last["cumulative_actual"] - 1 if last["cumulative_actual"] > 0 else float("nan")
+    )
+    ends = (
+        f"ends {percent(abs(error))} {'above' if error > 0 else 'below'} what came" if error == error else "over time"
+    )
+    source = _source(clv, run)
+    held = f"held back from {day(clv.holdout_start)}" if clv.holdout_start else ""
+    period = clv.period_name
+    drawn = (
+        (True, f"From the first order on, the forecast {ends}", f"added up, actual and forecast; the forecast {ends}"),
+        (False, f"Repeat orders per {period}", f"per {period}, actual and forecast, with the part held back shaded"),
+    )
+    return [
+        Figure(
+            title=title,
+            svg=figure_clv.draw_tracking(tracking, cumulative=cumulative, period_name=period),
+            alt=f"Lines of repeat orders {what}.",
+            n=source["n"],
+            window=held,
+            width="half",
+            data=tracking,
+        )
+        for cumulative, title, what in drawn
+    ]
+
+
+def _holdout_table(totals: pd.DataFrame, run: RunResults) -> Table:
+    import pandas as pd
+
+    segments = totals[totals["segment"] != "all"].sort_values(["actual_orders", "segment"], ascending=[False, True])
+    rows = pd.concat([segments, totals[totals["segment"] == "all"].assign(segment="All customers")], ignore_index=True)
+    decimals = credit_decimals(rows["forecast_orders"])
+    rows = rows.assign(
+        segment=rows["segment"].map(table_name),
+        interval=[number_range(a, b, decimals) for a, b in zip(rows["low"], rows["high"], strict=True)],
+        inside=[
+            "–" if low != low else "inside" if low <= actual <= high else "outside"
+            for low, actual, high in zip(rows["low"], rows["actual_orders"], rows["high"], strict=True)
+        ],
+    )
+    known = rows["low"].notna()
+    held = int(((rows["inside"] == "inside") & (rows["segment"] != "All customers") & known).sum())
+    of = int((known & (rows["segment"] != "All customers")).sum())
+    return Table(
+        title="Repeat orders in the part held back",
+        data=rows,
+        columns=(
+            Column("segment", "Segment", width=1),
+            Column("customers", "Customers", "count"),
+            Column("actual_orders", "Came", "count"),
+            Column("forecast_orders", "Forecast", "credit"),
+            Column("error", "Error", "signed_percent"),
+            Column("interval", f"{prose.interval_name(run.confidence)}", align="right"),
+            Column("inside", "What came lies"),
+        ),
+        caption=f"{held} of {of} segments lie inside their interval." if of > 1 else "",
+        bold_rows=tuple(range(len(segments), len(rows))),
+        tones=(("outside", "down"),),
+    )
+
+
+def _parameter_blocks(clv: ClvResults, run: RunResults) -> list[Block]:
+    blocks: list[Block] = []
+    if clv.parameters is not None and len(clv.parameters):
+        blocks.append(Heading("Parameters"))
+        pooled = clv.parameters[clv.parameters["segment"] == "all"]
+        if len(pooled):
+            blocks.append(_parameter_table(pooled, run))
+        largest = [name for name in _segments(clv)["segment"] if name in set(clv.parameters["segment"])]
+        for model, rows in clv.parameters[clv.parameters["segment"] != "all"].groupby("model", sort=False):
+            blocks.append(_segment_parameters(str(model), rows, largest))
+    if clv.convergence is not None and len(clv.convergence):
+        blocks.append(_convergence_table(clv.convergence))
+    if clv.spend_correlation is not None and clv.spend_correlation == clv.spend_correlation:
+        blocks.append(
+            Prose(
+                f"Among repeat customers the correlation of frequency and mean order value is "
+                f"{number(clv.spend_correlation, 2)}; Gamma-Gamma assumes none.",
+                tone="muted",
+            )
+        )
+    if len(clv.notes) <= _CALLOUTS:
+        return blocks + [Prose(note, tone="callout") for note in clv.notes]
+    return [*blocks, Heading("What to keep in mind"), Points(tuple(("", note) for note in clv.notes))]
+
+
+def _parameter_table(rows: pd.DataFrame, run: RunResults) -> Table:
+    return Table(
+        title="Estimates by maximum likelihood, all customers",
+        data=rows.assign(
+            interval=[f"{significant(a)} to {significant(b)}" for a, b in zip(rows["low"], rows["high"], strict=True)]
+        ),
+        columns=(
+            Column("model", "Model", width=1),
+            Column("parameter", "Parameter"),
+            Column("estimate", "Estimate", "significant"),
+            Column("std_error", "Standard error", "significant"),
+            Column("interval", prose.interval_name(run.confidence), align="right"),
+        ),
+    )
+
+
+def _segment_parameters(model: str, rows: pd.DataFrame, largest: list[str]) -> Table:
+    """One row per segment, each parameter with its standard error in brackets."""
+    names = largest or list(dict.fromkeys(rows["segment"]))
+    shown, left = names[:PARAMETER_SEGMENTS], max(0, len(names) - PARAMETER_SEGMENTS)
+    written = rows.assign(
+        text=[
+            f"{significant(e)} ({significant(s, 2)})" for e, s in zip(rows["estimate"], rows["std_error"], strict=True)
+        ]
+    )
+    parameters = list(dict.fromkeys(rows["parameter"]))
+    wide = written.pivot_table(index="segment", columns="parameter", values="text", aggfunc="first")
+    table = wide.reindex(index=shown, columns=parameters).reset_index()
+    return Table(
+        title=f"{model} per segment: estimate (standard error)",
+        data=table.assign(segment=[shorten(clean(name), 40) for name in shown]),
+        columns=(Column("segment", "Segment", width=1), *(Column(p, p, align="right") for p in parameters)),
+        caption=f"{left} smaller {plural(left, 'segment')} left to the table beside this report." if left else "",
+    )
+
+
+def _convergence_table(convergence: pd.DataFrame) -> Table:
+    failed = int((~convergence["converged"].astype(bool)).sum())
+    rows = convergence[~convergence["converged"].astype(bool) | (convergence["segment"] == "all")]
+    rows = (rows if len(rows) else convergence).head(24).reset_index(drop=True)
+    rows = rows.assign(
+        segment=[shorten(clean("All customers" if s == "all" else s), 40) for s in rows["segment"]],
+        state=["converged" if bool(flag) else "did not converge" for flag in rows["converged"]],
+        message=[
+            "" if bool(fine) or not isinstance(text, str) or not text.strip() else clean(text)
+            for fine, text in zip(rows["converged"], rows["message"], strict=True)
+        ],
+    )
+    columns = [
+        Column("model", "Model"),
+        Column("segment", "Segment", width=1),
+        Column("customers", "Customers", "count"),
+        Column("log_likelihood", "Log-likelihood", "credit"),
+        Column("state", "Fit"),
+    ]
+    if (rows["message"] != "").any():
+        columns.append(Column("message", "Remark", width=1))
+    title = f"{failed} of {len(convergence)} fits did not converge"
+    if failed == 0:
+        words = {1: "The fit", 2: "Both fits"}
+        title = f"{words.get(len(convergence), f'All {len(convergence)} fits')} converged"
+    return Table(title=title, data=rows, columns=tuple(columns), tones=(("did not converge", "down"),))

@@ -1,0 +1,166 @@
+"""The data quality pages: what came in, what was kept, why the rest was not, and what became of the journeys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reports.pages import prose
+from reports.pages.content import Block, Column, Heading, Points, Prose, Section, Table
+from reports.results.run_results import AttributionResults, DataQuality, RunResults
+from reports.wording.labels import TABLE_WIDTH, clean, shorten, table_name
+from reports.wording.number_format import days, number
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SAMPLE_ROWS = 12
+_JOURNEYS = {
+    "customers": ("Customers with a touch", "who were touched at least once in the period"),
+    "touches": ("Touches in journeys", "after the lookback was applied"),
+    "converted": ("Journeys that converted", "end in a conversion"),
+    "not_converted": ("Journeys that did not convert", "ended without one"),
+    "open": ("Journeys still open", "the last touch is within the lookback of the data's end; left out of the models"),
+    "conversions": ("Conversions with a touch", "shared out among channels"),
+    "unattributed_conversions": (
+        "Conversions without a touch",
+        "no touch (within the lookback): credited to no channel",
+    ),
+}
+
+
+def quality_section(run: RunResults) -> Section | None:
+    """Build the section; None when the run has neither counts nor warnings nor journeys."""
+    blocks: list[Block] = []
+    if run.quality is not None:
+        blocks += _count_blocks(run.quality, run)
+    if run.attribution is not None and run.attribution.journeys:
+        blocks.append(_journey_table(run.attribution, run))
+    warnings = list(dict.fromkeys([*(run.quality.warnings if run.quality else ()), *run.warnings]))
+    if warnings:
+        blocks += [Heading("Warnings"), Points(tuple(("", clean(warning)) for warning in warnings))]
+    if run.quality is not None and run.quality.quarantine_sample is not None and len(run.quality.quarantine_sample):
+        blocks.append(_quarantine_table(run.quality, run.quality.quarantine_sample))
+    if long_names := _long_names(run):
+        blocks.append(_names_table(long_names))
+    return Section("Data quality", tuple(blocks), new_page=False) if blocks else None
+
+
+def _long_names(run: RunResults) -> list[str]:
+    """Names of channels and segments that tables shorten."""
+    names = [] if run.attribution is None else list(run.attribution.comparison["channel"])
+    names += [] if run.clv is None else list(run.clv.segment_forecast["segment"])
+    return [name for name in dict.fromkeys(map(clean, names)) if len(name) > TABLE_WIDTH]
+
+
+def _names_table(names: list[str]) -> Table:
+    import pandas as pd
+
+    return Table(
+        title="Long names in full",
+        data=pd.DataFrame({"short": [table_name(name) for name in names], "full": names}),
+        columns=(Column("short", "As written in this report", width=0.5), Column("full", "In full", width=1)),
+    )
+
+
+def _reason(reason: object) -> str:
+    text = clean(reason).replace("_", " ")
+    return text[0].upper() + text[1:]
+
+
+def _count_blocks(quality: DataQuality, run: RunResults) -> list[Block]:
+    counts = quality.row_counts
+    blocks: list[Block] = [Prose(prose.kept_sentence(quality))]
+    if not len(counts):
+        return blocks
+    sources = list(dict.fromkeys(counts["source"]))
+    files = (
+        {} if quality.sources is None else dict(zip(quality.sources["source"], quality.sources["file"], strict=True))
+    )
+    blocks.append(_kept_table(counts, sources, files))
+    lost = counts[~counts["reason"].isin(["read", "kept"]) & (counts["rows"] > 0)]
+    if len(lost):
+        read = counts[counts["reason"] == "read"].set_index("source")["rows"]
+        lost = lost.assign(share=lost["rows"] / lost["source"].map(read), reason=lost["reason"].map(_reason))
+        lost = lost.assign(source=lost["source"].map(_reason))
+        columns = [
+            Column("source", "Table"),
+            Column("reason", "Reason", width=1),
+            Column("rows", "Rows", "count"),
+            Column("share", "Of rows read", "percent"),
+        ]
+        if lost["amount"].notna().any():
+            columns.append(Column("amount", f"Amount ({run.currency})" if run.currency else "Amount", "money"))
+        blocks.append(Table("Rows dropped, merged or netted, by reason", lost.reset_index(drop=True), tuple(columns)))
+    return blocks
+
+
+def _kept_table(counts: pd.DataFrame, sources: list[str], files: dict[str, str]) -> Table:
+    import pandas as pd
+
+    wide = counts.pivot_table(index="source", columns="reason", values="rows", aggfunc="sum").reindex(sources)
+    read = wide["read"] if "read" in wide else pd.Series(0, index=wide.index)
+    kept = wide["kept"] if "kept" in wide else pd.Series(0, index=wide.index)
+    table = pd.DataFrame({"source": sources, "read": read.to_numpy(), "kept": kept.fillna(0).to_numpy()})
+    table["rest"] = table["read"] - table["kept"]
+    table["share"] = table["kept"] / table["read"].where(table["read"] > 0)
+    table["file"] = [shorten(clean(files.get(source, "")), 80) if files.get(source) else "" for source in sources]
+    columns = [
+        Column("source", "Table", width=0 if files else 1),
+        Column("read", "Rows read", "count"),
+        Column("kept", "Kept", "count"),
+        Column("rest", "Not kept", "count"),
+        Column("share", "Share kept", "percent"),
+    ]
+    if files:
+        columns.insert(1, Column("file", "Read from", width=1))
+    return Table("Rows read and kept", table.assign(source=table["source"].map(_reason)), tuple(columns))
+
+
+def _journey_table(attribution: AttributionResults, run: RunResults) -> Table:
+    import pandas as pd
+
+    known = [(name, attribution.journeys[name]) for name in _JOURNEYS if name in attribution.journeys]
+    rows = [(_JOURNEYS[name][0], number(float(count)), _JOURNEYS[name][1]) for name, count in known]
+    value = float(attribution.journeys.get("unattributed_value", 0.0) or 0.0)
+    if value:
+        unit = f" ({run.currency})" if run.currency else ""
+        rows.append((f"Value without a touch{unit}", number(value), "of those conversions"))
+    lookback = attribution.lookback_days
+    return Table(
+        title="What became of the journeys",
+        data=pd.DataFrame(rows, columns=["what", "count", "meaning"]),
+        columns=(
+            Column("what", "Count of"),
+            Column("count", "Number", align="right"),
+            Column("meaning", "Meaning", width=1),
+        ),
+        caption=""
+        if lookback is None
+        else f"Lookback: {days(lookback)} before a conversion, and after the previous one.",
+    )
+
+
+def _quarantine_table(quality: DataQuality, sample: pd.DataFrame) -> Table:
+    rows = sample.head(SAMPLE_ROWS).reset_index(drop=True)
+    rows = rows.assign(
+        source=rows["source"].map(_reason),
+        where=[
+            f"{shorten(clean(file), 30)}, row {number(row)}"
+            for file, row in zip(rows["file"], rows["row"], strict=True)
+        ],
+        reason=rows["reason"].map(_reason),
+        record=[shorten(clean(record), 140) for record in rows["record"]],
+    )
+    return Table(
+        title=f"The first {len(rows)} of {number(quality.quarantine_rows)} rows put aside"
+        if quality.quarantine_rows > len(rows)
+        else "The rows put aside",
+        data=rows,
+        columns=(
+            Column("source", "Table"),
+            Column("where", "Where", width=0.7),
+            Column("reason", "Reason", width=0.8),
+            Column("record", "Record", width=1.2),
+        ),
+        caption="All of them are in the quarantine table beside this report.",
+    )

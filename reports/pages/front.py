@@ -1,0 +1,152 @@
+"""The first page, which an executive can read alone: what changed, what customers are worth, how sure we are."""
+
+from __future__ import annotations
+
+from reports.figures.comparison import draw_changes
+from reports.pages import prose
+from reports.pages.content import Block, Figure, Heading, KeyFigure, KeyFigures, Points, Prose, Section
+from reports.pages.customers import held_figures, segment_figures, time_figures
+from reports.results.run_results import AttributionResults, ClvResults, RunResults
+from reports.wording.labels import model_name, plural
+from reports.wording.number_format import (
+    amount,
+    amount_range,
+    credit_decimals,
+    days,
+    horizon,
+    is_missing,
+    number,
+    percent,
+    short_amount,
+    whole_or,
+)
+
+MOST_CHANGES = 10
+# How a warning begins that says why a whole part is missing.
+_FAILED_PARTS = {"channels": "What channels earned", "customer value": "What customers are worth"}
+
+
+def front_page(run: RunResults) -> Section:
+    """Build the first page from whatever parts the run has."""
+    blocks: list[Block] = []
+    figures = (*_channel_figures(run), *_customer_figures(run))
+    if figures:
+        blocks.append(KeyFigures(figures))
+    if run.attribution is not None:
+        blocks += [Heading(f"What changed against {prose.in_sentence(run.attribution.baseline)}")]
+        blocks += _changes(run.attribution, run)
+    if run.clv is not None:
+        blocks += [Heading("What customers are worth"), Prose(prose.what_customers_are_worth(run.clv, run))]
+        if worth := prose.who_is_worth_most(run.clv, run):
+            blocks.append(Prose(worth))
+        if run.attribution is None:
+            segments = segment_figures(run.clv, run, most=8)
+            blocks += segments or [*time_figures(run.clv, run), *held_figures(run.clv, run)]
+    for part, title in _FAILED_PARTS.items():
+        why = [warning.removeprefix(f"{part}: ") for warning in run.warnings if warning.startswith(f"{part}: ")]
+        if why:
+            blocks += [Heading(title), Prose(" ".join(why), lead="Not answered.", tone="callout")]
+    if run.attribution is None and run.clv is None:
+        blocks.append(Prose("This run holds neither channels nor customers' value.", tone="callout"))
+    blocks += [Heading("How sure we are"), Points(_certainty(run))]
+    return Section("Summary", tuple(blocks))
+
+
+def _channel_figures(run: RunResults) -> tuple[KeyFigure, ...]:
+    attribution = run.attribution
+    if attribution is None:
+        return ()
+    total, channels = prose.total_conversions(attribution), len(attribution.comparison)
+    credited = whole_or(total, credit_decimals([total]))
+    value = model_value(attribution)
+    note = f"over {number(channels)} {plural(channels, 'channel')}"
+    if not is_missing(value) and value:
+        note = f"worth {short_amount(value, run.currency)}, {note}"
+    first = KeyFigure("Conversions credited", credited, note)
+    if not total > 0 or channels < 2:
+        return (first,)
+    clear = len(prose.clear_moves(attribution))
+    moved = KeyFigure(
+        "Credit that moves",
+        percent(prose.moved_conversions(attribution) / total),
+        f"between channels against {prose.in_sentence(attribution.baseline)}; "
+        f"{clear} of {channels} {plural(clear, 'differs', 'differ')} clearly",
+    )
+    return (first, moved)
+
+
+def model_value(attribution: AttributionResults) -> float:
+    """Money that the model shares out; NaN where paths carry none."""
+    credit = attribution.credit
+    rows = credit[(credit["model"] == attribution.model) & (credit["segment"] == "all")]
+    return float(rows["value"].sum(min_count=1)) if len(rows) else float("nan")
+
+
+def _customer_figures(run: RunResults) -> tuple[KeyFigure, ...]:
+    if run.clv is None or (total := prose.total_row(run.clv.segment_forecast)) is None:
+        return ()
+    value, low, high = (float(str(total[name])) for name in ("clv", "low", "high"))
+    customers = float(str(total["customers"]))
+    if is_missing(value) or not customers > 0:
+        return ()
+    known = not is_missing(low) and not is_missing(high)
+    about, least, most = prose.without_idle_digits(value, low, high)
+    bounds = f"{prose.interval_name(run.confidence)} {amount_range(least, most, run.currency)}" if known else ""
+    figures = [
+        KeyFigure(f"Customers' value, {horizon(run.clv.horizon_months)}", short_amount(about, run.currency), bounds)
+    ]
+    if run.attribution is None:
+        each = f"over {number(customers)} {plural(customers, 'customer')}"
+        figures.append(KeyFigure("Value per customer", amount(value / customers, run.currency), each))
+    if (error := holdout_error(run.clv)) is not None:
+        length = ""
+        if run.clv.holdout_start and run.clv.holdout_end:
+            length = f", last {days((run.clv.holdout_end - run.clv.holdout_start).days + 1)}"
+        figures.append(
+            KeyFigure("Forecast against what came", percent(error, signed=True), f"repeat orders held back{length}")
+        )
+    return tuple(figures)
+
+
+def holdout_error(clv: ClvResults) -> float | None:
+    """Forecast / actual - 1 of the repeat orders held back, or None when there is no such number."""
+    total = None if clv.holdout_totals is None else prose.total_row(clv.holdout_totals)
+    if total is None or not float(str(total["actual_orders"])) > 0:
+        return None
+    return float(str(total["forecast_orders"])) / float(str(total["actual_orders"])) - 1
+
+
+def _changes(attribution: AttributionResults, run: RunResults) -> list[Block]:
+    blocks: list[Block] = [Prose(prose.what_changed(attribution, run.confidence))]
+    if moves := prose.top_moves(attribution, run.confidence):
+        blocks.append(Points(moves))
+    rows = attribution.comparison
+    if len(rows) < 2 or not prose.total_conversions(attribution) > 0:
+        return blocks
+    drawn = min(len(rows), MOST_CHANGES)
+    shown = "" if drawn == len(rows) else f" The {drawn} largest changes of {len(rows)} channels are drawn."
+    model, baseline = model_name(attribution.model, order=attribution.order), prose.in_sentence(attribution.baseline)
+    blocks.append(
+        Figure(
+            title=prose.comparison_title(attribution),
+            svg=draw_changes(rows, most=drawn),
+            alt=f"Bars of the change in credited conversions per channel, {model} minus {baseline}. "
+            + prose.what_changed(attribution, run.confidence),
+            caption=f"{model} minus {baseline}, in conversions; lines are {prose.interval_name(run.confidence)}s, grey "
+            f"bars are not clear.{shown}",
+            data=rows,
+        )
+    )
+    return blocks
+
+
+def _certainty(run: RunResults) -> tuple[tuple[str, str], ...]:
+    points = [("Intervals.", prose.interval_meaning(run.confidence))]
+    if run.clv is not None and prose.total_row(run.clv.segment_forecast) is not None:
+        points.append(("Forecast.", f"{prose.holdout_sentence(run.clv, run)} {prose.calibration_sentence(run.clv)}"))
+    if run.quality is not None:
+        points.append(("Data.", prose.kept_sentence(run.quality)))
+    if count := len(run.warnings):
+        verb = "is" if count == 1 else "are"
+        points.append(("Warnings.", f"{count} {verb} listed with the data quality."))
+    return tuple(points)

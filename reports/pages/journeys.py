@@ -1,0 +1,157 @@
+"""The journey pages: how channels follow each other, how long it takes, and which paths are walked most."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attribution.graph import CONVERSION, NULL, START
+from reports.figures.graph import MOST_CHANNELS, draw_graph, draw_heatmap, is_dense, most_visited, thinned
+from reports.figures.journeys import draw_histogram, weighted_median
+from reports.figures.style import FULL_WIDTH, HALF_WIDTH
+from reports.pages import prose
+from reports.pages.content import Block, Column, Figure, Table
+from reports.results.run_results import AttributionResults, RunResults
+from reports.wording.labels import clean, plural, shorten
+from reports.wording.number_format import day_range, days, number, percent, whole_or
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TOP_PATHS = 20
+
+
+def window(attribution: AttributionResults, run: RunResults) -> str:
+    """What journeys are made of, for the line under a figure."""
+    made_of = f"; {attribution.made_of}" if attribution.made_of else ""
+    if attribution.from_file or attribution.lookback_days is None:
+        return f"paths read from a file{made_of}"
+    return (
+        f"{days(attribution.lookback_days)} before each conversion, {day_range(run.first_day, run.last_day)}{made_of}"
+    )
+
+
+def conversions_n(attribution: AttributionResults) -> str:
+    """How many conversions a figure rests on."""
+    total = prose.total_conversions(attribution)
+    return f"n = {whole_or(total, 1)} {plural(total, 'conversion')}"
+
+
+def journey_blocks(attribution: AttributionResults, run: RunResults) -> list[Block]:
+    """Flow, lengths and paths, as far as the run has them."""
+    blocks: list[Block] = []
+    if attribution.transitions is not None and len(attribution.transitions):
+        blocks += _flow_figures(attribution.transitions, attribution, run)
+    blocks += _histograms(attribution, run)
+    paths = attribution.top_paths
+    if paths is not None and len(paths):
+        blocks.append(_paths_table(paths, attribution, run))
+    return blocks
+
+
+def _flow_figures(transitions: pd.DataFrame, attribution: AttributionResults, run: RunResults) -> list[Block]:
+    """The graph of the likeliest transitions, and all of them as a heatmap where the graph shows only a few."""
+    visited = most_visited(transitions, most=len(transitions))
+    rest = f" The {MOST_CHANNELS} most visited of {len(visited)} channels." if len(visited) > MOST_CHANNELS else ""
+    first = transitions[transitions["source"] == START].sort_values(["count", "target"], ascending=[False, True])
+    title = "Where journeys go"
+    if len(first) and len(visited) > 1:
+        opener, share = shorten(clean(first["target"].iloc[0]), 40), float(first["probability"].iloc[0])
+        title = f"{opener} opens more journeys than any other channel ({percent(share, 0)})"
+    likely = transitions[transitions["probability"] >= 0.2].sort_values("probability", ascending=False, kind="stable")
+    names = {START: "start", CONVERSION: "conversion", NULL: "no conversion"}
+    spoken = "; ".join(
+        f"{names.get(str(s), clean(s))} to {names.get(str(t), clean(t))} {percent(p, 0)}"
+        for s, t, p in likely[["source", "target", "probability"]].head(10).itertuples(index=False)
+    )
+    steps = f"n = {number(float(transitions['count'].sum()))} transitions"
+    graph = attribution.graph
+    dense = graph is None or is_dense(graph)
+    figures: list[Block] = []
+    if graph is not None and graph.number_of_edges():
+        drawn, line = thinned(graph) if dense else (graph, 0.05)
+        figures.append(
+            Figure(
+                title=title,
+                svg=draw_graph(drawn, transitions),
+                alt=f"Graph of the transitions between channels. Most likely steps: {spoken}.",
+                n=steps,
+                window=window(attribution, run),
+                caption=f"Transitions of at least {percent(line, 0)}, and the likeliest into each channel; the thicker "
+                "the likelier. The further right a channel, the more it closes journeys than opens them. What is "
+                f"missing to 100% ends without a conversion or is rarer.{rest}",
+                data=transitions,
+            )
+        )
+    if dense:
+        figures.append(
+            Figure(
+                title="All steps between channels" if figures else title,
+                svg=draw_heatmap(transitions),
+                alt=f"Heatmap of the transitions between channels. Most likely steps: {spoken}.",
+                n=steps,
+                window=window(attribution, run),
+                caption="Per cent of the steps from each row that lead to each column; under 0.5% left blank." + rest,
+                data=transitions,
+            )
+        )
+    return figures
+
+
+def _histograms(attribution: AttributionResults, run: RunResults) -> list[Block]:
+    """Touches and days per conversion, side by side; one alone takes the whole width."""
+    drawn: list[tuple[str, str, str, pd.DataFrame, pd.Series[int]]] = []
+    if attribution.path_lengths is not None:
+        rows = attribution.path_lengths[attribution.path_lengths["conversions"] > 0]
+        title = f"{_share_at(rows, 'touches', 1)} of conversions have a single touch"
+        drawn.append((title, "Touches before the conversion", "touches per conversion", rows, rows["touches"]))
+    if attribution.time_lags is not None:
+        rows = attribution.time_lags[attribution.time_lags["conversions"] > 0]
+        title = f"{_share_at(rows, 'days', 0)} of conversions come within a day of the first touch"
+        drawn.append((title, "Days from first touch to conversion", "days to the conversion", rows, rows["days"]))
+    drawn = [part for part in drawn if len(part[3])]
+    alone = len(drawn) == 1
+    return [
+        Figure(
+            title=title,
+            svg=draw_histogram(values, rows["conversions"], label=label, width=FULL_WIDTH if alone else HALF_WIDTH),
+            alt=f"Histogram of {what}, median {weighted_median(values, rows['conversions']):g}.",
+            n=conversions_n(attribution),
+            width="full" if alone else "half",
+            data=rows,
+        )
+        for title, label, what, rows, values in drawn
+    ]
+
+
+def _share_at(rows: pd.DataFrame, column: str, value: int) -> str:
+    total = float(rows["conversions"].sum())
+    return percent(float(rows.loc[rows[column] == value, "conversions"].sum()) / total if total else 0.0, 0)
+
+
+def _paths_table(paths: pd.DataFrame, attribution: AttributionResults, run: RunResults) -> Table:
+    rows = paths.head(TOP_PATHS).reset_index(drop=True)
+    total = prose.total_conversions(attribution)
+    rows = rows.assign(
+        path=[" › ".join(shorten(clean(step), 40) for step in str(path).split(" > ")) for path in rows["path"]],
+        share=rows["conversions"] / total if total > 0 else float("nan"),
+    )
+    unit = f" ({run.currency})" if run.currency else ""
+    columns = [
+        Column("path", "Path", width=1),
+        Column("touches", "Touches", "count"),
+        Column("conversions", "Conversions", "count" if (rows["conversions"] % 1 == 0).all() else "credit"),
+        Column("share", "Share", "percent"),
+    ]
+    if rows["value"].notna().any() and rows["value"].abs().sum() > 0:
+        columns.append(Column("value", f"Value{unit}", "money"))
+    if rows["nulls"].notna().any() and rows["nulls"].sum() > 0:
+        columns += [Column("nulls", "Did not convert", "count"), Column("conversion_rate", "Rate", "percent")]
+    share = float(rows["conversions"].sum()) / total if total > 0 else 0.0
+    return Table(
+        title=f"The {len(rows)} most frequent paths hold {percent(share, 0)} of conversions"
+        if total > 0
+        else "Most frequent paths",
+        data=rows,
+        columns=tuple(columns),
+        caption="Share: of all conversions. Rate: journeys on this path that converted." if len(columns) > 5 else "",
+    )

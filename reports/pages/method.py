@@ -1,0 +1,186 @@
+"""The method pages: how the numbers were made, in plain words with their sources, the terms, settings and versions."""
+
+from __future__ import annotations
+
+from reports.pages import prose
+from reports.pages.content import Block, Column, Heading, Prose, Section, Table
+from reports.results.run_results import AttributionResults, ClvResults, RunResults
+from reports.wording.labels import clean, shorten
+from reports.wording.number_format import days, level
+
+_CHANNEL_TERMS = (
+    ("Touchpoint", "One contact of a customer with a channel at a time."),
+    (
+        "Journey",
+        "The touches of one customer before one conversion and after the previous one, or those that led to none.",
+    ),
+    ("Path", "The channels of a journey in order; equal journeys are counted together."),
+    ("Lookback", "How long before a conversion a touch still counts."),
+    ("Credit", "A channel's share of all conversions, or of their value."),
+    ("Last click, first click", "All credit of a conversion to its last or first touch."),
+    (
+        "Linear, position-based, time decay",
+        "Rules that share a conversion among its own touches: equally; mostly first and last; "
+        "half as much per half-life of age.",
+    ),
+    (
+        "Markov chain, order",
+        "Journeys as steps from channel to channel; the order says how many last channels a step depends on.",
+    ),
+    (
+        "Removal effect",
+        "The share of conversions the chain would lose if the channel led nowhere. Markov credit is shared in "
+        "proportion.",
+    ),
+    (
+        "Verdict",
+        "Under-credited: the model gives clearly more than last click. Over-credited: clearly less. Clear: the "
+        "interval of the change does not hold zero.",
+    ),
+    ("ROAS, CPA", "Credited value per unit of cost; cost per credited conversion."),
+)
+_ORDER_TERMS = {
+    "BG/NBD": "Customers order at their own rate until, after some repeat order, they stop for good.",
+    "MBG/NBD": "Customers order at their own rate until, after some order, be it the first, they stop for good.",
+    "Pareto/NBD": "Customers order at their own rate and stop for good at their own rate, whether they order or not.",
+}
+_CLV_TERMS = (
+    (
+        "Frequency x, recency t_x, age T",
+        "Repeat days of purchase; time from the first to the last purchase; time from the first purchase to the end "
+        "of the data.",
+    ),
+    ("Gamma-Gamma", "Mean order value differs by customer and does not depend on how often they order."),
+    ("P(alive)", "The probability that a customer still orders at all."),
+    (
+        "Value (CLV)",
+        "Discounted revenue or margin of a customer's future orders within the horizon; what was bought already is "
+        "not in it.",
+    ),
+    ("Discount rate", "An annual effective rate, applied on calendar dates."),
+    (
+        "Held back (holdout)",
+        "The last part of the data, which the model did not see, forecast from the first and compared with what came.",
+    ),
+    (
+        "Calibrated",
+        "Said of an interval only where forecasts from earlier dates of the same data held as often as stated.",
+    ),
+)
+
+
+def method_section(run: RunResults) -> Section:
+    """Build the pages that let somebody else check and repeat the run."""
+    blocks: list[Block] = []
+    if run.attribution is not None:
+        blocks += _channel_method(run.attribution, run)
+    if run.clv is not None:
+        blocks += _clv_method(run.clv, run)
+    blocks.append(_terms(run))
+    if run.versions:
+        blocks.append(_versions(run))
+    if run.settings is not None and len(run.settings):
+        blocks.append(_settings(run))
+    return Section("Method, terms and settings", tuple(blocks), new_page=False)
+
+
+def _channel_method(attribution: AttributionResults, run: RunResults) -> list[Block]:
+    if attribution.from_file or attribution.lookback_days is None:
+        made = "Distinct paths with their conversions were read from a file."
+    else:
+        made = (
+            f"A journey holds a customer's touches within {days(attribution.lookback_days)} before a conversion and "
+            "after the "
+            "previous one; journeys that may still convert at the end of the data are counted apart."
+        )
+    model = (
+        f"The Markov model (order {attribution.order}) follows journeys from channel to channel to their end. It "
+        "asks how "
+        "many conversions would be lost if a channel led nowhere, solves that exactly (nothing is simulated), and "
+        "shares "
+        "all conversions in proportion to these removal effects (Anderl, Becker, von Wangenheim and Schumann 2016, "
+        "International Journal of Research in Marketing 33(3))."
+        if attribution.model == "markov"
+        else ""
+    )
+    return [
+        Heading("Channels"),
+        Prose(f"{made} {model}".strip()),
+        Prose(
+            f"Intervals are at {level(run.confidence)}, by {attribution.interval_method}: they say how much the "
+            "numbers would "
+            "vary if other customers of the same kind had come. Credit is description, not proof of cause: it cannot "
+            "see "
+            "touches that were not recorded, nor customers who would have bought anyway."
+        ),
+    ]
+
+
+def _clv_method(clv: ClvResults, run: RunResults) -> list[Block]:
+    return [
+        Heading("Customers"),
+        Prose(
+            f"Orders of one day count as one. Repeat orders follow {_orders_model(clv)}, order values Gamma-Gamma "
+            "(Fader, Hardie and Lee 2005, Journal of Marketing Research 42(4)); both by maximum likelihood, "
+            "with standard errors from the curvature of the likelihood."
+        ),
+        Prose(
+            f"Value is the expected {prose.what_value(clv)} of the orders of each customer in the horizon, each "
+            "discounted to "
+            f"the as-of date at an annual effective rate of {level(clv.discount_rate)}. Customers not yet acquired "
+            "are not in it."
+        ),
+    ]
+
+
+def _orders_model(clv: ClvResults) -> str:
+    used = set() if clv.parameters is None else set(clv.parameters["model"])
+    if "MBG/NBD" in used:
+        return "MBG/NBD (Batislam, Denizel and Filiztekin 2007, Intern. Journal of Research in Marketing 24(3))"
+    if "Pareto/NBD" in used:
+        return "Pareto/NBD (Schmittlein, Morrison and Colombo 1987, Management Science 33(1))"
+    return "BG/NBD (Fader, Hardie and Lee 2005, Marketing Science 24(2))"
+
+
+def _terms(run: RunResults) -> Table:
+    import pandas as pd
+
+    terms = [*(_CHANNEL_TERMS if run.attribution else ()), *(_CLV_TERMS if run.clv else ())]
+    if run.clv is not None:
+        used = {"BG/NBD"} if run.clv.parameters is None else set(run.clv.parameters["model"])
+        terms += [(name, meaning) for name, meaning in _ORDER_TERMS.items() if name in used]
+    terms.append(
+        (
+            "Interval",
+            f"At {level(run.confidence)}: where the number would fall if other customers of the same kind had come.",
+        )
+    )
+    return Table(
+        title="Terms",
+        data=pd.DataFrame(terms, columns=["term", "meaning"]),
+        columns=(Column("term", "Term", width=0.36), Column("meaning", "Meaning", width=1)),
+    )
+
+
+def _settings(run: RunResults) -> Table:
+    import pandas as pd
+
+    rows = pd.DataFrame(run.settings).reset_index(drop=True)
+    rows = rows.assign(
+        setting=rows["setting"].map(clean), value=[shorten(clean(v), 160) if str(v) else "" for v in rows["value"]]
+    )
+    return Table(
+        title="Settings in force",
+        data=rows,
+        columns=(
+            Column("setting", "Setting", width=0.7),
+            Column("value", "Value", width=1),
+            Column("origin", "From", width=0.5),
+        ),
+        caption=f"Seed of everything random: {run.seed}." if run.seed is not None else "",
+    )
+
+
+def _versions(run: RunResults) -> Prose:
+    versions = sorted(f"{clean(name)} {clean(version)}" for name, version in run.versions.items())
+    return Prose(", ".join(versions) + ".", lead="Versions.", tone="muted")

@@ -1,0 +1,315 @@
+"""Sentences written from the numbers: what changed against last click, what customers are worth, how sure we are.
+
+No sentence claims more than its interval bears: where an interval holds zero, or two intervals meet, it says so.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from reports.wording.labels import clean, listing, model_name, plural, shorten
+from reports.wording.number_format import (
+    amount,
+    amount_range,
+    credit_decimals,
+    day_range,
+    days,
+    horizon,
+    is_missing,
+    level,
+    number,
+    number_range,
+    percent,
+    short_amount,
+    whole_or,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from reports.results.run_results import AttributionResults, ClvResults, DataQuality, RunResults
+
+NO_DIFFERENCE = "no clear difference"
+NAME_WIDTH = 40
+
+
+def in_sentence(model: str) -> str:
+    """A model's name inside a sentence: last click, the Markov model."""
+    name = model_name(model)
+    return "the Markov model" if model == "markov" else name[0].lower() + name[1:]
+
+
+def interval_name(confidence: float) -> str:
+    """``90% interval``."""
+    return f"{level(confidence)} interval"
+
+
+def total_conversions(attribution: AttributionResults) -> float:
+    """Conversions that the model shares out."""
+    return float(attribution.comparison[attribution.model].fillna(0).sum())
+
+
+def clear_moves(attribution: AttributionResults) -> pd.DataFrame:
+    """The channels whose change has an interval without zero, the largest change first."""
+    rows = attribution.comparison
+    clear = rows[(rows["difference_low"] > 0) | (rows["difference_high"] < 0)]
+    return clear.loc[clear["difference"].abs().sort_values(ascending=False, kind="stable").index]
+
+
+def moved_conversions(attribution: AttributionResults) -> float:
+    """Conversions that the model takes from some channels and gives to others."""
+    return float(attribution.comparison["difference"].clip(lower=0).sum())
+
+
+def what_changed(attribution: AttributionResults, confidence: float) -> str:
+    """The comparison in one or two sentences."""
+    rows, total = attribution.comparison, total_conversions(attribution)
+    model, baseline = in_sentence(attribution.model), in_sentence(attribution.baseline)
+    if not len(rows):
+        return "No channel was touched before any conversion, so there is no credit to compare."
+    if not total > 0:
+        return "No journey in this data ended in a conversion, so there is no credit to share out."
+    if len(rows) == 1:
+        only = shorten(clean(rows["channel"].iloc[0]), NAME_WIDTH)
+        return f"{only} is the only channel in the data: every model gives it all the credit."
+    if rows["difference_low"].isna().all():
+        moved = _moved(attribution, total)
+        return f"Against {baseline}, {model} {moved}. No intervals were computed, so no change is called clear."
+    clear = len(clear_moves(attribution))
+    if clear == 0:
+        return (
+            f"For none of the {len(rows)} channels does {model} clearly differ from {baseline}: every "
+            f"{interval_name(confidence)} of the change holds zero."
+        )
+    channels = f"all {len(rows)}" if clear == len(rows) else f"{clear} of {len(rows)}"
+    return (
+        f"For {channels} channels the credit by {model} clearly differs from the credit by {baseline}. In all it "
+        f"{_moved(attribution, total)}."
+    )
+
+
+def _moved(attribution: AttributionResults, total: float) -> str:
+    moved = moved_conversions(attribution)
+    decimals = comparison_decimals(attribution)
+    return (
+        f"moves {number(moved, decimals)} of {whole_or(total, decimals)} conversions "
+        f"({percent(moved / total)}) from one channel to another"
+    )
+
+
+def top_moves(attribution: AttributionResults, confidence: float, most: int = 3) -> tuple[tuple[str, str], ...]:
+    """The largest clear changes: channel, and what it gains or loses with its interval."""
+    moves = clear_moves(attribution).head(most)
+    baseline, decimals = in_sentence(attribution.baseline), comparison_decimals(attribution)
+    points = []
+    for row in moves.to_dict("records"):
+        change, before, after = row["difference"], row[attribution.baseline], row[attribution.model]
+        size = number(abs(change), decimals)
+        relative = f"{_relative(float(before), float(after))}; " if before > 0 else ""
+        points.append(
+            (
+                shorten(clean(row["channel"]), NAME_WIDTH),
+                f"gets {size} {'more' if change > 0 else 'fewer'} {plural(float(size.replace(',', '')), 'conversion')} "
+                f"than by {baseline}: {number(after, decimals)} instead of {number(before, decimals)} ({relative}"
+                f"{interval_name(confidence)} of the change "
+                f"{number_range(row['difference_low'], row['difference_high'], decimals, signed=True)}).",
+            )
+        )
+    return tuple(points)
+
+
+def _relative(before: float, after: float) -> str:
+    """A change in per cent, or as a multiple where per cent would be hard to picture."""
+    if after >= 4 * before:
+        return f"{number(after / before, 1 if after < 10 * before else 0)} times as many"
+    return percent(after / before - 1, 0, signed=True)
+
+
+def comparison_title(attribution: AttributionResults) -> str:
+    """The message of the figure that compares model and baseline."""
+    clear = clear_moves(attribution)
+    baseline = in_sentence(attribution.baseline)
+    if not total_conversions(attribution) > 0 or len(attribution.comparison) < 2:
+        return f"{model_name(attribution.model)} and {baseline} give the same credit"
+    if attribution.comparison["difference_low"].isna().all():
+        return f"How {in_sentence(attribution.model)} moves credit against {baseline}; no intervals were computed"
+    if not len(clear):
+        return f"No channel's credit clearly differs from {baseline}"
+    parts = []
+    for rows, verb in (
+        (clear[clear["difference"] > 0], "under-credits"),
+        (clear[clear["difference"] < 0], "over-credits"),
+    ):
+        if len(rows):
+            parts.append(f"{verb} {shorten(clean(rows['channel'].iloc[0]), NAME_WIDTH)} most")
+    sentence = f"{baseline} {listing(parts)}"
+    return sentence[0].upper() + sentence[1:]
+
+
+def total_row(table: pd.DataFrame) -> dict[str, object] | None:
+    """The row of all customers together, or None."""
+    rows = table[table["segment"] == "all"]
+    return {str(key): value for key, value in rows.iloc[0].items()} if len(rows) else None
+
+
+def what_value(clv: ClvResults) -> str:
+    """What `clv` counts, as a noun: revenue or margin."""
+    return "revenue" if clv.margin is None else f"margin (at {level(clv.margin)} of revenue)"
+
+
+def without_idle_digits(value: float, low: float, high: float) -> tuple[float, float, float]:
+    """An amount and its bounds without the digits that so wide an interval says nothing about.
+
+    Rounded to the power of ten below a 25th of the interval's width; cents stay, and so does an amount without bounds.
+    """
+    width = high - low
+    if is_missing(width) or width < 250:
+        return value, low, high
+    step = 10.0 ** math.floor(math.log10(width / 25))
+    rounded = [step * round(one / step) for one in (value, low, high)]
+    return rounded[0], rounded[1], rounded[2]
+
+
+def what_customers_are_worth(clv: ClvResults, run: RunResults) -> str:
+    """The total and the value per customer with their intervals, horizon and discount rate."""
+    total = total_row(clv.segment_forecast)
+    if total is None or not float(str(total["customers"])) > 0:
+        return "No customer has ordered in this data, so there is nothing to forecast."
+    customers, value = float(str(total["customers"])), float(str(total["clv"]))
+    low, high = float(str(total["low"])), float(str(total["high"]))
+    who = "The one customer is" if customers == 1 else f"The {number(customers)} customers are together"
+    if is_missing(value):
+        return (
+            f"No value is given for the {number(customers)} {plural(customers, 'customer')}, because the models "
+            "could not "
+            "be fitted (see the notes on the customer pages)."
+        )
+    about, least, most = without_idle_digits(value, low, high)
+    bounds = f" ({interval_name(run.confidence)} {amount_range(least, most, run.currency)})"
+    per = f" That is {amount(value / customers, run.currency)} per customer"
+    per_bounds = f" ({amount_range(low / customers, high / customers, run.currency)})"
+    if is_missing(low) or is_missing(high):
+        bounds = per_bounds = ""
+    return (
+        f"{who} expected to bring {short_amount(about, run.currency)} of {what_value(clv)} over the next "
+        f"{horizon(clv.horizon_months)}{bounds}, discounted at {level(clv.discount_rate)} a year."
+        + (f"{per}{per_bounds}." if customers > 1 else "")
+    )
+
+
+def who_is_worth_most(clv: ClvResults, run: RunResults) -> str:
+    """The segments of highest and lowest value per customer, called different only when their intervals are apart."""
+    rows = clv.segment_forecast
+    rows = rows[(rows["segment"] != "all") & (rows["customers"] > 0) & rows["clv"].notna()]
+    if len(rows) < 2:
+        return ""
+    each = rows.assign(value=rows["clv"] / rows["customers"], least=rows["low"] / rows["customers"])
+    each = each.assign(most=each["high"] / each["customers"]).sort_values("value", ascending=False, kind="stable")
+    best, worst = each.iloc[0], each.iloc[-1]
+    names = [f"“{shorten(clean(row['segment']), NAME_WIDTH)}”" for row in (best, worst)]
+    by = f" by {clean(clv.segment_by)}" if clv.segment_by else ""
+    texts = [amount(float(row["value"]), run.currency) for row in (best, worst)]
+    if best["least"] > worst["most"]:
+        bounds = [amount_range(float(row["least"]), float(row["most"]), None) for row in (best, worst)]
+        return (
+            f"Of the {len(rows)} segments{by}, {names[0]} is worth most per customer: {texts[0]} ({bounds[0]}); "
+            f"{names[1]} least: {texts[1]} ({bounds[1]})."
+        )
+    return (
+        f"Of the {len(rows)} segments{by}, {names[0]} shows the highest value per customer ({texts[0]}) and {names[1]} "
+        f"the lowest ({texts[1]}), but their intervals overlap: the difference is not clear."
+    )
+
+
+def holdout_sentence(clv: ClvResults, run: RunResults) -> str:
+    """How the forecast did on the part of the data it had not seen."""
+    total = None if clv.holdout_totals is None else total_row(clv.holdout_totals)
+    if total is None:
+        return "The forecast has not been tested on held-back data in this run: treat it with care."
+    actual, forecast = float(str(total["actual_orders"])), float(str(total["forecast_orders"]))
+    decimals = credit_decimals([forecast])
+    span = "the end of the data"
+    if clv.holdout_start and clv.holdout_end:
+        length = (clv.holdout_end - clv.holdout_start).days + 1
+        span = f"the last {days(length)} ({day_range(clv.holdout_start, clv.holdout_end)})"
+    orders = f"{number(actual)} repeat {plural(actual, 'order')}"
+    if not actual > 0:
+        return (
+            f"Tested on {span}, which the model had not seen: it forecast {number(forecast, decimals)} repeat orders "
+            "and "
+            "none came."
+        )
+    error = forecast / actual - 1
+    verdict = "exactly right" if error == 0 else f"{percent(abs(error))} too {'many' if error > 0 else 'few'}"
+    low, high = float(str(total["low"])), float(str(total["high"]))
+    inside = ""
+    if not is_missing(low) and not is_missing(high):
+        where = "inside" if low <= actual <= high else "outside"
+        inside = f" What came lies {where} the {interval_name(run.confidence)} of {number_range(low, high)}."
+    return (
+        f"Tested on {span}, which the model had not seen: it forecast {number(forecast, decimals)} repeat orders where "
+        f"{orders} came, {verdict}.{inside}"
+    )
+
+
+def calibration_sentence(clv: ClvResults) -> str:
+    """Whether the intervals of value have been shown to hold; the word calibrated only where the table says so."""
+    flags = clv.segment_forecast["calibrated"].fillna(value=False).astype(bool)
+    if len(flags) and flags.all():
+        return (
+            "The intervals of value are calibrated: forecasts from earlier dates of this data held as often as stated."
+        )
+    if flags.any():
+        return (
+            f"The intervals of {int(flags.sum())} of {len(flags)} rows are calibrated on earlier dates of this data; "
+            "the "
+            "others rest on the model alone."
+        )
+    return (
+        "The intervals of value rest on the model alone; that they hold as often as stated has not been shown on "
+        "earlier "
+        "dates of this data."
+    )
+
+
+def comparison_decimals(attribution: AttributionResults) -> int:
+    """Decimals that every number of the comparison is written with, so that changes add up before the reader's eye.
+
+    No bound of a clear change is rounded to zero, which would read as if it were not clear.
+    """
+    decimals = credit_decimals(attribution.comparison[[attribution.baseline, attribution.model]].to_numpy().ravel())
+    clear = clear_moves(attribution)
+    nearest = clear[["difference_low", "difference_high"]].abs().min(axis=1).min() if len(clear) else 1.0
+    while decimals < 3 and nearest < 0.5 * 10.0**-decimals:
+        decimals += 1
+    return decimals
+
+
+def kept_sentence(quality: DataQuality) -> str:
+    """Rows read and kept, over all sources."""
+    counts = quality.row_counts
+    read = float(counts.loc[counts["reason"] == "read", "rows"].sum())
+    kept = float(counts.loc[counts["reason"] == "kept", "rows"].sum())
+    if not read > 0:
+        return "No rows were read."
+    if kept == read:
+        return f"All {number(read)} rows read were kept."
+    rest = read - kept
+    if rest == counts.loc[counts["reason"].str.startswith("merged"), "rows"].sum():
+        return f"All {number(read)} rows read were used; {number(rest)} of them repeat a path and were added to it."
+    return (
+        f"Of {number(read)} rows read, {number(kept)} ({percent(kept / read)}) were kept; {number(rest)} "
+        f"{plural(rest, 'was', 'were')} dropped, merged or netted."
+    )
+
+
+def interval_meaning(confidence: float) -> str:
+    """What an interval says and what it leaves out."""
+    return (
+        f"Built again and again from new customers of the same kind, {level(confidence)} of such intervals should "
+        "hold the "
+        "model's true value. They do not cover what the model leaves out: credit describes the journeys that were "
+        "seen, "
+        "and only an experiment proves what a channel causes."
+    )

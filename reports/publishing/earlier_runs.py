@@ -1,0 +1,40 @@
+"""Earlier runs of the same report, found where it publishes."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+from customer_data.errors import InputError
+from reports.publishing.manifest import read_manifest
+from reports.results.customer_depth import EarlierRun
+
+MODELS = "models.json"
+DRIFT_SINCE = dt.timedelta(weeks=13)  # sums of residuals take some weeks to say anything
+_SHORTEST_SINCE = dt.timedelta(days=7)
+
+
+def earlier_run(
+    output: Path, title: str, as_of: dt.date, *, at_least: dt.timedelta = _SHORTEST_SINCE
+) -> EarlierRun | None:
+    """Find a run of this report with its models, or None; a run of another title is another report.
+
+    The newest that is ``at_least`` so old, or where none is, the oldest that is a week old.
+    """
+    from clv.scoring import load_models
+
+    found: list[tuple[dt.date, str, Path]] = []
+    for models in sorted(output.glob(f"[!.]*/{MODELS}")):
+        manifest = read_manifest(models.parent)
+        if manifest is None or models.parent.is_symlink() or manifest.get("title") != title or not manifest["as_of"]:
+            continue
+        day = dt.date.fromisoformat(manifest["as_of"])
+        if day + _SHORTEST_SINCE <= as_of:
+            found.append((day, models.parent.name, models))
+    if not found:
+        return None
+    day, _, models = max([one for one in found if one[0] + at_least <= as_of], default=min(found))
+    try:
+        return EarlierRun(day, load_models(models))
+    except InputError:
+        return None

@@ -1,0 +1,107 @@
+"""The tables of a run by the names of their files, and the table of its settings."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from reports.configuration.settings import SOURCE_TABLES
+from reports.publishing.manifest import NOT_IN_THE_ANSWER, flat_settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from reports.configuration.reading import Configuration
+    from reports.results.run_results import RunResults
+
+
+def run_tables(results: RunResults) -> dict[str, pd.DataFrame]:
+    """Return every table of a run that is there, by the name of its file."""
+    found: dict[str, pd.DataFrame | None] = {"settings": results.settings}
+    if (channels := results.attribution) is not None:
+        found |= {
+            "credit": channels.credit,
+            "comparison": channels.comparison,
+            "comparison_value": channels.comparison_value,
+            "removal_effects": channels.removal_effects,
+            "transitions": channels.transitions,
+            "top_paths": channels.top_paths,
+            "path_lengths": channels.path_lengths,
+            "time_lags": channels.time_lags,
+            "channel_costs": channels.costs,
+        }
+        if (experiments := channels.experiments) is not None:
+            found |= {"lift_tests": experiments.tests, "calibrated_credit": experiments.calibrated}
+        if (depth := channels.depth) is not None:
+            found |= {
+                "orders_held_out": depth.orders,
+                "calibration_held_out": depth.calibration,
+                "why_credit_moved": depth.bridge,
+                "credit_flows": depth.flows,
+                "channel_roles": depth.roles,
+                "sensitivity": depth.sensitivity,
+                "sensitivity_summary": depth.sensitivity_summary,
+                "credit_by_games": depth.games,
+            }
+            if (segments := depth.segments) is not None:
+                found |= {"segment_shares": segments.shares, "segment_journeys": segments.journeys}
+    if (value := results.clv) is not None:
+        found |= {
+            "segment_forecast": value.segment_forecast,
+            "monthly_forecast": value.monthly,
+            "value_deciles": value.deciles,
+            "parameters": value.parameters,
+            "convergence": value.convergence,
+            "holdout_totals": value.holdout_totals,
+            "holdout_tracking": value.holdout_tracking,
+            "holdout_by_frequency": value.holdout_by_frequency,
+            "holdout_scores": value.holdout_scores,
+            "holdout_pit": value.holdout_pit,
+            "spend_density": value.spend_density,
+        }
+        if (behind := value.depth) is not None:
+            found |= {
+                "action_lists": behind.lists,
+                "rolling_origins": behind.origins,
+                "rolling_calibration": behind.calibration,
+                "cash_flow": behind.flows,
+                "cash_flow_cohorts": behind.cohorts,
+                "new_customers": behind.new_customers,
+                "drift_weeks": behind.drift_weeks,
+                "forecast_bridge": behind.forecast_bridge,
+            }
+    if (quality := results.quality) is not None:
+        found |= {"row_counts": quality.row_counts, "quarantine_sample": quality.quarantine_sample}
+    return {name: table for name, table in found.items() if table is not None}
+
+
+def settings_table(configuration: Configuration) -> pd.DataFrame:
+    """Return ``setting, value, origin`` of every setting that the answer depends on.
+
+    The origin is ``flag``, ``environment``, ``file`` or ``default``; how sources are read is left out where it is the
+    default.
+    """
+    import pandas as pd
+
+    rows = [
+        (name, _shown(value), origin)
+        for name, value in flat_settings(configuration).items()
+        if not name.startswith(NOT_IN_THE_ANSWER)
+        and ((origin := _origin(configuration, name)) != "default" or name.split(".")[0] not in SOURCE_TABLES)
+    ]
+    return pd.DataFrame(rows, columns=["setting", "value", "origin"])
+
+
+def _origin(configuration: Configuration, name: str) -> str:
+    key = tuple(name.split("."))
+    place = next((place for path, place in configuration.origins.items() if path[: len(key)] == key), "default")
+    kind = place.split(" ")[0]
+    return kind if kind in ("default", "flag", "environment") else "file"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{ours} = {_shown(theirs)}" for ours, theirs in value.items())
+    if isinstance(value, list):
+        return ", ".join(_shown(one) for one in value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,199 @@
+"""What lies behind the credit: the order of the chain, why credit moved, and how far it depends on choices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from customer_data.errors import ConfigurationError, ModelError
+from reports.results.channel_segments import segment_results
+from reports.results.channels import journey_options, rule_options, transformed
+from reports.results.run_results import AttributionResults, ChannelDepth
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
+    from attribution import Paths
+    from reports.configuration.reading import Configuration
+
+LOOKBACKS = (7.0, 30.0, 90.0)
+MOST_CHANNELS = 20
+MOST_FLOWING = 100
+
+
+@dataclass(frozen=True)
+class OrderChoice:
+    """The order of the chain, and what held-out journeys say of all orders and of a regression.
+
+    ``tested`` has the columns of `ChannelDepth.orders`, ``calibration`` those of its namesake; both are None where
+    nothing could be held out, and ``why_not`` says why.
+    """
+
+    order: int
+    tested: pd.DataFrame | None = None
+    calibration: pd.DataFrame | None = None
+    why_not: str = ""
+
+
+def order_choice(
+    paths: Paths, configuration: Configuration, connection: duckdb.DuckDBPyConnection | None
+) -> OrderChoice:
+    """Take the order as configured, or choose it by journeys held out; brief runs hold nothing out unless asked to.
+
+    Customers are dealt into five folds; journeys, each on its own, where paths came from a file and ``connection`` is
+    None. Where nothing can be held out, ``auto`` takes order 1.
+    """
+    from attribution.order_selection import choose_order
+
+    wanted = configuration.settings.attribution
+    stated = wanted.order if isinstance(wanted.order, int) else None
+    if stated is not None and wanted.depth == "brief":
+        return OrderChoice(stated)
+    try:
+        folds = _folds(paths, configuration, connection)
+        chosen = choose_order(folds, max_order=max(4, stated or 0))
+    except (ConfigurationError, ModelError) as error:
+        return OrderChoice(stated or 1, why_not=str(error))
+    dealt = "journeys" if connection is None else "customers"
+    table = chosen.table.assign(model="markov", calibrated_order=chosen.order, folds=dealt)
+    if wanted.depth == "full" and len(paths.channels) <= MOST_CHANNELS:
+        table = _with_regression(table, folds)
+    return OrderChoice(stated or chosen.order, table, chosen.calibration)
+
+
+def _folds(
+    paths: Paths, configuration: Configuration, connection: duckdb.DuckDBPyConnection | None
+) -> tuple[Paths, ...]:
+    from attribution.customer_folds import customer_folds
+    from attribution.held_out import split_paths
+
+    seed = configuration.settings.report.seed
+    if connection is None:
+        return split_paths(paths, folds=5, seed=seed)
+    dealt = customer_folds(connection, journey_options(configuration), folds=5, seed=seed)
+    return tuple(transformed(fold, configuration) for fold in dealt)
+
+
+def _with_regression(table: pd.DataFrame, folds: tuple[Paths, ...]) -> pd.DataFrame:
+    import pandas as pd
+
+    from attribution.regression import held_out_regression
+
+    try:
+        row = held_out_regression(folds)
+    except ModelError:
+        return table
+    best = float(table["log_loss"].iloc[1:].min())
+    row = row.assign(excess=row["log_loss"] - best, chosen=False, folds=table["folds"].iloc[0])
+    return pd.concat([table, row], ignore_index=True)
+
+
+def channel_depth(
+    paths: Paths,
+    configuration: Configuration,
+    choice: OrderChoice,
+    connection: duckdb.DuckDBPyConnection | None,
+) -> ChannelDepth | None:
+    """Work out the deeper parts; None for a brief run, or where nothing converted.
+
+    ``paths`` are those before the configured transform. ``connection`` holds the touches, for paths under other choices
+    and of parts of the orders; None where paths came from a file.
+    """
+    from attribution.bridge import bridge, flows, roles
+    from attribution.sensitivities import sensitivity
+
+    wanted = configuration.settings.attribution
+    if wanted.depth == "brief" or not paths.conversions.sum() > 0:
+        return None
+    order = choice.order
+    seen = transformed(paths, configuration)
+    tried = sensitivity(
+        paths,
+        model=wanted.model,
+        order=order,
+        orders=(1, 2, 3),
+        transform=wanted.transform,
+        alternatives=None if connection is None else other_choices(connection, configuration),
+        options=rule_options(wanted),
+    )
+    few = len(paths.channels) <= MOST_CHANNELS
+    return ChannelDepth(
+        orders=choice.tested,
+        calibration=choice.calibration,
+        order_is_chosen=wanted.order == "auto" and choice.tested is not None,
+        bridge=bridge(seen, order=order, confidence=configuration.settings.report.confidence)
+        if (wanted.baseline, wanted.model) == ("last_click", "markov")
+        else None,
+        flows=_largest_flows(flows(seen, order=order)) if wanted.model == "markov" else None,
+        roles=roles(seen),
+        sensitivity=tried.table,
+        sensitivity_summary=tried.summary,
+        games=_games(seen) if few and paths.nulls_known else None,
+        segments=None if connection is None else segment_results(connection, configuration, order=order),
+        why_not_held_out=choice.why_not,
+    )
+
+
+def with_depth(found: AttributionResults, depth: ChannelDepth | None) -> AttributionResults:
+    """Return the results with what lies behind them; credit of segments stands below the credit of all."""
+    import pandas as pd
+
+    if depth is None or depth.segments is None:
+        return replace(found, depth=depth)
+    credit = pd.concat([found.credit, depth.segments.credit], ignore_index=True)
+    return replace(found, credit=credit, depth=depth)
+
+
+def other_choices(connection: duckdb.DuckDBPyConnection, configuration: Configuration) -> dict[str, dict[str, Paths]]:
+    """Build the paths again with other lookbacks and at the other grain; those without conversions are left out."""
+    from attribution.customer_folds import recount
+
+    wanted, options = configuration.settings.attribution, journey_options(configuration)
+    visits = f"visits of {wanted.session_minutes:g} minutes"
+    choices = {
+        ("lookback", f"{days:g} days"): replace(options, lookback_days=days)
+        for days in LOOKBACKS
+        if days != wanted.lookback_days
+    }
+    if options.session_minutes is None:
+        choices["grain", visits] = replace(options, session_minutes=wanted.session_minutes)
+    else:
+        choices["grain", "touches"] = replace(options, session_minutes=None)
+    if wanted.model == "time_decay":
+        built = {name: one.build(connection) for name, one in choices.items()}
+    else:
+        built = recount(connection, choices)
+    found: dict[str, dict[str, Paths]] = {}
+    for (choice, setting), paths in built.items():
+        if paths.conversions.sum() > 0:
+            found.setdefault(choice, {})[setting] = paths
+    return found
+
+
+def _largest_flows(flows: pd.DataFrame) -> pd.DataFrame:
+    """Put channels beyond the largest together: between thousands of channels there are millions of flows."""
+    size = flows.groupby("credited")["conversions"].sum().sort_values(ascending=False, kind="stable")
+    if len(size) <= MOST_FLOWING:
+        return flows
+    kept = set(size.index[:MOST_FLOWING])
+    other = f"{len(size) - MOST_FLOWING:,} other channels"
+    named = flows.assign(**{end: flows[end].where(flows[end].isin(kept), other) for end in ("last_click", "credited")})
+    found = named.groupby(["last_click", "credited"], sort=False)["conversions"].sum().reset_index()
+    found["share"] = found["conversions"] / found.groupby("last_click")["conversions"].transform("sum")
+    return found
+
+
+def _games(paths: Paths) -> pd.DataFrame | None:
+    """Credit by Shapley values and by the regression, beside each other; a model that fails has no column."""
+    import pandas as pd
+
+    from attribution.regression import regression_credit
+    from attribution.shapley import shapley
+
+    table = pd.DataFrame({"channel": paths.channels, "shapley": shapley(paths)["conversions"].to_numpy()})
+    try:
+        table["regression"] = regression_credit(paths)["conversions"].to_numpy()
+    except ModelError:
+        return table
+    return table

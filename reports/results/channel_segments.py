@@ -1,0 +1,127 @@
+"""Credit of parts of the conversions: first and later orders, and each type of orders."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reports.results.channels import all_models, journey_options, rule_options, transformed
+from reports.results.run_results import SegmentResults
+from reports.wording.labels import clean, listing
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from attribution import Paths
+    from reports.configuration.reading import Configuration
+
+ALL = "all"
+
+
+def segment_results(
+    connection: duckdb.DuckDBPyConnection, configuration: Configuration, *, order: int
+) -> SegmentResults | None:
+    """Credit the segments as configured by every model of the run, and compare their shares by the run's model.
+
+    None where there is nothing to tell apart: nobody ordered again, and orders are of one type or none.
+    """
+    import pandas as pd
+
+    from attribution.credit import attribute
+    from attribution.segments import compare_shares
+
+    wanted, confidence = configuration.settings.attribution, configuration.settings.report.confidence
+    options, notes = rule_options(wanted), []
+    credit, shares, journeys = [], [], []
+    for kind in wanted.segments:
+        built, note = (
+            _new_and_returning(connection, configuration) if kind == "customers" else _types(connection, configuration)
+        )
+        notes += [note] if note else []
+        segments = {name: transformed(paths, configuration) for name, paths in built.items()}
+        if sum(paths.conversions.sum() > 0 for paths in segments.values()) < 2:
+            continue
+        credit += [
+            attribute(
+                paths,
+                models=all_models(wanted),
+                order=order,
+                position_weights=options.position_weights,
+                direct=wanted.direct,
+                confidence=confidence,
+                segment=name,
+            )
+            for name, paths in segments.items()
+        ]
+        compared = compare_shares(segments, model=wanted.model, order=order, confidence=confidence, options=options)
+        compared.insert(0, "kind", kind)
+        shares.append(compared)
+        journeys += [_journeys(kind, name, paths) for name, paths in segments.items()]
+    if not credit:
+        return None
+    return SegmentResults(
+        credit=pd.concat(credit, ignore_index=True),
+        shares=pd.concat(shares, ignore_index=True),
+        journeys=pd.DataFrame(journeys),
+        notes=tuple(notes),
+    )
+
+
+def types_in_value(connection: duckdb.DuckDBPyConnection) -> str | None:
+    """Warn where orders are of several types and customer value counts them all; None where there is one type."""
+    from attribution.segments import conversion_types
+
+    types = list(conversion_types(connection))
+    if len(types) < 2:
+        return None
+    shown = listing(f'"{clean(name)}"' for name in types[:5]) + (" and others" if len(types) > 5 else "")
+    return (
+        f"orders.type: customer value counts orders of all {len(types)} types ({shown}). To value purchases alone, "
+        'report "value" from a configuration of its own, with a filter of [orders].'
+    )
+
+
+def _new_and_returning(
+    connection: duckdb.DuckDBPyConnection, configuration: Configuration
+) -> tuple[dict[str, Paths], str]:
+    from attribution.segments import new_and_returning
+
+    again = connection.execute("SELECT 1 FROM orders GROUP BY customer_id HAVING count(DISTINCT time_us) > 1 LIMIT 1")
+    if again.fetchone() is None:
+        return {}, ""
+    return new_and_returning(connection, journey_options(configuration)), ""
+
+
+def _types(connection: duckdb.DuckDBPyConnection, configuration: Configuration) -> tuple[dict[str, Paths], str]:
+    from attribution.segments import MOST_TYPES, NEW, RETURNING, by_type, conversion_types
+
+    options = journey_options(configuration).closed(connection)
+    types = conversion_types(connection, until_us=options.until_us)
+    if len(types) < 2:
+        return {}, ""
+    left = list(types.values())[MOST_TYPES:]
+    note = ""
+    if left:
+        note = (
+            f"orders.type: the {MOST_TYPES} most frequent of {len(types):,} types have credit of their own; the others "
+            f"hold {sum(left):,} of {sum(types.values()):,} orders."
+        )
+    taken = {ALL, NEW, RETURNING}
+    built = by_type(connection, options)
+    return {f"type {name}" if name in taken else name: paths for name, paths in built.items()}, note
+
+
+def _journeys(kind: str, name: str, paths: Paths) -> dict[str, object]:
+    from attribution.paths import JourneyCounts
+
+    counts = paths.counts
+    assert isinstance(counts, JourneyCounts)
+    return {
+        "kind": kind,
+        "segment": name,
+        "converted": counts.converted,
+        "not_converted": counts.not_converted,
+        "open": counts.open,
+        "conversions": counts.conversions,
+        "value": counts.value,
+        "unattributed_conversions": counts.unattributed_conversions,
+    }

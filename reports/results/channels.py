@@ -1,0 +1,230 @@
+"""The part of a run about channels: journeys, credit, the comparison with the baseline, what channels cost."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from customer_data.money import SCALE
+from reports.results.run_results import AttributionResults
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
+    from attribution import Paths
+    from attribution.journey_parts import JourneyOptions
+    from attribution.rules import RuleOptions
+    from reports.configuration.reading import Configuration
+    from reports.configuration.settings import AttributionSection
+
+
+def journey_options(configuration: Configuration) -> JourneyOptions:
+    """Return how journeys are built, up to the end of the as-of day."""
+    from attribution.journey_parts import JourneyOptions
+
+    wanted, report = configuration.settings.attribution, configuration.settings.report
+    return JourneyOptions(
+        lookback_days=wanted.lookback_days,
+        until_us=None if report.as_of is None else end_of_day(report.as_of, report.timezone),
+        half_life_days=wanted.half_life_days if "time_decay" in all_models(wanted) else None,
+        include_open=wanted.include_open,
+        session_minutes=wanted.session_minutes if wanted.grain == "session" else None,
+    )
+
+
+def journeys(connection: duckdb.DuckDBPyConnection, configuration: Configuration) -> Paths:
+    """Build the distinct paths from the loaded touchpoints and orders, before any transform of paths."""
+    return journey_options(configuration).build(connection)
+
+
+def transformed(paths: Paths, configuration: Configuration) -> Paths:
+    """Return the paths as the configured transform leaves them."""
+    from attribution.transforms import transform_paths
+
+    wanted = configuration.settings.attribution
+    return transform_paths(paths, wanted.transform, direct=wanted.direct)
+
+
+def paths_of_file(configuration: Configuration) -> Paths:
+    """Read the distinct paths from the file of ``[paths]``."""
+    from attribution.path_files import read_paths
+
+    wanted = configuration.settings.paths
+    assert wanted is not None
+    return read_paths(
+        configuration.path(wanted.file),
+        sep=wanted.separator,
+        path=wanted.columns.path,
+        conversions=wanted.columns.conversions,
+        value=wanted.columns.value,
+        nulls=wanted.columns.nulls,
+        step=wanted.step,
+        encoding=wanted.encoding,
+        decimal=wanted.decimal,
+    )
+
+
+def channel_results(
+    paths: Paths, configuration: Configuration, costs: pd.DataFrame | None, *, order: int
+) -> AttributionResults:
+    """Credit the channels of these paths and compare the model with the baseline, by a chain of this order."""
+    from attribution.comparison import compare
+    from attribution.credit import attribute, removal_effects
+    from attribution.descriptions import path_lengths, top_paths
+    from attribution.graph import transition_graph, transition_matrix
+
+    wanted, report = configuration.settings.attribution, configuration.settings.report
+    options = rule_options(wanted)
+    from_file = configuration.settings.paths is not None
+    credit = attribute(
+        paths,
+        models=all_models(wanted),
+        order=order,
+        position_weights=options.position_weights,
+        direct=wanted.direct,
+        confidence=report.confidence,
+    )
+    return AttributionResults(
+        credit=credit,
+        comparison=compare(
+            paths,
+            baseline=wanted.baseline,
+            model=wanted.model,
+            order=order,
+            replicates=wanted.bootstrap_replicates,
+            seed=report.seed,
+            confidence=report.confidence,
+            options=options,
+        ),
+        comparison_value=value_comparison(paths, configuration, order=order),
+        removal_effects=removal_effects(paths, order=order) if paths.conversions.sum() > 0 else None,
+        transitions=transition_matrix(paths, order=1),
+        graph=transition_graph(paths),
+        top_paths=top_paths(paths, n=20),
+        path_lengths=path_lengths(paths),
+        time_lags=_time_lags(paths),
+        journeys=_journeys(paths),
+        costs=costs,
+        baseline=wanted.baseline,
+        model=wanted.model,
+        order=order,
+        lookback_days=None if from_file else wanted.lookback_days,
+        half_life_days=None if from_file else wanted.half_life_days,
+        interval_method=interval_method(wanted),
+        from_file=from_file,
+        made_of=_made_of(wanted),
+    )
+
+
+def value_comparison(paths: Paths, configuration: Configuration, *, order: int) -> pd.DataFrame | None:
+    """Compare the two models in money, with intervals by the delta method; None where paths carry no value."""
+    import pandas as pd
+
+    from attribution.comparison import verdicts
+    from attribution.credit import model_credit
+    from attribution.delta import credit_variance, interval
+
+    if not paths.value.sum() > 0:
+        return None
+    wanted, report = configuration.settings.attribution, configuration.settings.report
+    options, names = rule_options(wanted), (wanted.baseline, wanted.model)
+    before, after = (model_credit(paths, name, order=order, options=options).value for name in names)
+    spread = credit_variance(paths, wanted.model, baseline=wanted.baseline, order=order, options=options)
+    low, high = interval(after - before, spread.value, confidence=report.confidence)
+    rounding = 1e-9 * float(paths.value.sum())
+    table = {
+        "channel": paths.channels,
+        wanted.baseline: before,
+        wanted.model: after,
+        "difference": after - before,
+        "difference_low": low,
+        "difference_high": high,
+        "verdict": verdicts(low, high, baseline=wanted.baseline, rounding=rounding),
+    }
+    return pd.DataFrame(table).sort_values("difference", key=lambda c: -c.abs(), kind="stable", ignore_index=True)
+
+
+def _made_of(wanted: AttributionSection) -> str:
+    """Say what else than every touch the paths are made of."""
+    visits = f"visits with pauses of up to {wanted.session_minutes:g} minutes" if wanted.grain == "session" else ""
+    transform = wanted.transform.replace("_", " ") if wanted.transform != "keep_all" else ""
+    return "; ".join(part for part in (visits, transform) if part)
+
+
+def rule_options(wanted: AttributionSection) -> RuleOptions:
+    """Return the options of the rules as configured."""
+    from attribution.rules import RuleOptions
+
+    first, middle, last = wanted.position_weights
+    return RuleOptions(position_weights=(first, middle, last), direct=wanted.direct)
+
+
+def all_models(wanted: AttributionSection) -> list[str]:
+    """Return the models asked for, with the baseline and the model of the comparison, each once."""
+    return list(dict.fromkeys((*wanted.models, wanted.baseline, wanted.model)))
+
+
+def interval_method(wanted: AttributionSection) -> str:
+    """Say how the intervals were made."""
+    if wanted.bootstrap_replicates:
+        return f"bootstrap over customers, {wanted.bootstrap_replicates:,} replicates"
+    return "delta method"
+
+
+def channel_costs(connection: duckdb.DuckDBPyConnection, first: dt.date, last: dt.date) -> pd.DataFrame | None:
+    """Sum what each channel cost between two days, both included, from the loaded spend; None without spend."""
+    tables = {
+        str(name) for (name,) in connection.execute("SELECT table_name FROM information_schema.tables").fetchall()
+    }
+    if "spend" not in tables:
+        return None
+    return connection.execute(
+        f"""SELECT channel, sum(cost) / {SCALE}::DOUBLE AS cost
+            FROM spend JOIN channels ON spend.channel_code = channels.code
+            WHERE DATE '1970-01-01' + day BETWEEN DATE '{first}' AND DATE '{last}' GROUP BY channel ORDER BY channel"""
+    ).df()
+
+
+def _journeys(paths: Paths) -> dict[str, float]:
+    """The counts that the report shows: of conversions and touches those that belong to a journey.
+
+    Of a file of paths only what it says of conversions without a path, if it has any.
+    """
+    from attribution.paths import FileCounts, JourneyCounts
+
+    counts = paths.counts
+    if isinstance(counts, FileCounts) and counts.conversions_without_path:
+        return {
+            "conversions": float(paths.conversions.sum()),
+            "unattributed_conversions": counts.conversions_without_path,
+            "unattributed_value": counts.value_without_path,
+        }
+    if not isinstance(counts, JourneyCounts):
+        return {}
+    return {
+        "customers": counts.customers,
+        "touches": counts.touches - counts.touches_outside_lookback,
+        "converted": counts.converted,
+        "not_converted": counts.not_converted,
+        "open": counts.open,
+        "conversions": counts.conversions - counts.unattributed_conversions,
+        "unattributed_conversions": counts.unattributed_conversions,
+        "unattributed_value": counts.unattributed_value,
+    }
+
+
+def _time_lags(paths: Paths) -> pd.DataFrame | None:
+    import pandas as pd
+
+    lags = paths.lag_conversions
+    return None if lags is None else pd.DataFrame({"days": range(len(lags)), "conversions": lags})
+
+
+def end_of_day(day: dt.date, timezone: str) -> int:
+    """Return the last microsecond of a day in a zone, in microseconds since 1970-01-01 UTC."""
+    from zoneinfo import ZoneInfo
+
+    next_midnight = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), ZoneInfo(timezone))
+    since = next_midnight - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    return since // dt.timedelta(microseconds=1) - 1

@@ -1,0 +1,126 @@
+"""The checks of a finished run, and the exit code that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
+    from reports.results.run_results import AttributionResults, ClvResults
+
+OK, FAILED_CHECKS, WRONG_CONFIGURATION, UNUSABLE_INPUT, FAILED_MODEL, INTERNAL_ERROR, INTERRUPTED = (
+    0, 1, 2, 3, 4, 70, 130,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check: what it looked at, whether it passed, what it saw, and the exit code of a run in which it fails."""
+
+    name: str
+    passed: bool
+    detail: str
+    exit_code: int = FAILED_CHECKS
+
+
+def quarantine_checks(connection: duckdb.DuckDBPyConnection, *, most: float) -> list[Check]:
+    """Hold the share of rows put aside, per source, against the largest that is allowed."""
+    found = connection.execute(
+        """SELECT source, rows, (SELECT count(*) FROM quarantine WHERE quarantine.source = row_counts.source)
+           FROM row_counts WHERE reason = 'read' AND rows > 0 ORDER BY source"""
+    ).fetchall()
+    return [
+        Check(
+            f"rows put aside, {source}",
+            bad <= most * rows,
+            f"{source}: {bad:,} of {rows:,} rows ({bad / rows:.1%}) were put aside; {most:.1%} are allowed "
+            "(checks.max_quarantined_share)",
+        )
+        for source, rows, bad in found
+    ]
+
+
+def conversion_checks(channels: AttributionResults | None) -> list[Check]:
+    """Hold the journeys to having converted at all."""
+    if channels is None:
+        return []
+    conversions = channels.path_lengths["conversions"].sum() if channels.path_lengths is not None else 0.0
+    advice = (
+        "that touchpoints and orders name customers alike, that their times overlap, and attribution.lookback_days"
+        if channels.time_lags is not None
+        else "the column that paths.columns names for conversions"
+    )
+    return [
+        Check(
+            "some journeys convert",
+            bool(conversions > 0),
+            f"channels: no journey converted, so no channel has credit. Check {advice}",
+        )
+    ]
+
+
+def convergence_checks(clv: ClvResults) -> list[Check]:
+    """Hold each fit to having converged."""
+    if clv.convergence is None:
+        return []
+    return [
+        Check(
+            f"{row.model} converged, {row.segment}",
+            bool(row.converged),
+            f"{row.model} of segment {row.segment}: {row.message or 'converged'}",
+            FAILED_MODEL,
+        )
+        for row in _rows(clv.convergence)
+    ]
+
+
+def holdout_checks(clv: ClvResults, *, most: float | None) -> list[Check]:
+    """Hold the error of the forecast of all orders held back against the largest that is allowed, if one is."""
+    if most is None:
+        return []
+    name = "orders held back are forecast"
+    if clv.holdout_totals is None:
+        return [Check(name, False, "customer value: no holdout could be made (checks.max_holdout_error)", FAILED_MODEL)]
+    totals = clv.holdout_totals
+    error = float(totals.loc[totals["segment"] == "all", "error"].iloc[0])
+    return [
+        Check(
+            name,
+            abs(error) <= most,
+            f"customer value: the orders held back are forecast with an error of {error:+.1%}; {most:.1%} is allowed "
+            "(checks.max_holdout_error)",
+            FAILED_MODEL,
+        )
+    ]
+
+
+def drift_checks(clv: ClvResults, *, wanted: bool) -> list[Check]:
+    """Hold customers to ordering as the models of an earlier run say, if wanted; without one, they do."""
+    if not wanted:
+        return []
+    depth = clv.depth
+    since = None if depth is None else depth.drift_since
+    if depth is None or since is None:
+        said = "there is no run of a week ago or more to compare with"
+    else:
+        said = " ".join(depth.drift_messages) or f"customers order as the models of {since} say"
+    passed = depth is None or not depth.drift_alarm
+    return [Check("customers order as before", passed, f"customer value: {said} (checks.fail_on_drift)")]
+
+
+def failed_model(part: str, error: Exception) -> Check:
+    """Return the failed check of a part of the report whose model gave no answer."""
+    return Check(f"model of {part}", False, f"{part}: {error}", FAILED_MODEL)
+
+
+def exit_code(checks: Iterable[Check]) -> int:
+    """Return 0 when all checks passed, else the gravest code among the failed ones."""
+    return max((check.exit_code for check in checks if not check.passed), default=OK)
+
+
+def _rows(table: pd.DataFrame) -> Iterable[Any]:
+    return table.itertuples(index=False)

@@ -1,0 +1,100 @@
+"""The part of a run about customers: the forecast of their value, and its check on the past."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from customer_data.errors import InputError, ModelError
+from reports.results.run_results import ClvResults
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from clv.forecasting import Forecast
+    from clv.holdout_check import Holdout
+    from reports.configuration.reading import Configuration
+    from reports.progress import Progress
+
+
+def value_forecast(connection: duckdb.DuckDBPyConnection, configuration: Configuration, as_of: dt.date) -> Forecast:
+    """Fit the models to the loaded orders and forecast every customer known on the as-of day."""
+    from clv.calendar import day_number
+    from clv.forecasting import forecast
+
+    wanted, report = configuration.settings.clv, configuration.settings.report
+    return forecast(
+        connection,
+        as_of_day=day_number(as_of),
+        horizon_months=wanted.horizon_months,
+        annual_rate=wanted.annual_discount_rate,
+        margin=1.0 if wanted.margin is None else wanted.margin,
+        segment_by=wanted.segment_by,
+        segment_parameters=wanted.parameters,
+        orders_model=wanted.orders_model,
+        confidence=report.confidence,
+        seed=report.seed,
+    )
+
+
+def value_holdout(
+    connection: duckdb.DuckDBPyConnection, configuration: Configuration, as_of: dt.date, progress: Progress
+) -> Holdout | None:
+    """Forecast the last part of the data from the first; None, with a warning, where the data do not suffice."""
+    from clv.calendar import day_number
+    from clv.holdout_check import holdout
+
+    wanted, report = configuration.settings.clv, configuration.settings.report
+    until = None if wanted.holdout_until is None else day_number(wanted.holdout_until)
+    if wanted.holdout_days is not None:
+        until = day_number(as_of) - wanted.holdout_days
+    try:
+        return holdout(
+            connection,
+            until_day=until,
+            end_day=day_number(as_of),
+            segment_by=wanted.segment_by,
+            segment_parameters=wanted.parameters,
+            orders_model=wanted.orders_model,
+            confidence=report.confidence,
+            seed=report.seed,
+        )
+    except (InputError, ModelError) as error:
+        progress.warn(f"The forecast is not checked on the past: {error}")
+        return None
+
+
+def value_results(
+    connection: duckdb.DuckDBPyConnection, configuration: Configuration, made: Forecast, held: Holdout | None
+) -> ClvResults:
+    """Gather what the report shows of the forecast and of its check."""
+    from clv.calendar import day_date
+    from clv.customer_forecasts import value_deciles
+
+    wanted = configuration.settings.clv
+    notes = made.notes if held is None else (*made.notes, *held.notes)
+    return ClvResults(
+        segment_forecast=made.segment_forecast,
+        parameters=made.parameters,
+        convergence=made.convergence,
+        holdout_totals=None if held is None else held.totals,
+        holdout_tracking=None if held is None else held.tracking,
+        holdout_by_frequency=None if held is None else held.by_frequency,
+        holdout_scores=None if held is None else held.segment_scores,
+        holdout_pit=None if held is None else held.pit,
+        spend_density=None if held is None else held.spend_density,
+        monthly=made.monthly,
+        deciles=value_deciles(connection),
+        segment_by=" / ".join(wanted.segment_by) or None,
+        horizon_months=wanted.horizon_months,
+        discount_rate=wanted.annual_discount_rate,
+        margin=wanted.margin,
+        holdout_start=None if held is None else day_date(held.start_day),
+        holdout_end=None if held is None else day_date(held.end_day),
+        period_name="week",
+        customers=made.histories.customers,
+        repeat_customers=made.histories.repeat_customers,
+        orders=made.histories.orders,
+        spend_correlation=made.spend_correlation,
+        notes=tuple(dict.fromkeys(notes)),
+    )

@@ -1,0 +1,83 @@
+"""What the report says of its data: counts that add up, what was put aside, where everything came from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from customer_data.money import SCALE
+from reports.results.run_results import DataQuality
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from attribution import Paths
+    from customer_data.load_report import LoadReport
+    from reports.configuration.reading import Configuration
+
+
+def data_quality(loaded: LoadReport, configuration: Configuration) -> DataQuality:
+    """Return the quality of loaded tables, money in whole units of the currency."""
+    counts = loaded.row_counts
+    return DataQuality(
+        row_counts=counts.assign(amount=counts["amount"].astype("Float64") / SCALE),
+        quarantine_rows=loaded.quarantine_rows,
+        quarantine_sample=_without_folder(loaded),
+        sources=_sources(configuration),
+        warnings=loaded.warnings,
+    )
+
+
+def with_path_file(quality: DataQuality | None, paths: Paths, configuration: Configuration) -> DataQuality:
+    """Return the quality with the rows of the file of aggregated paths added."""
+    import pandas as pd
+
+    from attribution.paths import FileCounts
+
+    counts = paths.counts
+    assert isinstance(counts, FileCounts)
+    reasons = {
+        "read": counts.rows,
+        "kept": counts.rows - counts.merged_rows - counts.rows_without_outcome - counts.rows_without_path,
+        "merged with an equal path": counts.merged_rows,
+        "without any outcome": counts.rows_without_outcome,
+        "without a channel": counts.rows_without_path,
+    }
+    rows = pd.DataFrame(
+        {
+            "source": "paths",
+            "reason": list(reasons),
+            "rows": list(reasons.values()),
+            "amount": pd.array([None] * len(reasons), dtype="Float64"),
+        }
+    )
+    rows = rows[(rows["rows"] > 0) | rows["reason"].isin(["read", "kept"])].reset_index(drop=True)
+    if quality is None:
+        return DataQuality(row_counts=rows, sources=_sources(configuration))
+    together = pd.concat([quality.row_counts, rows], ignore_index=True)
+    return DataQuality(
+        row_counts=together,
+        quarantine_rows=quality.quarantine_rows,
+        quarantine_sample=quality.quarantine_sample,
+        sources=quality.sources,
+        warnings=quality.warnings,
+    )
+
+
+def _without_folder(loaded: LoadReport) -> pd.DataFrame:
+    """The sample with bare file names: the folder is this machine's business, and would change the report's bytes."""
+    sample = loaded.quarantine_sample
+    return sample.assign(file=sample["file"].map(lambda file: Path(file).name if isinstance(file, str) else file))
+
+
+def _sources(configuration: Configuration) -> pd.DataFrame:
+    """The label of each source, as in the counts, with the name of its file."""
+    import pandas as pd
+
+    from customer_data.sources import source_labels
+
+    sources = configuration.sources()
+    found = list(zip(source_labels(sources), (Path(str(one.data)).name for one in sources), strict=True))
+    if configuration.settings.paths is not None:
+        found.append(("paths", configuration.path(configuration.settings.paths.file).name))
+    return pd.DataFrame(found, columns=["source", "file"])
