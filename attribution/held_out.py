@@ -55,20 +55,20 @@ def aligned(folds: Sequence[Paths]) -> tuple[Paths, Floats, Floats]:
         raise ConfigurationError("folds: they must be over the same channels in the same order.")
     codes = np.concatenate([fold.codes for fold in folds])
     lengths = np.concatenate([fold.lengths for fold in folds])
-    group, first = ragged.canonical_groups(codes, lengths, len(folds[0].channels))
-    cell = np.repeat(np.arange(len(folds)), [len(fold) for fold in folds]) * len(first) + group
+    group, codes, lengths = ragged.distinct_sequences(codes, lengths, len(folds[0].channels))
+    cell = np.repeat(np.arange(len(folds)), [len(fold) for fold in folds]) * len(lengths) + group
 
     def by_fold(counts: Sequence[Floats]) -> Floats:
-        summed = np.bincount(cell, weights=np.concatenate(counts), minlength=len(folds) * len(first))
-        return summed.astype(float).reshape(len(folds), len(first))
+        summed = np.bincount(cell, weights=np.concatenate(counts), minlength=len(folds) * len(lengths))
+        return summed.astype(float).reshape(len(folds), len(lengths))
 
     conversions, nulls = by_fold([fold.conversions for fold in folds]), by_fold([fold.nulls for fold in folds])
     whole = Paths(
         channels=folds[0].channels,
-        codes=ragged.take(codes, lengths, first),
-        lengths=lengths[first],
+        codes=codes,
+        lengths=lengths,
         conversions=conversions.sum(axis=0),
-        value=np.zeros(len(first)),
+        value=np.zeros(len(lengths)),
         nulls=nulls.sum(axis=0),
         nulls_known=folds[0].nulls_known,
     )

@@ -101,12 +101,12 @@ def distinct_paths(packed: Packed, packing: Packing) -> tuple[Integers, Codes, I
     for length, begin, end in _runs(lengths):
         shift = packing.bits * np.arange(length - 1, -1, -1)
         pieces.append(((words[begin:end, None] >> shift) & packing.mask).astype(np.int32).ravel())
-    long_number, first = ragged.canonical_groups(packed.codes, packed.lengths, packing.mask + 1)
-    pieces.append(ragged.take(packed.codes, packed.lengths, first))
+    long_number, codes, long_lengths = ragged.distinct_sequences(packed.codes, packed.lengths, packing.mask + 1)
+    pieces.append(codes)
     group = np.empty(len(packed.words), dtype=np.int64)
     group[short] = number
     group[packed.long] = len(words) + long_number
-    return group, np.concatenate(pieces) - np.int32(1), np.concatenate([lengths, packed.lengths[first]])
+    return group, np.concatenate(pieces) - np.int32(1), np.concatenate([lengths, long_lengths])
 
 
 def _runs(ascending: Integers) -> list[tuple[int, int, int]]:

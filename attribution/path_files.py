@@ -1,27 +1,21 @@
 """Reading aggregated paths: per row a path, its conversions, their value and the journeys that did not convert."""
 
-import os
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from attribution.path_texts import split
 from attribution.paths import FileCounts, Paths
-from attribution.ragged import Codes, Floats, Integers
+from attribution.ragged import Floats
 from customer_data.errors import ConfigurationError, InputError
 from customer_data.nearest import did_you_mean
 from customer_data.text_files import separator_remedy
 
 if TYPE_CHECKING:
     import pandas
-
-CHUNK = 1 << 17
-EMPTY: NDArray[np.int32] = np.zeros(0, dtype=np.int32)
 
 
 def read_paths(
@@ -200,40 +194,3 @@ def _paths(source: str, texts: Any, amounts: Mapping[str, Floats], *, step: str,
         codes = (np.cumsum(used, dtype=np.int32) - 1)[codes]
     paths = Paths.from_codes(channels, codes, lengths, **amounts, nulls_known=nulls_known)
     return paths.with_counts(replace(counts, merged_rows=len(lengths) - len(paths)))
-
-
-def split(source: str, texts: Any, step: str) -> tuple[Codes, Integers, list[str]]:
-    """Split paths written as text: ragged codes and lengths, and the names the codes stand for, in their order."""
-    import pyarrow
-
-    try:
-        whole = pyarrow.array(texts, from_pandas=True) if not isinstance(texts, pyarrow.ChunkedArray) else texts
-        whole = whole.cast(pyarrow.large_string())
-    except pyarrow.ArrowException as error:
-        raise InputError(f"{source}: the column of paths is not text ({str(error).splitlines()[0]}).") from error
-    chunks = [whole.slice(first, CHUNK) for first in range(0, len(whole), CHUNK)]
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        parts = list(pool.map(partial(_split_chunk, step=step), chunks))
-        channels = sorted({name for names, _, _ in parts for name in names if name})
-        number = {name: code for code, name in enumerate(channels)}
-        codes = pool.map(lambda part: np.array([number.get(name, -1) for name in part[0]], np.int32)[part[1]], parts)
-        lengths = [lengths for _, _, lengths in parts]
-        return np.concatenate([EMPTY, *codes]), np.concatenate([EMPTY, *lengths]), channels
-
-
-def _split_chunk(texts: Any, *, step: str) -> tuple[list[str], NDArray[np.int32], NDArray[np.int32]]:
-    """Names as written but trimmed, for every step of every path the number of its name, and the lengths of paths."""
-    import pyarrow
-    from pyarrow import compute
-
-    whole = texts.combine_chunks() if isinstance(texts, pyarrow.ChunkedArray) else texts
-    pieces = compute.split_pattern(compute.fill_null(whole, ""), step)
-    written = pieces.flatten().dictionary_encode()
-    names = [name.strip() for name in written.dictionary.to_pylist()]
-    piece = written.indices.to_numpy()
-    starts = pieces.offsets.to_numpy()
-    if all(names):
-        return names, piece, np.diff(starts)
-    filled = np.array(names, dtype=bool)[piece]
-    before = np.append(0, np.cumsum(filled))
-    return names, piece[filled], np.diff(before[starts])

@@ -169,17 +169,17 @@ class Paths:
         """
         codes = np.asarray(codes, dtype=np.int32)
         lengths = np.asarray(lengths, dtype=np.int64)
-        group, first = ragged.canonical_groups(codes, lengths, len(channels))
+        group, codes, lengths = ragged.distinct_sequences(codes, lengths, len(channels))
 
         def summed(amounts: ArrayLike | None) -> Floats:
             if amounts is None:
-                return np.zeros(len(first))
-            return np.bincount(group, weights=np.asarray(amounts, dtype=float), minlength=len(first)).astype(float)
+                return np.zeros(len(lengths))
+            return np.bincount(group, weights=np.asarray(amounts, dtype=float), minlength=len(lengths)).astype(float)
 
         return cls(
             channels=tuple(channels),
-            codes=ragged.take(codes, lengths, first),
-            lengths=lengths[first],
+            codes=codes,
+            lengths=lengths,
             conversions=summed(conversions),
             value=summed(value),
             nulls=summed(nulls),

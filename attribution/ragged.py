@@ -75,24 +75,24 @@ def numbered(words: Sequence[NDArray[Any]]) -> tuple[Integers, Integers]:
     return number, order[is_new]
 
 
-def canonical_groups(codes: NDArray[Any], lengths: NDArray[Any], alphabet: int) -> tuple[Integers, Integers]:
-    """Put sequences into their canonical order and find equal ones.
+def distinct_sequences(codes: NDArray[Any], lengths: NDArray[Any], alphabet: int) -> tuple[Integers, Codes, Integers]:
+    """Find equal sequences and put the distinct ones into their canonical order.
 
     The order is by length, then code by code, so it depends on nothing but the set of sequences.
 
     Parameters
     ----------
     codes, lengths
-        Ragged sequences; codes lie in ``0 .. alphabet - 1``.
+        Ragged sequences of one code or more; codes lie in ``0 .. alphabet - 1``.
     alphabet
         Number of different codes.
 
     Returns
     -------
     group
-        For each sequence the canonical number of its group of equals, ``0 .. groups - 1``.
-    first
-        For each group one sequence of it.
+        For each sequence given the number of the distinct one that equals it.
+    codes, lengths
+        The distinct sequences, ragged.
     """
     lengths = np.asarray(lengths)
     starts = offsets(lengths)[:-1]
@@ -104,18 +104,25 @@ def canonical_groups(codes: NDArray[Any], lengths: NDArray[Any], alphabet: int) 
     cuts = np.flatnonzero(np.diff(sortable[by_length])) + 1
     of_one_length = np.split(by_length, cuts) if len(lengths) else []
 
-    def of_rows(rows: Integers) -> tuple[Integers, Integers]:
-        number, example = numbered(_packed(codes, starts[rows], int(lengths[rows[0]]), bits))
-        return number, rows[example]
+    def distinct(rows: Integers) -> tuple[Integers, Codes]:
+        length = int(lengths[rows[0]])
+        words = _packed(codes, starts[rows], length, bits)
+        number, example = numbered(words)
+        return number, _unpacked([word[example] for word in words], length, bits)
 
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        parts = list(pool.map(of_rows, of_one_length))
+        parts = list(pool.map(distinct, of_one_length))
     group = np.empty(len(lengths), dtype=np.int64)
     found = 0
-    for rows, (number, firsts) in zip(of_one_length, parts, strict=True):
+    for rows, (number, table) in zip(of_one_length, parts, strict=True):
         group[rows] = number + found
-        found += len(firsts)
-    return group, np.concatenate([np.zeros(0, dtype=np.int64), *(firsts for _, firsts in parts)])
+        found += len(table)
+    tables = [table for _, table in parts]
+    return (
+        group,
+        np.concatenate([np.zeros(0, dtype=np.int32), *(table.ravel() for table in tables)]),
+        np.repeat([table.shape[1] for table in tables], [len(table) for table in tables]).astype(np.int64),
+    )
 
 
 def _packed(codes: NDArray[Any], starts: Integers, length: int, bits: int) -> list[Integers]:
@@ -131,3 +138,14 @@ def _packed(codes: NDArray[Any], starts: Integers, length: int, bits: int) -> li
             place += 1
         words.append(word)
     return words
+
+
+def _unpacked(words: Sequence[Integers], length: int, bits: int) -> Codes:
+    """Array ``(sequences, length)`` of the codes that :func:`_packed` wrote into words."""
+    per_word = 63 // bits
+    codes = np.empty((len(words[0]), length), dtype=np.int32)
+    for begin, word in zip(range(0, length, per_word), words, strict=True):
+        width = min(per_word, length - begin)
+        shifts = bits * np.arange(width - 1, -1, -1)
+        codes[:, begin : begin + width] = (word[:, None] >> shifts) & ((1 << bits) - 1)
+    return codes

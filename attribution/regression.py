@@ -81,8 +81,10 @@ def _design(paths: Paths) -> _Design:
     marked = paths.rows * (2 * count) + paths.codes
     marked[paths.starts[1:] - 1] += count
     marked.sort()
-    group, first = ragged.canonical_groups(marked % (2 * count), paths.lengths, 2 * count)
-    return _Design(_terms(paths)[first], group)
+    group, _, lengths = ragged.distinct_sequences(marked % (2 * count), paths.lengths, 2 * count)
+    example = np.empty(len(lengths), dtype=np.int64)
+    example[group] = np.arange(len(group))
+    return _Design(_terms(paths)[example], group)
 
 
 def _fitted(

@@ -216,10 +216,9 @@ def _distinct_sets(paths: Paths, channels: Integers) -> tuple[Integers, Integers
     place = np.zeros(len(paths.channels), dtype=np.int64)
     place[channels] = np.arange(len(channels))
     members, sizes = place[held.indices], np.diff(held.indptr)
-    group, first = ragged.canonical_groups(members, sizes, len(channels))
+    group, distinct, sizes = ragged.distinct_sequences(members, sizes, len(channels))
     conversions, journeys = (
-        np.bincount(group, weights=amounts, minlength=len(first)).astype(float)
+        np.bincount(group, weights=amounts, minlength=len(sizes)).astype(float)
         for amounts in (paths.conversions, paths.conversions + paths.nulls)
     )
-    rows = np.repeat(np.arange(len(first)), sizes[first])
-    return rows, ragged.take(members, sizes, first), conversions, journeys
+    return np.repeat(np.arange(len(sizes)), sizes), distinct.astype(np.int64), conversions, journeys

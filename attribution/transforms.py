@@ -118,21 +118,21 @@ def _kept(paths: Paths, kept: Mask) -> Paths:
     """The same journeys with only the touches marked, equal paths merged."""
     codes = paths.codes[kept]
     lengths = np.bincount(paths.rows[kept], minlength=len(paths))
-    group, first = ragged.canonical_groups(codes, lengths, len(paths.channels))
+    group, codes, lengths = ragged.distinct_sequences(codes, lengths, len(paths.channels))
 
     def summed(amounts: ragged.Floats) -> ragged.Floats:
-        return np.bincount(group, weights=amounts, minlength=len(first)).astype(float)
+        return np.bincount(group, weights=amounts, minlength=len(lengths)).astype(float)
 
     return replace(
         paths,
-        codes=ragged.take(codes, lengths, first),
-        lengths=lengths[first],
+        codes=codes,
+        lengths=lengths,
         conversions=summed(paths.conversions),
         value=summed(paths.value),
         nulls=summed(paths.nulls),
         value_squares=None if paths.value_squares is None else summed(paths.value_squares),
         time_decay=None,
-        shared=None if paths.shared is None else _merged_cells(paths.shared, group, len(first)),
+        shared=None if paths.shared is None else _merged_cells(paths.shared, group, len(lengths)),
     )
 
 
