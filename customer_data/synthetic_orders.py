@@ -120,4 +120,5 @@ def _order_values(
     p, q, v = (np.array([getattr(s, field) for s in segments])[segment] for field in ("p", "q", "v"))
     nu = generator.gamma(q, 1.0 / v)
     value = generator.gamma(p[buyer], 1.0 / nu[buyer])
-    return np.maximum(np.rint(100.0 * value), 1.0).astype(np.int64)
+    cents: Integers = np.maximum(np.rint(100.0 * value), 1.0).astype(np.int64)
+    return cents
