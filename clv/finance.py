@@ -38,8 +38,8 @@ class CashFlow:
         discounted flows of known customers add up to the forecast's ``clv``. Percentiles hold parameters, outcomes and,
         for new customers, their number to be uncertain; they do not add up over periods.
     cohorts : DataFrame
-        cohort (first day of the quarter of first purchase), period, expected_orders, expected_value, discounted: known
-        customers.
+        cohort (first day of the quarter of first purchase), segment, period, expected_orders, expected_value,
+        discounted: known customers. A cohort without customers of a segment has no rows for it.
     new_customers : DataFrame
         period, expected, p10, p50, p90: customers to be won.
     notes : tuple of str
@@ -253,7 +253,7 @@ def _flow_table(forecast: Forecast, sources: list[_Source], periods: list[date])
 
 
 def _cohort_table(forecast: Forecast, horizon: Horizon) -> "pd.DataFrame":
-    """Flows of known customers by the quarter in which they first bought."""
+    """Flows of known customers by the quarter in which they first bought, and by segment."""
     import pandas as pd
 
     patterns = forecast.models.patterns
@@ -261,20 +261,24 @@ def _cohort_table(forecast: Forecast, horizon: Horizon) -> "pd.DataFrame":
     quarters = [_quarter(day_date(horizon.as_of_day - int(age))) for age in ages]
     cohorts = sorted(set(quarters))
     cohort = np.array([cohorts.index(quarter) for quarter in quarters], dtype=np.intp)[place]
+    # A part is a cohort's customers of one segment.
+    parts, part = np.unique(cohort * len(patterns.segments) + patterns.segment, return_inverse=True)
+    cohort_of, segment_of = np.divmod(parts, len(patterns.segments))
     of_model = forecast.models.of_segment[patterns.segment]
-    by_cohort = replace(patterns, segments=tuple(quarter.isoformat() for quarter in cohorts), segment=cohort)
+    by_part = replace(patterns, segments=tuple(map(str, parts)), segment=part)
     delta = continuous_rate(forecast.annual_rate) * DAYS_PER_WEEK
-    shape = (len(horizon.months), len(cohorts))
+    shape = (len(horizon.months), len(parts))
     orders, value, discounted = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     for index, model in enumerate(forecast.models.models):
         if not (of_model == index).any():
             continue
-        totals = expected_totals(by_cohort.part(of_model == index), model, edges=horizon.edges, delta=delta)
+        totals = expected_totals(by_part.part(of_model == index), model, edges=horizon.edges, delta=delta)
         orders, value, discounted = orders + totals.orders, value + totals.value, discounted + totals.discounted
     return pd.DataFrame(
         {
-            "cohort": np.repeat(np.array(cohorts, dtype=object), len(horizon.months)),
-            "period": list(horizon.months) * len(cohorts),
+            "cohort": np.repeat(np.array(cohorts, dtype=object)[cohort_of], len(horizon.months)),
+            "segment": np.repeat(np.array(patterns.segments, dtype=object)[segment_of], len(horizon.months)),
+            "period": list(horizon.months) * len(parts),
             "expected_orders": orders.T.ravel(),
             "expected_value": value.T.ravel(),
             "discounted": forecast.margin * discounted.T.ravel(),
