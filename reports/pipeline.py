@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from customer_data.errors import ConfigurationError, ModelError
+from customer_data.errors import ModelError
+from reports.configuration.against_data import require_in_data
 from reports.interruption import interruptible
 from reports.publishing.earlier_runs import DRIFT_SINCE, MODELS, earlier_run
 from reports.publishing.manifest import input_files, library_versions, read_manifest, run_key, write_manifest
@@ -157,8 +158,7 @@ def read_data(
         return replace(results, currency=loaded.currency, quality=quality)
     first, last = loaded.period
     as_of = results.as_of or last
-    if as_of < first:
-        raise ConfigurationError(f"report.as_of: {as_of} lies before the first day of the data, {first}.")
+    require_in_data(connection, configuration, first=first, as_of=as_of)
     if as_of > last:
         progress.warn(
             f"report.as_of: {as_of} is {(as_of - last).days:,} days after the last day of the data, {last}; customers "

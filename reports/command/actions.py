@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from customer_data.errors import ConfigurationError, InputError
-from customer_data.nearest import count_of
+from customer_data.nearest import count_of, did_you_mean
 from reports.configuration.reading import Configuration, read_configuration
 from reports.interruption import interruptible, terminate_like_ctrl_c
 from reports.progress import Progress
@@ -79,8 +79,8 @@ def init(files: Sequence[Path], out: Path, *, force: bool) -> int:
 
     if out.exists() and not force:
         raise ConfigurationError(f"{out} is there already. Name another file with --out, or replace it with --force.")
-    if missing := [str(one) for one in files if not one.is_file()]:
-        raise InputError([f"{one}: there is no such file." for one in missing])
+    if missing := [one for one in files if not one.is_file()]:
+        raise InputError([f"{one}: there is no such file.{_nearest_file(one)}" for one in missing])
     found = [recognise(one) for one in files]
     text = configuration_text(found, folder=out.parent)
     _write(out, text)
@@ -88,6 +88,11 @@ def init(files: Sequence[Path], out: Path, *, force: bool) -> int:
         click.echo(f"{one.file}: {one.says}", err=True)
     click.echo(out)
     return 0
+
+
+def _nearest_file(wanted: Path) -> str:
+    beside = [one.name for one in wanted.parent.iterdir() if one.is_file()] if wanted.parent.is_dir() else []
+    return did_you_mean(wanted.name, beside)
 
 
 def simulate(customers: int, seed: int, out: Path) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+_LONGEST_LINE = 2_000  # a name in the data can be a whole file, read with the wrong encoding
 PACKAGES = ("customer_data", "attribution", "clv", "reports")
 
 
@@ -69,4 +70,6 @@ def exit_code_of(error: BaseException) -> int:
 
 
 def _say(text: str) -> None:
-    click.echo("\n".join(f"error: {line}" for line in text.splitlines()), err=True)
+    for line in text.splitlines():
+        cut = f"{line[:_LONGEST_LINE]}…" if len(line) > _LONGEST_LINE else line
+        click.echo(f"error: {cut}", err=True)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+_PERCENT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*$")
 _REMEDIES = (
     ("Invalid value", 'Text stands in quotes, as in title = "My report"; dates, numbers, true and false do not'),
     ("Unescaped '\\'", "In double quotes a backslash needs another one; write paths in single quotes or with /"),
@@ -54,9 +55,16 @@ def value_message(error: ErrorDetails, root: type[BaseModel]) -> str:
     said = _SENTENCES.get(error["type"])
     if said is None:
         return f"{name}: {error['msg'].rstrip('.?')}{_end(error['msg'])}"
-    is_share = error["type"] in ("less_than", "less_than_equal") and 1 in context.values()
-    hint = " It is a fraction: 30 % is 0.3." if is_share else ""
-    return f"{name} {said(context)}, not {_shown(given)}.{hint}"
+    return f"{name} {said(context)}, not {_shown(given)}.{_fraction_hint(error['type'], context, given)}"
+
+
+def at_place(place: str, sentence: str) -> str:
+    """Put a place before a sentence; a flag whose key begins the sentence names it once."""
+    if place.startswith("flag "):
+        rest = sentence.removeprefix(place.removeprefix("flag "))
+        if rest != sentence and rest[:1] in (":", " "):
+            return f"{place}{rest}"
+    return f"{place}: {sentence}"
 
 
 def unknown_key(loc: tuple[str | int, ...], root: type[BaseModel]) -> str:
@@ -78,6 +86,20 @@ def unknown_key(loc: tuple[str | int, ...], root: type[BaseModel]) -> str:
     if not hint and homes:
         hint = f" It belongs in [{homes[0]}]."
     return f"unknown key {key!r} in {_section(loc)}.{hint or ' There are: ' + ', '.join(known) + '.'}"
+
+
+def _fraction_hint(kind: str, context: Mapping[str, Any], given: Any) -> str:
+    """A sentence for a percentage where a fraction is wanted, with the number that was probably meant."""
+    if kind == "float_type" and isinstance(given, str) and (percent := _PERCENT.match(given)):
+        return f" Write {percent[1]} % as {float(percent[1]) / 100:g}."
+    if (
+        kind in ("less_than", "less_than_equal")
+        and {1, 2} & set(context.values())
+        and isinstance(given, int | float)
+        and given > 1
+    ):
+        return f" It is a fraction: {given:g} % is {given / 100:g}."
+    return ""
 
 
 def _section(loc: tuple[str | int, ...]) -> str:

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from customer_data.errors import ConfigurationError, InputError
 from customer_data.nearest import did_you_mean
-from reports.configuration.attribution_problems import attribution_problems
-from reports.configuration.messages import syntax_message, unknown_key, value_message
+from reports.configuration.contradictions import VARIABLE, contradictions
+from reports.configuration.messages import at_place, syntax_message, unknown_key, value_message
 from reports.configuration.settings import SOURCE_TABLES, Settings, SourceSection, SqlText
 from reports.configuration.toml_positions import KeyPath, Position, positions_of
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 PREFIX = "PATHWORTH_"
 _OPTION_SECTIONS = ("attribution", "clv", "report", "engine")
-_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+_DATA_SUFFIXES = (".csv", ".gz", ".parquet", ".tsv", ".txt", ".xlsx", ".duckdb")
 _LEADING_KEY = re.compile(r"([a-z_]+)(?:\[\d+\])?((?:\.[A-Za-z_]\w*)*)(?:, \w+)*: ")
 
 
@@ -51,7 +51,7 @@ class Configuration:
 
     def path(self, text: str) -> Path:
         """Return a path of the configuration with ``${NAME}`` and ``~`` expanded, relative to its file."""
-        expanded = Path(_VARIABLE.sub(lambda found: self.environment[found[1]], text)).expanduser()
+        expanded = Path(VARIABLE.sub(lambda found: self.environment[found[1]], text)).expanduser()
         return expanded if expanded.is_absolute() else self.file.parent / expanded
 
     @property
@@ -80,7 +80,7 @@ class Configuration:
         paths = ((section, "columns", *inner), (section, *inner))
         place = next((self.origins[path] for path in paths if path in self.origins), None)
         place = place or _place((section,), self.origins)
-        return f"{place}: {line}" if place else line
+        return at_place(place, line) if place else line
 
     def source_files(self) -> list[tuple[KeyPath, str, Path]]:
         """Return every file of data that is named: its key, as written, and where it is."""
@@ -110,7 +110,7 @@ class Configuration:
                 hint = did_you_mean(path.name, names) or f" It is not in {path.parent.resolve()}."
             else:
                 hint = f" There is no folder {path.parent}."
-            problems.append(f"{self.place(key)}: {'.'.join(map(str, key))}: no file {text!r}.{hint}")
+            problems.append(at_place(self.place(key), f"{'.'.join(map(str, key))}: no file {text!r}.{hint}"))
         if problems:
             raise InputError(problems)
 
@@ -186,7 +186,7 @@ def read_configuration(
         problems += [
             (_place(detail["loc"], places) or str(file), value_message(detail, Settings)) for detail in error.errors()
         ]
-    problems += [(_place(path, places) or str(file), said) for path, said in _contradictions(data, environment)]
+    problems += [(_place(path, places) or str(file), said) for path, said in contradictions(data, environment)]
     if settings is not None and not problems:
         configuration = Configuration(file, settings, places, environment)
         problems += [
@@ -195,11 +195,15 @@ def read_configuration(
             if not configuration.path(text).exists()
         ]
     if problems or settings is None:
-        raise ConfigurationError("\n".join(f"{place}: {said}" for place, said in _sorted(problems)))
+        raise ConfigurationError("\n".join(at_place(place, said) for place, said in _sorted(problems)))
     return configuration
 
 
 def _text(file: Path) -> str:
+    if file.suffix.lower() in _DATA_SUFFIXES:
+        raise ConfigurationError(
+            f'{file}: a configuration is wanted here, not data. "pathworth init {file}" writes one for it.'
+        )
     try:
         return file.read_text(encoding="utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
@@ -265,88 +269,26 @@ def _typed(path: KeyPath, text: str) -> Any:
     wanted = _field_type(path)
     if wanted is str and text[:1] not in ("'", '"'):
         return text
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return [part.strip() for part in text.split(",")] if wanted is tuple else text
+    for written in (text, f"[{text}]") if wanted is float else (text,):
+        try:
+            return tomllib.loads(f"value = {written}")["value"]
+        except tomllib.TOMLDecodeError:
+            continue
+    return [part.strip() for part in text.split(",")] if wanted is tuple else text
 
 
 def _field_type(path: KeyPath) -> type | None:
+    """What a key holds: text, a list (tuple), a list of numbers (float), or something else."""
     section = Settings.model_fields.get(str(path[0]))
     models = [] if section is None else [one for one in (section.annotation, *get_args(section.annotation)) if one]
     for model in models:
         known = getattr(model, "model_fields", {}).get(str(path[1])) if len(path) == 2 else None
         if known is not None:
             shown = str(known.annotation)
-            return tuple if "tuple" in shown else str if "str" in shown or "Literal" in shown else None
+            if "tuple" in shown:
+                return float if "tuple[float" in shown else tuple
+            return str if "str" in shown or "Literal" in shown else None
     return None
-
-
-def _contradictions(data: Mapping[str, Any], environment: Mapping[str, str]) -> list[tuple[KeyPath, str]]:
-    """What no single key shows: sections that need each other, variables that are not set, unknown names."""
-    found: list[tuple[KeyPath, str]] = []
-    if not {"touchpoints", "orders", "paths"} & set(data):
-        found.append(((), "names no data. Write [touchpoints] and [orders], or [orders] alone, or [paths]."))
-    if "touchpoints" in data and "orders" not in data:
-        found.append((("touchpoints",), "[touchpoints] needs [orders]: without orders nothing converts."))
-    if "touchpoints" in data and "paths" in data:
-        found.append((("paths",), "[paths] and [touchpoints] both describe journeys. Keep one of them."))
-    if "spend" in data and "touchpoints" not in data:
-        found.append((("spend",), "[spend] needs [touchpoints], whose channels it prices."))
-    found += [
-        ((table,), f"[{table}] needs [orders].")
-        for table in ("refunds", "customers")
-        if table in data and "orders" not in data
-    ]
-    for table in SOURCE_TABLES:
-        section = data.get(table)
-        if isinstance(section, Mapping):
-            found += [((table,), said) for said in _where_problems(table, section)]
-    found += attribution_problems(data)
-    clv, report = data.get("clv"), data.get("report")
-    if isinstance(clv, Mapping) and {"holdout_days", "holdout_until"} <= set(clv):
-        found.append((("clv", "holdout_until"), "holdout_days and holdout_until exclude each other. Keep one."))
-    if isinstance(clv, Mapping) and clv.get("segment_by") and "customers" not in data:
-        found.append((("clv", "segment_by"), "clv.segment_by needs [customers], whose attributes it names."))
-    if isinstance(report, Mapping) and isinstance(report.get("timezone"), str):
-        found += _timezone_problems(report["timezone"])
-    if isinstance(report, Mapping) and report.get("currency_rates") and "currency" not in report:
-        found.append((("report", "currency_rates"), 'report.currency_rates needs report.currency, as in "EUR".'))
-    return found + _source_problems(data) + _unset_variables(data, environment, ())
-
-
-def _where_problems(table: str, section: Mapping[str, Any]) -> list[str]:
-    if "file" in section and "database" in section:
-        return [f"[{table}] names a file and a database. Keep one."]
-    if "file" not in section and "database" not in section:
-        return [f'[{table}] needs file, as in file = "{table}.csv" (or database and table).']
-    if "database" in section and "table" not in section:
-        return [f"[{table}] names a database, but not which table of it."]
-    return [f"[{table}] names a table, but no database."] if "table" in section and "file" in section else []
-
-
-def _timezone_problems(name: str) -> list[tuple[KeyPath, str]]:
-    import zoneinfo
-
-    known = zoneinfo.available_timezones()
-    if name in known:
-        return []
-    hint = did_you_mean(name, known) or ' Write one as in "Europe/Berlin".'
-    return [(("report", "timezone"), f"{name!r} is not the name of a time zone.{hint}")]
-
-
-def _unset_variables(value: Any, environment: Mapping[str, str], path: KeyPath) -> list[tuple[KeyPath, str]]:
-    if isinstance(value, Mapping):
-        return [one for key, inner in value.items() for one in _unset_variables(inner, environment, (*path, key))]
-    if isinstance(value, list):
-        return [one for i, inner in enumerate(value) for one in _unset_variables(inner, environment, (*path, i))]
-    if not isinstance(value, str) or not {"file", "database", "output", "fonts", "spill_folder"} & set(path):
-        return []
-    return [
-        (path, f"the environment variable {name} is not set. Set it, as in: export {name}=/some/folder")
-        for name in _VARIABLE.findall(value)
-        if name not in environment
-    ]
 
 
 def _sources_of(table: str, section: SourceSection, path: Any) -> list[Source]:
@@ -372,31 +314,3 @@ def _sources_of(table: str, section: SourceSection, path: Any) -> list[Source]:
         )
         for place in places
     ]
-
-
-def _source_problems(data: Mapping[str, Any]) -> list[tuple[KeyPath, str]]:
-    """What the tables of data say of their sources' options, whatever else is wrong with them."""
-    from customer_data.sources import Source, source_problems
-
-    found: list[tuple[KeyPath, str]] = []
-    for table in SOURCE_TABLES:
-        section = data.get(table)
-        if not isinstance(section, Mapping):
-            continue
-        given = {key: value for key, value in section.items() if isinstance(value, str)}
-        columns, names = section.get("columns"), section.get("names")
-        source = Source(
-            table=table,
-            data="",
-            columns=dict.fromkeys(columns, "") if isinstance(columns, Mapping) else {},
-            time_format=given.get("time_format"),
-            separator=given.get("separator"),
-            encoding=given.get("encoding", "utf-8"),
-            decimal=given.get("decimal", "."),
-            names=names if isinstance(names, list) else None,
-        )
-        for said in source_problems(source, table):
-            wrong = re.match(r"\w+\.columns: '([^']*)'", said)
-            key = said.partition(":")[0].split(".")
-            found.append(((*key, wrong[1]) if wrong else tuple(key), said))
-    return found

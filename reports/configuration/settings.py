@@ -234,7 +234,7 @@ class AttributionSection(Section):
 
         for name in (value,) if isinstance(value, str) else value:
             if name not in MODELS:
-                hint = did_you_mean(name, MODELS) or f" There are: {', '.join(MODELS)}."
+                hint = did_you_mean(name, MODELS, likeness=0.7) or f" There are: {', '.join(MODELS)}."
                 raise PydanticCustomError(
                     "model", "there is no model {name}.{hint}", {"name": repr(name), "hint": hint}
                 )
@@ -261,7 +261,7 @@ class ClvSection(Section):
         description="bg_nbd, mbg_nbd, pareto_nbd, or auto: the one that foretold repeat orders held back best.",
     )
     horizon_months: int = Field(default=12, ge=1, le=120, description="How far ahead.")
-    annual_discount_rate: float = Field(default=0.10, ge=0, lt=10, description="Effective, a year.")
+    annual_discount_rate: float = Field(default=0.10, ge=0, lt=2, description="Effective, a year; 0.1 is 10 %.")
     margin: float | None = Field(
         default=None, gt=0, le=1, description="Share of revenue counted as value; default: all."
     )

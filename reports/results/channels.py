@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
+from customer_data.errors import InputError
 from customer_data.money import SCALE
 from reports.results.run_results import AttributionResults
 
@@ -52,17 +53,21 @@ def paths_of_file(configuration: Configuration) -> Paths:
 
     wanted = configuration.settings.paths
     assert wanted is not None
-    return read_paths(
-        configuration.path(wanted.file),
-        sep=wanted.separator,
-        path=wanted.columns.path,
-        conversions=wanted.columns.conversions,
-        value=wanted.columns.value,
-        nulls=wanted.columns.nulls,
-        step=wanted.step,
-        encoding=wanted.encoding,
-        decimal=wanted.decimal,
-    )
+    try:
+        return read_paths(
+            configuration.path(wanted.file),
+            sep=wanted.separator,
+            path=wanted.columns.path,
+            conversions=wanted.columns.conversions,
+            value=wanted.columns.value,
+            nulls=wanted.columns.nulls,
+            step=wanted.step,
+            encoding=wanted.encoding,
+            decimal=wanted.decimal,
+        )
+    except InputError as error:
+        remedy = " Name theirs in [paths.columns]."
+        raise InputError([f"paths: {one}{remedy * (': no column ' in one)}" for one in error.problems]) from error
 
 
 def channel_results(

@@ -73,6 +73,33 @@ def test_checking_bad_orders(command, shop_of, content, more, code, words):
     assert "Traceback" not in said.err
 
 
+def test_what_the_data_do_not_know_is_said_at_once_and_before_any_model(command, shop_of):
+    customers = "customer_id,country\n1,DE\n"
+    files = {"orders.csv": HEADER + USUAL, "touchpoints.csv": FIRST_TOUCHES, "customers.csv": customers}
+    wanted = """\
+[clv]
+segment_by = "contry"
+holdout_until = 2024-12-31
+[[attribution.experiments]]
+channel = "zz"
+incremental_conversions = 2
+standard_error = 1
+"""
+    for asked in ("check", "report"):
+        said = command(asked, shop_of(files, wanted))
+        assert said.code == 2, said.err
+        assert "p.toml:8:1: clv.segment_by: [customers] has no column 'contry'. Did you mean 'country'?" in said.err
+        assert "clv.holdout_until: nothing is left to hold back after 2024-12-31; the run looks back from" in said.err
+        assert "p.toml:11:1: attribution.experiments.channel: there is no channel 'zz'. There are: a, b, c." in said.err
+        assert "Building journeys" not in said.err
+
+
+def test_a_line_of_an_error_has_an_end(command, shop_of):
+    said = command("check", shop_of({"orders.csv": f"{'x' * 30_000}\n1\n"}))
+    assert said.code == 3
+    assert max(map(len, said.err.splitlines())) < 2_100
+
+
 @pytest.mark.parametrize(
     ("content", "code", "words"),
     [

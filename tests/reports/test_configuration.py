@@ -84,6 +84,47 @@ def test_a_flag_wins_over_the_environment_over_the_file_over_the_default(tmp_pat
     assert ("report", "title") not in flagged.origins
 
 
+@pytest.mark.parametrize(
+    ("key", "given", "sentence"),
+    [
+        ("report.as_of", "2026-13-01", "flag report.as_of: '2026-13-01' is not a date. Write one as in 2026-01-31."),
+        ("report.confidence", "95", "flag report.confidence must be below 1, not 95. It is a fraction: 95 % is 0.95."),
+        ("report.confidence", "1", "flag report.confidence must be below 1, not 1."),
+        ("clv.margin", "30%", 'flag clv.margin must be a number, not "30%". Write 30 % as 0.3.'),
+        (
+            "clv.annual_discount_rate",
+            "8",
+            "flag clv.annual_discount_rate must be below 2, not 8. It is a fraction: 8 % is 0.08.",
+        ),
+        (
+            "attribution.position_weights",
+            "0.5,0.5",
+            "flag attribution.position_weights must have 3 entries, not 2.",
+        ),
+        (
+            "attribution.models",
+            "markof",
+            "flag attribution.models: there is no model 'markof'. Did you mean 'markov'?",
+        ),
+    ],
+)
+def test_a_flag_is_named_once_and_a_percentage_is_told_as_a_fraction(tmp_path, key, given, sentence):
+    assert problems(tmp_path, "[orders]\nfile = 'o.csv'\n", {key: given}) == [sentence]
+
+
+def test_numbers_with_commas_are_a_list(tmp_path):
+    weights = {"attribution.position_weights": "0.5, 0.25,0.25"}
+    read_settings = read(tmp_path, "[orders]\nfile = 'o.csv'\n", weights).settings
+    assert read_settings.attribution.position_weights == (0.5, 0.25, 0.25)
+
+
+def test_a_file_of_data_in_place_of_the_configuration(tmp_path):
+    with pytest.raises(
+        ConfigurationError, match=r'wanted here, not data\. "pathworth init .*o\.csv" writes one for it'
+    ):
+        read_configuration(tmp_path / "o.csv")
+
+
 def test_every_problem_is_said_at_once_in_order_of_its_line(tmp_path):
     text = """\
 title = "x"
@@ -192,7 +233,7 @@ def test_a_mistyped_variable_or_flag_is_an_error_of_its_own_origin(tmp_path):
     (said,) = problems(tmp_path, text, PATHWORTH_ATRIBUTION_ORDER="3")
     assert said.startswith("environment PATHWORTH_ATRIBUTION_ORDER: unknown section or key 'atribution'.")
     (said,) = problems(tmp_path, text, {"report.seed": "many"})
-    assert said == 'flag report.seed: report.seed must be a whole number, not "many".'
+    assert said == 'flag report.seed must be a whole number, not "many".'
     assert read(tmp_path, text, PATHWORTH_DATA="/data").settings.report.seed == 1
 
 

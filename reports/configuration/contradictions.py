@@ -1,0 +1,146 @@
+"""What no single key of a configuration shows: sections that need each other, unset variables, options that clash."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from customer_data.nearest import did_you_mean
+from reports.configuration.settings import SOURCE_TABLES, Settings
+
+if TYPE_CHECKING:
+    from reports.configuration.toml_positions import KeyPath
+
+VARIABLE = re.compile(r"\$\{([^}]*)\}")
+
+
+def contradictions(data: Mapping[str, Any], environment: Mapping[str, str]) -> list[tuple[KeyPath, str]]:
+    """Return the keys and sentences of what no single key shows."""
+    found: list[tuple[KeyPath, str]] = []
+    if not {"touchpoints", "orders", "paths"} & set(data) and set(data) <= set(Settings.model_fields):
+        found.append(((), "names no data. Write [touchpoints] and [orders], or [orders] alone, or [paths]."))
+    if "touchpoints" in data and "orders" not in data:
+        found.append((("touchpoints",), "[touchpoints] needs [orders]: without orders nothing converts."))
+    if "touchpoints" in data and "paths" in data:
+        found.append((("paths",), "[paths] and [touchpoints] both describe journeys. Keep one of them."))
+    if "spend" in data and "touchpoints" not in data:
+        found.append((("spend",), "[spend] needs [touchpoints], whose channels it prices."))
+    found += [
+        ((table,), f"[{table}] needs [orders].")
+        for table in ("refunds", "customers")
+        if table in data and "orders" not in data
+    ]
+    for table in SOURCE_TABLES:
+        section = data.get(table)
+        if isinstance(section, Mapping):
+            found += [((table,), said) for said in _where_problems(table, section)]
+    found += _attribution_problems(data)
+    clv, report = data.get("clv"), data.get("report")
+    if isinstance(clv, Mapping) and {"holdout_days", "holdout_until"} <= set(clv):
+        found.append((("clv", "holdout_until"), "holdout_days and holdout_until exclude each other. Keep one."))
+    if isinstance(clv, Mapping) and clv.get("segment_by") and "customers" not in data:
+        found.append((("clv", "segment_by"), "clv.segment_by needs [customers], whose attributes it names."))
+    if isinstance(report, Mapping) and isinstance(report.get("timezone"), str):
+        found += _timezone_problems(report["timezone"])
+    if isinstance(report, Mapping) and report.get("currency_rates") and "currency" not in report:
+        found.append((("report", "currency_rates"), 'report.currency_rates needs report.currency, as in "EUR".'))
+    return found + _source_problems(data) + _unset_variables(data, environment, ())
+
+
+def _where_problems(table: str, section: Mapping[str, Any]) -> list[str]:
+    if "file" in section and "database" in section:
+        return [f"[{table}] names a file and a database. Keep one."]
+    if "file" not in section and "database" not in section:
+        return [f'[{table}] needs file, as in file = "{table}.csv" (or database and table).']
+    if "database" in section and "table" not in section:
+        return [f"[{table}] names a database, but not which table of it."]
+    return [f"[{table}] names a table, but no database."] if "table" in section and "file" in section else []
+
+
+def _timezone_problems(name: str) -> list[tuple[KeyPath, str]]:
+    import zoneinfo
+
+    known = zoneinfo.available_timezones()
+    if name in known:
+        return []
+    hint = did_you_mean(name, known) or ' Write one as in "Europe/Berlin".'
+    return [(("report", "timezone"), f"{name!r} is not the name of a time zone.{hint}")]
+
+
+def _unset_variables(value: Any, environment: Mapping[str, str], path: KeyPath) -> list[tuple[KeyPath, str]]:
+    if isinstance(value, Mapping):
+        return [one for key, inner in value.items() for one in _unset_variables(inner, environment, (*path, key))]
+    if isinstance(value, list):
+        return [one for i, inner in enumerate(value) for one in _unset_variables(inner, environment, (*path, i))]
+    if not isinstance(value, str) or not {"file", "database", "output", "fonts", "spill_folder"} & set(path):
+        return []
+    return [
+        (path, f"the environment variable {name} is not set. Set it, as in: export {name}=/some/folder")
+        for name in VARIABLE.findall(value)
+        if name not in environment
+    ]
+
+
+def _attribution_problems(data: Mapping[str, Any]) -> list[tuple[KeyPath, str]]:
+    """What the options of ``[attribution]`` say of each other and of the data."""
+    wanted = data.get("attribution")
+    if not isinstance(wanted, Mapping):
+        return []
+    found: list[tuple[KeyPath, str]] = []
+    named = wanted.get("models")
+    models = [*(named if isinstance(named, list) else [named]), wanted.get("baseline"), wanted.get("model")]
+    if wanted.get("transform", "keep_all") != "keep_all" and "time_decay" in models:
+        found.append(
+            (
+                ("attribution", "transform"),
+                "attribution.transform leaves no times of touches, which time_decay needs. Keep one of the two.",
+            )
+        )
+    if "paths" in data and wanted.get("grain") == "session":
+        found.append(
+            (
+                ("attribution", "grain"),
+                'attribution.grain: the touches of [paths] have no times, so there are no visits. Keep "touch".',
+            )
+        )
+    experiments = wanted.get("experiments")
+    for number, test in enumerate(experiments if isinstance(experiments, list) else ()):
+        found += [
+            (
+                ("attribution", "experiments", number, name),
+                f"attribution.experiments.{name}: [paths] carry no dates; a test counts against all of them. Leave it "
+                "out.",
+            )
+            for name in ("from", "until")
+            if "paths" in data and isinstance(test, Mapping) and name in test
+        ]
+    return found
+
+
+def _source_problems(data: Mapping[str, Any]) -> list[tuple[KeyPath, str]]:
+    """What the tables of data say of their sources' options, whatever else is wrong with them."""
+    from customer_data.sources import Source, source_problems
+
+    found: list[tuple[KeyPath, str]] = []
+    for table in SOURCE_TABLES:
+        section = data.get(table)
+        if not isinstance(section, Mapping):
+            continue
+        given = {key: value for key, value in section.items() if isinstance(value, str)}
+        columns, names = section.get("columns"), section.get("names")
+        source = Source(
+            table=table,
+            data="",
+            columns=dict.fromkeys(columns, "") if isinstance(columns, Mapping) else {},
+            time_format=given.get("time_format"),
+            separator=given.get("separator"),
+            encoding=given.get("encoding", "utf-8"),
+            decimal=given.get("decimal", "."),
+            names=names if isinstance(names, list) else None,
+        )
+        for said in source_problems(source, table):
+            wrong = re.match(r"\w+\.columns: '([^']*)'", said)
+            key = said.partition(":")[0].split(".")
+            found.append(((*key, wrong[1]) if wrong else tuple(key), said))
+    return found
