@@ -20,12 +20,12 @@ from attribution import ragged
 from attribution.chain import chain
 from attribution.credit import check_models, model_credit
 from attribution.delta import interval, model_gradient, variance
-from attribution.gradient import survival
 from attribution.markov import removal_effects
 from attribution.participation import ParticipationGradient, distinct_linear, participation, presence
 from attribution.paths import STEP, Paths
 from attribution.ragged import Floats
 from attribution.rules import RULES, RuleOptions, touch_shares
+from attribution.survival import survival
 from attribution.transitions import transitions
 from customer_data.errors import ConfigurationError
 

@@ -1,6 +1,7 @@
 """The Markov chain of order k that distinct paths estimate, as probabilities on the states that matter."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,11 +9,30 @@ from numpy.typing import NDArray
 
 from attribution import ragged
 from attribution.paths import Paths
+from attribution.pushing import pushed
 from attribution.ragged import Floats
 from attribution.transitions import Transitions
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
+
+
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """Transition probabilities between all states that paths visit.
+
+    Attributes
+    ----------
+    rate
+        Array ``(states + 1,)``: one over the number of times a state was left, the start last; 0 where it never was.
+    start, step, ends
+        As in :class:`Chain`.
+    """
+
+    rate: Floats
+    start: Floats
+    step: "csr_array"
+    ends: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +55,8 @@ class Chain:
         Boolean ``(states, channels)``: the channels a state's window holds.
     longest
         Number of states of the longest path.
+    live, observed
+        Boolean ``(observed states,)``: which of them these are; and all of them.
     """
 
     start: Floats
@@ -42,11 +64,24 @@ class Chain:
     ends: Floats
     holds: NDArray[np.bool_]
     longest: int
+    live: NDArray[np.bool_]
+    observed: Observed
+
+    @cached_property
+    def visits(self) -> Floats:
+        """Array ``(states, 1 + channels)``: expected visits, in the whole chain and without each channel."""
+        keep = np.column_stack([np.ones(len(self.start), dtype=bool), ~self.holds])
+        return pushed(self.step.T.tocsr(), self.start, keep)
 
 
 def chain(paths: Paths, found: Transitions) -> Chain:
     """Estimate the chain: counts over row sums, with row weight conversions + nulls (which may be absent)."""
-    return chain_from_counts(
+    return _chain(found, observed(paths, found))
+
+
+def observed(paths: Paths, found: Transitions) -> Observed:
+    """Estimate the probabilities between all states, also those that no conversion follows."""
+    return _probabilities(
         found,
         steps=found.count(paths.conversions + paths.nulls),
         conversions=found.at_last(paths.conversions),
@@ -57,14 +92,21 @@ def chain(paths: Paths, found: Transitions) -> Chain:
 
 def chain_from_counts(found: Transitions, *, steps: Floats, conversions: Floats, value: Floats, nulls: Floats) -> Chain:
     """The chain of given counts: of each transition listed in ``found``, and at the last state of paths."""
+    return _chain(found, _probabilities(found, steps=steps, conversions=conversions, value=value, nulls=nulls))
+
+
+def _probabilities(found: Transitions, *, steps: Floats, conversions: Floats, value: Floats, nulls: Floats) -> Observed:
     states = len(found.states)
     leaving = np.bincount(found.source, weights=steps, minlength=states + 1).astype(float)
     leaving[:states] += conversions + nulls
     rate = np.divide(1.0, leaving, out=np.zeros_like(leaving), where=leaving > 0)
-    probability = steps * rate[found.source]
-    start, step = start_and_step(found, probability)
+    start, step = start_and_step(found, steps * rate[found.source])
     step.eliminate_zeros()
-    ends = np.column_stack([conversions, value]) * rate[:states, None]
+    return Observed(rate, start, step, np.column_stack([conversions, value]) * rate[:states, None])
+
+
+def _chain(found: Transitions, observed: Observed) -> Chain:
+    start, step, ends = observed.start, observed.step, observed.ends
     live = _reachable(step, start) & _reachable(step.T.tocsr(), ends[:, 0])
     return Chain(
         start=start[live],
@@ -72,6 +114,8 @@ def chain_from_counts(found: Transitions, *, steps: Floats, conversions: Floats,
         ends=ends[live],
         holds=found.holds[live],
         longest=int(found.visits.max(initial=0)),
+        live=live,
+        observed=observed,
     )
 
 

@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from attribution.chain import chain
 from attribution.delta import covariance, interval
-from attribution.gradient import Survival, effects_gradient, survival
+from attribution.gradient import effects_gradient
 from attribution.markov import removal_effects
 from attribution.participation import unknown_channel
 from attribution.paths import Paths
 from attribution.ragged import Floats
+from attribution.survival import Survival, survival
 from attribution.transitions import Transitions, transitions
 from customer_data.errors import ConfigurationError, ModelError
 
@@ -125,7 +126,7 @@ def _refuse_without_conversions(paths: Paths) -> None:
 
 
 def substituted_survival(found: Transitions, paths: Paths, keep: Mask, substitution: float) -> Survival:
-    """The same as :func:`attribution.gradient.survival` when part of the walks led into removed states goes elsewhere.
+    """The same as :func:`attribution.survival.survival` when part of the walks led into removed states goes elsewhere.
 
     With O_k and M_k the counts out of k to elsewhere and into the set, n_k their sum and q_k = 1 - (1 - rho) M_k / n_k,
     a walk at k survives with q_k and then does as the O_k do: x_k = q_k z_k, z_k the mean of x over the O_k. Hence one

@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attribution.gradient import Gradient, markov_gradient, rule_gradient, time_decay_gradient
+from attribution import ragged
+from attribution.chain import Chain
+from attribution.gradient import ChainGradient, Gradient, markov_gradient, rule_gradient, time_decay_gradient
 from attribution.paths import Paths
 from attribution.ragged import Floats, Integers
 from attribution.rules import RuleOptions
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 BLOCK = 4_096
-BLOCK_CELLS = 1 << 17
+BLOCK_CELLS = 1 << 18
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,10 +79,12 @@ def credit_covariance(
     return covariance(paths, [model_gradient(paths, name, order=order, options=options) for name in names])
 
 
-def model_gradient(paths: Paths, model: str, *, order: int = 1, options: RuleOptions | None = None) -> Gradient:
-    """The gradient of a model's credit, by the model's name."""
+def model_gradient(
+    paths: Paths, model: str, *, order: int = 1, options: RuleOptions | None = None, known: Chain | None = None
+) -> Gradient:
+    """The gradient of a model's credit, by the model's name; ``known`` is the chain of these paths if there is one."""
     if model == "markov":
-        return markov_gradient(paths, transitions(paths, order=order))
+        return markov_gradient(paths, transitions(paths, order=order), known)
     if model == "time_decay":
         return time_decay_gradient(paths)
     return rule_gradient(paths, model, options or RuleOptions())
@@ -111,31 +115,32 @@ def variance(paths: Paths, gradient: Gradient, baseline: Gradient | None = None)
 def _row_variance(paths: Paths, parts: Sequence[Gradient]) -> Floats:
     """Sums of squares over journeys of the first gradient less the second, array ``(2, width)``."""
     width = parts[0].width
-    answering = any(part.answers_to_endings for part in parts)
-    journeys = paths.conversions + paths.nulls
+    answering = [(part, sign) for part, sign in zip(parts, (1, -1), strict=False) if part.answers_to_endings]
+    journeys = np.sqrt(paths.conversions + paths.nulls)
     powers = ((paths.conversions, paths.conversions), (paths.value, value_squares(paths)))
-    block = _block(2 * width)
+    edges = _edges(paths, parts)
 
-    def of_block(first: int) -> Floats:
-        rows = slice(first, first + block)
-        gain = _less([part.gains(rows) for part in parts])
+    def of_block(first: int, end: int) -> Floats:
+        # Of n journeys of a path n e^2 + 2 c e g + c g^2, with e what any does and g what each of c conversions adds.
+        some = first + np.flatnonzero(paths.conversions[first:end])
+        gain = _less([part.gains(some) for part in parts])
         summed = np.zeros(2 * width)
         if answering:
-            ending = _less([part.endings(rows) for part in parts])
-            mixed = ending * gain
-            ending *= ending
-            summed += _weighted(journeys[rows], ending)
+            rooted = _endings(answering, slice(first, end), journeys[first:end])
+            summed += np.einsum("pc,pc->c", rooted, rooted)
+            mixed = rooted[some - first]
+            mixed *= gain
         gain *= gain
         for measure, (sums, squares) in enumerate(powers):
             columns = slice(measure * width, (measure + 1) * width)
-            summed[columns] += _weighted(squares[rows], gain[:, columns])
+            summed[columns] += _weighted(squares[some], gain[:, columns])
             if answering:
-                summed[columns] += 2 * _weighted(sums[rows], mixed[:, columns])
+                summed[columns] += 2 * _weighted(sums[some] / journeys[some], mixed[:, columns])
         return summed
 
     summed: Floats = np.zeros(2 * width)
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        for of_rows in pool.map(of_block, range(0, len(paths), block)):
+        for of_rows in pool.map(of_block, edges[:-1], edges[1:]):
             summed += of_rows
     summed = summed.reshape(2, width)
     if paths.shared is None or paths.shared.nnz == 0:
@@ -147,6 +152,24 @@ def _row_variance(paths: Paths, parts: Sequence[Gradient]) -> Floats:
         derivative = ending[:, columns] * (kind < 2)[:, None] + gain[:, columns] * (kind == paying)[:, None]
         summed[measure] += (derivative * (between @ derivative)).sum(axis=0)
     return summed
+
+
+def _endings(parts: Sequence[tuple[Gradient, int]], rows: slice, weights: Floats) -> Floats:
+    """The weighted ``endings`` of gradients, each with its sign, summed."""
+    of_parts = [
+        part.endings(rows, sign * weights)
+        if isinstance(part, ChainGradient)
+        else part.endings(rows) * (sign * weights)[:, None]
+        for part, sign in parts
+    ]
+    return of_parts[0] if len(of_parts) == 1 else of_parts[0] + of_parts[1]
+
+
+def _edges(paths: Paths, parts: Sequence[Gradient]) -> Integers:
+    """Where blocks of paths begin and end, so that what a block needs at once stays in the processor's cache."""
+    per_state = max(part.cells_per_state if isinstance(part, ChainGradient) else 0 for part in parts)
+    filled = ragged.offsets(2 * parts[0].width + per_state * paths.lengths)
+    return np.append(np.flatnonzero(np.diff(filled[:-1] // BLOCK_CELLS, prepend=-1)), len(paths))
 
 
 def _weighted(weights: Floats, rows: Floats) -> Floats:

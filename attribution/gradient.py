@@ -1,153 +1,80 @@
 """How credit answers to every single journey: exact derivatives of Markov credit and of rules.
 
-A chain's probabilities are ratios of counts of transitions, and the counts are sums over journeys. For a set R of
-removed states let u be the expected visits of walks that never enter R, and x the probability to convert from a state
-without entering R (0 in R, 1 at conversion, 0 at null, P_R at the start). One more transition from state k to l changes
-
-    P_R by u_k / n_k * (x_l - x_k),    n_k the number of times state k was left,
-
-at every order, because the row of k is the ratio of the counts out of k to their sum. Value: the same with y, the
-expected value from a state, in the place of x, and the value of the conversion at its end. All sets are solved
-together: at order 1 from one inverse, in blocks of the inverse while the chain is small, else by pushing walks forward
-and worth backward.
+Those of a chain come from what its worth without each channel answers (:mod:`attribution.survival`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from attribution.chain import start_and_step
+from attribution.chain import Chain, chain
 from attribution.paths import Paths
-from attribution.pushing import pushed
 from attribution.ragged import Floats, Integers
 from attribution.rules import RuleOptions, channel_shares
+from attribution.survival import Survival, channel_survival
 from attribution.transitions import Transitions
 from customer_data.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-DENSE_STATES = 500
 TABLE_CELLS = 1 << 25
-
-Mask = NDArray[np.bool_]
-Change = Callable[[Floats], Floats]
 
 
 @dataclass(frozen=True, eq=False)
-class Survival:
-    """What a walk is worth when sets of states are removed, and how that answers to every count.
+class Answer:
+    """How removal effects, or credit in proportion to them, answer to changes of worths.
+
+    With P the worth of the whole chain, P_j without j and kept_j = P_j / P, an effect 1 - kept_j changes by lost_j / P,
+    lost_j = kept_j dP - dP_j, and credit, the total times j's share of all effects, by ``scale`` times (lost_j less the
+    share of the sum of all lost).
 
     Attributes
     ----------
-    worth
-        Array ``(2, sets)``: P(conversion), and value per walk.
-    step_of
-        Takes numbers of transitions of ``Transitions`` (or a slice) and gives the derivatives by their counts, array
-        ``(2, chosen, sets)``. All at once they can be more than memory holds.
-    ending
-        Array ``(2, states, sets)``: derivative by one more journey that ends in a state and brings nothing.
-    reward
-        Array ``(states, sets)``: what one conversion, or one unit of value, at the end adds to that.
-    along
-        Takes the states of journeys laid end to end and where each begins (and the total), and gives the derivatives by
-        one more of each journey that brings nothing, array ``(2, journeys, sets)``: the sum of those of its steps and
-        its ending. None where it is found as that sum.
+    effects, kept, shares
+        Arrays ``(sets,)``; ``shares`` are 0 for effects.
+    scale
+        Total / (P times the sum of effects), or 1 / P for effects; 0 where nothing converts.
     """
 
-    worth: Floats
-    step_of: Callable[[slice | Integers], Floats]
-    ending: Floats
-    reward: Floats
-    along: Callable[[NDArray[Any], Integers], Floats] | None = None
+    effects: Floats
+    kept: Floats
+    shares: Floats
+    scale: float
+
+    def __call__(self, change: Floats) -> Floats:
+        """From changes of worths ``(n, 1 + sets)``, the whole chain's first, to changes ``(n, sets)``."""
+        answers = np.empty((len(change), len(self.kept)))
+        self.put(change, answers)
+        return answers
+
+    def put(self, change: Floats, answers: Floats) -> None:
+        """The same, written into ``answers``."""
+        np.multiply(change[:, :1], self.kept, out=answers)
+        answers -= change[:, 1:]
+        if self.shares.any():
+            answers -= np.einsum("nc->n", answers)[:, None] * self.shares
+        answers *= self.scale
 
 
-def survival(found: Transitions, paths: Paths, keep: Mask) -> Survival:
-    """Solve the chain of ``paths`` for each column of ``keep``: array ``(states, sets)``, False where removed."""
-    from scipy.sparse import csr_array
-
-    states = len(found.states)
-    steps = found.count(paths.conversions + paths.nulls)
-    rewards = np.column_stack([found.at_last(paths.conversions), found.at_last(paths.value)])
-    left = np.bincount(found.source, weights=steps, minlength=states + 1).astype(float)
-    left[:states] += rewards[:, 0] + found.at_last(paths.nulls)
-    rate = np.divide(1.0, left, out=np.zeros_like(left), where=left > 0)
-    start, step = start_and_step(found, steps * rate[found.source])
-    visits, worth = _solved(step, start, rewards * rate[:states, None], keep)
-
-    total = np.einsum("s,msr->mr", start, worth)
-    per_count = np.vstack([visits * rate[:states, None], np.full((1, keep.shape[1]), rate[states])])
-    from_state = np.concatenate([worth, total[:, None]], axis=1)
-
-    def step_of(chosen: slice | Integers) -> Floats:
-        source = found.source[chosen]
-        derivative = worth[:, found.target[chosen]]
-        derivative -= from_state[:, source]
-        derivative *= per_count[source]
-        return derivative
-
-    def along(state: NDArray[Any], begins: Integers) -> Floats:
-        # Sum over steps of per_count_k (x_l - x_k), and the ending, put together by the state l that is reached.
-        at = per_count[state]
-        before = np.empty_like(at)
-        before[1:] = at[:-1]
-        before[begins[:-1]] = rate[states]
-        before -= at
-        journeys = csr_array((np.ones(len(state)), np.arange(len(state)), begins), shape=(len(begins) - 1, len(state)))
-        summed = np.stack([journeys @ (before * worth[measure, state]) for measure in (0, 1)])
-        summed -= (rate[states] * total)[:, None]
-        return summed
-
-    return Survival(total, step_of, -worth * per_count[:states], per_count[:states], along)
+def effects_answer(worth: Floats) -> Answer:
+    """Removal effects from worths ``(1 + sets,)``, the whole chain first."""
+    nothing = np.zeros(len(worth) - 1)
+    if worth[0] <= 0:
+        return Answer(nothing, nothing, nothing, 0.0)
+    kept = worth[1:] / worth[0]
+    return Answer(1 - kept, kept, nothing, 1 / worth[0])
 
 
-def _solved(step: "csr_array", start: Floats, ends: Floats, keep: Mask) -> tuple[Floats, Floats]:
-    """Expected visits ``(states, sets)`` and worth ``(2, states, sets)`` of walks that stay on the states kept."""
-    removed = (~keep).sum(axis=0)
-    if removed.max(initial=0) <= 1 or len(start) <= DENSE_STATES:
-        inverse = np.linalg.inv(np.eye(len(start)) - step.toarray())
-        visits, worth = start @ inverse, (inverse @ ends).T
-        if removed.max(initial=0) <= 1:
-            return _without_one(inverse, visits, worth, keep)
-        return _without_blocks(inverse, visits, worth, keep)
-    visits = pushed(step.T.tocsr(), start, keep)
-    # States that lead to the same states stand together, which spares half the time: what they read is still near.
-    order = np.argsort(np.append(step.indices, 0)[step.indptr[:-1]], kind="stable")
-    together, kept = step[order][:, order], keep[order]
-    worth = np.empty((2, *keep.shape))
-    for measure in (0, 1):
-        worth[measure, order] = pushed(together, ends[order, measure], kept)
-    return visits, worth
-
-
-def _without_one(inverse: Floats, visits: Floats, worth: Floats, keep: Mask) -> tuple[Floats, Floats]:
-    """At most one state is removed per set: visits less those by way of it, worth less that by way of it."""
-    if len(keep) == 0:
-        return np.zeros(keep.shape), np.zeros((2, *keep.shape))
-    some = (~keep).any(axis=0)
-    state = (~keep).argmax(axis=0)
-    share = np.where(some, 1 / np.diag(inverse)[state], 0.0)
-    kept_visits = visits[:, None] - inverse[state].T * (visits[state] * share)
-    kept_worth = worth[:, :, None] - inverse[:, state] * (worth[:, state] * share)[:, None, :]
-    kept_visits[~keep] = 0
-    kept_worth[:, ~keep] = 0
-    return kept_visits, kept_worth
-
-
-def _without_blocks(inverse: Floats, visits: Floats, worth: Floats, keep: Mask) -> tuple[Floats, Floats]:
-    kept_visits = np.repeat(visits[:, None], keep.shape[1], axis=1)
-    kept_worth = np.repeat(worth[:, :, None], keep.shape[1], axis=2)
-    for column in np.flatnonzero(~keep.all(axis=0)):
-        block = np.flatnonzero(~keep[:, column])
-        core = inverse[np.ix_(block, block)]
-        kept_visits[:, column] -= np.linalg.solve(core.T, visits[block]) @ inverse[block]
-        kept_worth[:, :, column] -= (inverse[:, block] @ np.linalg.solve(core, worth[:, block].T)).T
-    kept_visits[~keep] = 0
-    kept_worth[:, ~keep] = 0
-    return kept_visits, kept_worth
+def credit_answer(worth: Floats, total: float) -> Answer:
+    """Credit of ``total`` in proportion to the removal effects that worths ``(1 + channels,)`` say."""
+    effects = effects_answer(worth)
+    summed = float(effects.effects.sum())
+    if summed <= 0:
+        return effects
+    return Answer(effects.effects, effects.kept, effects.effects / summed, effects.scale * total / summed)
 
 
 class Gradient(Protocol):
@@ -187,7 +114,7 @@ class ChainGradient:
     found
         Says which transitions paths make.
     solved, by_worth
-        The chain's answers, and per measure the function that turns changes of worths into changes of what is said.
+        The chain's answers, and per measure how changes of worths change what is said.
     steps
         Array ``(transitions, 2 channels)``: what one more of each transition changes, what ending in the state it leads
         to changes included and that of the state it comes from taken off; None where that is more than TABLE_CELLS
@@ -198,7 +125,7 @@ class ChainGradient:
 
     found: Transitions
     solved: Survival
-    by_worth: Sequence[Change]
+    by_worth: Sequence[Answer]
     steps: Floats | None
     gain: Floats
     answers_to_endings: bool = True
@@ -209,21 +136,30 @@ class ChainGradient:
         """Number of channels, or of sets of them."""
         return int(self.gain.shape[1]) // 2
 
-    def endings(self, rows: slice | Integers) -> Floats:
-        """Array ``(rows, 2 channels)``."""
+    @property
+    def cells_per_state(self) -> int:
+        """How many numbers an answer for a journey takes for each state it visits, at once."""
+        return 0 if self.steps is not None else self.width + 1
+
+    def endings(self, rows: slice | Integers, weights: Floats | None = None) -> Floats:
+        """Array ``(rows, 2 channels)``, each row times its weight if there are some."""
         from scipy.sparse import csr_array
 
-        taken = self.found.taken_by(rows)
+        taken = self.found.taken_by(rows, weights)
         if self.steps is not None:
             return np.asarray(taken @ self.steps)
         if self.solved.along is not None:
-            changes = self.solved.along(self.found.target[taken.indices], taken.indptr.astype(np.int64))
+            changes = self.solved.along(self.found.target[taken.indices], taken.indptr.astype(np.int64), weights)
         else:
             used, column = np.unique(taken.indices, return_inverse=True)
             few = csr_array((taken.data, column, taken.indptr), shape=(taken.shape[0], len(used)))
-            ending = self.solved.ending[:, self.found.last[rows]]
-            changes = np.stack([few @ part for part in self.solved.step_of(used.astype(np.int64))]) + ending
-        return np.hstack([by_worth(change) for by_worth, change in zip(self.by_worth, changes, strict=True)])
+            changes = [few @ part for part in self.solved.step_of(used.astype(np.int64))]
+            for change, ending in zip(changes, self.solved.ending[:, self.found.last[rows]], strict=True):
+                change += ending if weights is None else ending * weights[:, None]
+        answers = np.empty((taken.shape[0], 2 * self.width))
+        for measure, (by_worth, change) in enumerate(zip(self.by_worth, changes, strict=True)):
+            by_worth.put(change, answers[:, measure * self.width : (measure + 1) * self.width])
+        return answers
 
     def gains(self, rows: slice | Integers) -> Floats:
         """Array ``(rows, 2 channels)``."""
@@ -291,24 +227,25 @@ def time_decay_gradient(paths: Paths) -> ShareGradient:
     )
 
 
-def markov_gradient(paths: Paths, found: Transitions) -> ChainGradient:
-    """Gradient of Markov credit at the order of ``found``, walks followed to their end."""
-    keep = np.column_stack([np.ones(len(found.states), dtype=bool), ~found.holds])
-    solved = survival(found, paths, keep)
+def markov_gradient(paths: Paths, found: Transitions, known: Chain | None = None) -> ChainGradient:
+    """Gradient of Markov credit at the order of ``found``, walks followed to their end.
+
+    ``known`` is the chain of these paths, if it has been estimated, and perhaps solved, already.
+    """
+    solved = channel_survival(found, known or chain(paths, found))
     totals = (float(paths.conversions.sum()), float(paths.value.sum()))
-    shares, by_worth = zip(
-        *(worth_to_credit(worth, total) for worth, total in zip(solved.worth, totals, strict=True)), strict=True
-    )
-    return _mapped(found, solved, by_worth, np.concatenate(shares))
+    by_worth = [credit_answer(worth, total) for worth, total in zip(solved.worth, totals, strict=True)]
+    return _mapped(found, solved, by_worth, np.concatenate([answer.shares for answer in by_worth]))
 
 
 def effects_gradient(found: Transitions, solved: Survival) -> tuple[Floats, ChainGradient]:
     """Removal effects ``(2, sets)`` of the sets after the first, which is the whole chain, and their gradient."""
-    effects, by_worth = zip(*(worth_to_effects(worth) for worth in solved.worth), strict=True)
-    return np.stack(effects), _mapped(found, solved, by_worth, np.zeros(2 * (solved.worth.shape[1] - 1)))
+    by_worth = [effects_answer(worth) for worth in solved.worth]
+    effects = np.stack([answer.effects for answer in by_worth])
+    return effects, _mapped(found, solved, by_worth, np.zeros(2 * (solved.worth.shape[1] - 1)))
 
 
-def _mapped(found: Transitions, solved: Survival, by_worth: Sequence[Change], constant: Floats) -> ChainGradient:
+def _mapped(found: Transitions, solved: Survival, by_worth: Sequence[Answer], constant: Floats) -> ChainGradient:
     """Gradient of functions of the worths; a conversion by itself adds ``constant``."""
     steps = None
     if len(found.source) * solved.worth.size <= TABLE_CELLS:
@@ -326,32 +263,3 @@ def _mapped(found: Transitions, solved: Survival, by_worth: Sequence[Change], co
         steps,
         gain=np.hstack([by_worth[measure](solved.reward) for measure in (0, 1)]) + constant,
     )
-
-
-def worth_to_effects(worth: Floats) -> tuple[Floats, Change]:
-    """Removal effects from worths ``(1 + sets,)``, the whole chain first, and how changes of worths change them."""
-    if worth[0] <= 0:
-        return np.zeros(len(worth) - 1), lambda change: np.zeros_like(change[:, 1:])
-    whole, kept = worth[0], worth[1:] / worth[0]
-    return 1 - kept, lambda change: change[:, :1] * (kept / whole) - change[:, 1:] / whole
-
-
-def worth_to_credit(worth: Floats, total: float) -> tuple[Floats, Change]:
-    """Shares of credit from worths ``(1 + channels,)``, and how changes of worths change a credit of ``total``."""
-    effects, effects_change = worth_to_effects(worth)
-    summed = effects.sum()
-    if summed <= 0:
-        return effects, effects_change
-    shares = effects / summed
-    whole, kept = worth[0], worth[1:] / worth[0]
-    # Effects are 1 - P_j / P, so a change of credit is one of P_j, and two vectors times those of P and of sum P_j.
-    each = -total / (summed * whole)
-    by_whole = total / summed * (kept - shares * kept.sum()) / whole
-    rows = np.stack([by_whole, -each * shares])
-
-    def credit_change(change: Floats) -> Floats:
-        moved: Floats = change[:, 1:] * each
-        moved += np.column_stack([change[:, 0], change[:, 1:].sum(axis=1)]) @ rows
-        return moved
-
-    return shares, credit_change

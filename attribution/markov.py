@@ -16,7 +16,6 @@ from typing import Literal, get_args
 import numpy as np
 
 from attribution.chain import Chain
-from attribution.pushing import pushed
 from attribution.ragged import Floats
 from customer_data.errors import ConfigurationError
 
@@ -98,8 +97,7 @@ def _blocks(chain: Chain) -> tuple[Floats, Floats]:
 
 def _pushed(chain: Chain) -> tuple[Floats, Floats]:
     """Walks are pushed forward, a column for each channel removed beside the whole chain."""
-    keep = np.column_stack([np.ones(len(chain.start), dtype=bool), ~chain.holds])
-    worth = pushed(chain.step.T.tocsr(), chain.start, keep).T @ chain.ends
+    worth = chain.visits.T @ chain.ends
     return worth[0], worth[0] - worth[1:]
 
 

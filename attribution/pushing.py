@@ -33,23 +33,26 @@ def pushed(step: "csr_array", begin: Floats, keep: NDArray[np.bool_]) -> Floats:
     step
         Sparse ``(states, states)``, of a spectral radius below 1.
     begin
-        Array ``(states,)``, not negative.
+        Array ``(states,)``, not negative; or ``(states, columns)``, where columns begin differently.
     keep
         Boolean ``(states, columns)``.
     """
+    begin = begin if begin.ndim == 2 else begin[:, None]
     states, columns = keep.shape
     width = max(1, min(WIDEST, CELLS // max(states, 1)))
     if columns <= width:
         return _block(step, begin, keep)
     blocks = np.array_split(np.arange(columns), -(-columns // width))
+    of_block = [begin if begin.shape[1] == 1 else begin[:, block] for block in blocks]
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        return np.concatenate(list(pool.map(lambda block: _block(step, begin, keep[:, block]), blocks)), axis=1)
+        parts = pool.map(lambda begun, block: _block(step, begun, keep[:, block]), of_block, blocks)
+        return np.concatenate(list(parts), axis=1)
 
 
 def _block(step: "csr_array", begin: Floats, keep: NDArray[np.bool_]) -> Floats:
     """Columns few enough to be pushed at once."""
     gone = np.flatnonzero(~keep)
-    rest = begin[:, None] * keep
+    rest = begin * keep
     total = np.zeros_like(rest)
     begun = length = _length(rest)
     factor = np.full_like(length, np.nan)

@@ -57,8 +57,11 @@ class Transitions:
         """Where each path starts in ``taken``, and the total as the last entry."""
         return ragged.offsets(self.visits)
 
-    def taken_by(self, rows: slice | Integers) -> "csr_array":
-        """The transitions (columns) of the paths ``rows``, sparse; made twice, one stands twice."""
+    def taken_by(self, rows: slice | Integers, weights: Floats | None = None) -> "csr_array":
+        """The transitions (columns) of the paths ``rows``, sparse; made twice, one stands twice.
+
+        Each is 1, or the weight of its path, from one weight for each of ``rows``.
+        """
         from scipy.sparse import csr_array
 
         if isinstance(rows, slice):
@@ -68,7 +71,9 @@ class Transitions:
         else:
             begins = ragged.offsets(self.visits[rows])
             taken = ragged.take(self.taken, self.visits, rows)
-        return csr_array((np.ones(len(taken)), taken, begins - begins[0]), shape=(len(begins) - 1, len(self.source)))
+        begins = begins - begins[0]
+        each = np.ones(len(taken)) if weights is None else np.repeat(weights, np.diff(begins))
+        return csr_array((each, taken, begins), shape=(len(begins) - 1, len(self.source)))
 
     @cached_property
     def per_path(self) -> "csr_array":

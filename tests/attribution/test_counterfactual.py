@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from attribution.counterfactual import interactions, removal, substituted_survival
 from attribution.credit import removal_effects
-from attribution.gradient import survival
 from attribution.paths import Paths
+from attribution.survival import survival
 from attribution.transitions import transitions
 from customer_data.errors import ConfigurationError, ModelError
 

@@ -8,12 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attribution import gradient, pushing
+from attribution import survival as survivals
 from attribution.chain import chain
 from attribution.credit import model_credit
-from attribution.gradient import markov_gradient, survival
+from attribution.gradient import markov_gradient
 from attribution.markov import removal_effects
 from attribution.paths import Paths
 from attribution.rules import RuleOptions
+from attribution.survival import survival
 from attribution.transitions import transitions
 
 CHANNELS = "abcd"
@@ -97,7 +99,7 @@ def test_the_three_ways_to_solve_agree(order, monkeypatch):
     assert 1 - dense.worth[0, 1:] / dense.worth[0, 0] == pytest.approx(effects.conversions, abs=1e-12)
     assert 1 - dense.worth[1, 1:] / dense.worth[1, 0] == pytest.approx(effects.value, abs=1e-12)
 
-    monkeypatch.setattr(gradient, "_solved", pushed_only)
+    monkeypatch.setattr(survivals, "_solved", pushed_only)
     pushed = survival(found, paths, keep)
     monkeypatch.setattr(pushing, "PUSHES", 2)
     factorised = survival(found, paths, keep)
@@ -120,7 +122,7 @@ def test_large_chains_are_pushed_to_the_same_gradient(longest, monkeypatch):
         nulls=generator.integers(0, 6, 60),
     )
     dense = markov_gradient(paths, transitions(paths, order=2))
-    monkeypatch.setattr(gradient, "DENSE_STATES", 0)
+    monkeypatch.setattr(survivals, "DENSE_STATES", 0)
     pushed = markov_gradient(paths, transitions(paths, order=2))
     assert pushed.endings(slice(None)) == pytest.approx(dense.endings(slice(None)), abs=1e-11)
     assert pushed.gains(slice(None)) == pytest.approx(dense.gains(slice(None)), abs=1e-11)

@@ -1,0 +1,180 @@
+"""What a walk is worth when channels are removed, solved for all sets at once, and how that answers to every count.
+
+A chain's probabilities are ratios of counts of transitions, and the counts are sums over journeys. For a set R of
+removed states let u be the expected visits of walks that never enter R, and x the probability to convert from a state
+without entering R (0 in R, 1 at conversion, 0 at null, P_R at the start). One more transition from state k to l changes
+
+    P_R by u_k / n_k * (x_l - x_k),    n_k the number of times state k was left,
+
+at every order, because the row of k is the ratio of the counts out of k to their sum. Value: the same with y, the
+expected value from a state, in the place of x, and the value of the conversion at its end. All sets are solved
+together: at order 1 from one inverse, in blocks of the inverse while the chain is small, else by pushing walks forward
+and worth backward.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attribution.chain import Chain, Observed, observed
+from attribution.paths import Paths
+from attribution.pushing import pushed
+from attribution.ragged import Floats, Integers
+from attribution.transitions import Transitions
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+DENSE_STATES = 64
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Survival:
+    """What a walk is worth when sets of states are removed, and how that answers to every count.
+
+    Attributes
+    ----------
+    worth
+        Array ``(2, sets)``: P(conversion), and value per walk.
+    step_of
+        Takes numbers of transitions of ``Transitions`` (or a slice) and gives the derivatives by their counts, array
+        ``(2, chosen, sets)``. All at once they can be more than memory holds.
+    ending
+        Array ``(2, states, sets)``: derivative by one more journey that ends in a state and brings nothing.
+    reward
+        Array ``(states, sets)``: what one conversion, or one unit of value, at the end adds to that.
+    along
+        Takes the states of journeys laid end to end, where each begins (and the total) and a weight for each, or None
+        for 1. Gives for each measure the derivatives by one more of each journey that brings nothing, times its weight,
+        array ``(journeys, sets)``: the sum of those of its steps and its ending. None where it is found as that sum.
+    """
+
+    worth: Floats
+    step_of: Callable[[slice | Integers], Floats]
+    ending: Floats
+    reward: Floats
+    along: Callable[[NDArray[Any], Integers, Floats | None], list[Floats]] | None = None
+
+
+def survival(found: Transitions, paths: Paths, keep: Mask) -> Survival:
+    """Solve the chain of ``paths`` for each column of ``keep``: array ``(states, sets)``, False where removed."""
+    whole = observed(paths, found)
+    return _survival(found, whole, *_solved(whole.step, whole.start, whole.ends, keep))
+
+
+def channel_survival(found: Transitions, known: Chain) -> Survival:
+    """The same for the whole chain and without each channel in turn, from a chain perhaps solved already."""
+    whole, keep = known.observed, np.column_stack([np.ones(len(found.states), dtype=bool), ~found.holds])
+    if _few(keep):
+        return _survival(found, whole, *_solved(whole.step, whole.start, whole.ends, keep))
+    return _survival(found, whole, _visits_of_all(known, keep), _pushed_back(whole.step, whole.ends, keep))
+
+
+def _survival(found: Transitions, whole: Observed, visits: Floats, worth: Floats) -> Survival:
+    from scipy.sparse import csr_array
+
+    states = len(found.states)
+    rate = whole.rate
+    total = np.einsum("s,msr->mr", whole.start, worth)
+    # What is read row by row must lie row by row.
+    worth = np.ascontiguousarray(worth)
+    per_count = np.vstack([np.ascontiguousarray(visits) * rate[:states, None], np.full((1, len(total[0])), rate[-1])])
+    from_state = np.concatenate([worth, total[:, None]], axis=1)
+
+    def step_of(chosen: slice | Integers) -> Floats:
+        source = found.source[chosen]
+        derivative = worth[:, found.target[chosen]]
+        derivative -= from_state[:, source]
+        derivative *= per_count[source]
+        return derivative
+
+    def along(state: NDArray[Any], begins: Integers, weights: Floats | None) -> list[Floats]:
+        # Sum over steps of per_count_k (x_l - x_k), and the ending, put together by the state l that is reached.
+        at = np.take(per_count, state, axis=0)
+        left = np.empty_like(at)
+        np.subtract(at[:-1], at[1:], out=left[1:])
+        np.subtract(rate[states], at[begins[:-1]], out=at[: len(begins) - 1])
+        left[begins[:-1]] = at[: len(begins) - 1]
+        weights = np.ones(len(begins) - 1) if weights is None else weights
+        each = np.repeat(weights, np.diff(begins))
+        journeys = csr_array((each, np.arange(len(state)), begins), shape=(len(begins) - 1, len(state)))
+        summed = []
+        for measure in (0, 1):
+            np.take(worth[measure], state, axis=0, out=at, mode="clip")  # "raise" copies first
+            at *= left
+            summed.append(np.asarray(journeys @ at))
+            summed[measure] -= weights[:, None] * (rate[states] * total[measure])
+        return summed
+
+    return Survival(total, step_of, -worth * per_count[:states], per_count[:states], along)
+
+
+def _solved(step: "csr_array", start: Floats, ends: Floats, keep: Mask) -> tuple[Floats, Floats]:
+    """Expected visits ``(states, sets)`` and worth ``(2, states, sets)`` of walks that stay on the states kept."""
+    if _few(keep):
+        inverse = np.linalg.inv(np.eye(len(start)) - step.toarray())
+        visits, worth = start @ inverse, (inverse @ ends).T
+        if (~keep).sum(axis=0).max(initial=0) <= 1:
+            return _without_one(inverse, visits, worth, keep)
+        return _without_blocks(inverse, visits, worth, keep)
+    return pushed(step.T.tocsr(), start, keep), _pushed_back(step, ends, keep)
+
+
+def _few(keep: Mask) -> bool:
+    """Whether the chain is solved by its inverse: few states, or at most one to remove."""
+    return len(keep) <= DENSE_STATES or bool((~keep).sum(axis=0).max(initial=0) <= 1)
+
+
+def _pushed_back(step: "csr_array", ends: Floats, keep: Mask) -> Floats:
+    # States that lead to the same states stand together, which spares half the time: what they read is still near.
+    order = np.argsort(np.append(step.indices, 0)[step.indptr[:-1]], kind="stable")
+    together, kept = step[order][:, order], keep[order]
+    worth = np.empty((2, *keep.shape))
+    for measure in (0, 1):
+        worth[measure, order] = pushed(together, ends[order, measure], kept)
+    return worth
+
+
+def _visits_of_all(known: Chain, keep: Mask) -> Floats:
+    """Expected visits ``(states, sets)``: those the chain knows, and those of the states it leaves out."""
+    if known.live.all():
+        return known.visits
+    visits = np.zeros(keep.shape)
+    visits[known.live] = known.visits
+    # No walk comes back from a state left out, except to others of them.
+    backward, out = known.observed.step.T.tocsr()[~known.live], ~known.live
+    begin = known.observed.start[out, None] + backward[:, known.live] @ known.visits
+    visits[out] = pushed(backward[:, out], begin, keep[out])
+    return visits
+
+
+def _without_one(inverse: Floats, visits: Floats, worth: Floats, keep: Mask) -> tuple[Floats, Floats]:
+    """At most one state is removed per set: visits less those by way of it, worth less that by way of it."""
+    if len(keep) == 0:
+        return np.zeros(keep.shape), np.zeros((2, *keep.shape))
+    some = (~keep).any(axis=0)
+    state = (~keep).argmax(axis=0)
+    share = np.where(some, 1 / np.diag(inverse)[state], 0.0)
+    kept_visits = visits[:, None] - inverse[state].T * (visits[state] * share)
+    kept_worth = worth[:, :, None] - inverse[:, state] * (worth[:, state] * share)[:, None, :]
+    kept_visits[~keep] = 0
+    kept_worth[:, ~keep] = 0
+    return kept_visits, kept_worth
+
+
+def _without_blocks(inverse: Floats, visits: Floats, worth: Floats, keep: Mask) -> tuple[Floats, Floats]:
+    kept_visits = np.repeat(visits[:, None], keep.shape[1], axis=1)
+    kept_worth = np.repeat(worth[:, :, None], keep.shape[1], axis=2)
+    for column in np.flatnonzero(~keep.all(axis=0)):
+        block = np.flatnonzero(~keep[:, column])
+        core = inverse[np.ix_(block, block)]
+        kept_visits[:, column] -= np.linalg.solve(core.T, visits[block]) @ inverse[block]
+        kept_worth[:, :, column] -= (inverse[:, block] @ np.linalg.solve(core, worth[:, block].T)).T
+    kept_visits[~keep] = 0
+    kept_worth[:, ~keep] = 0
+    return kept_visits, kept_worth
