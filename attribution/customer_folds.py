@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from attribution.customer_keys import INTEGERS, type_of_customers
 from attribution.held_out import require_folds
 from attribution.journey_parts import JourneyOptions
 from attribution.paths import Paths
-from attribution.sorted_events import INTEGERS, Events, channel_names, cut, read_events, type_of_customers
+from attribution.sorted_events import Events, channel_names, cut, read_events
 from customer_data.errors import ConfigurationError
 
 if TYPE_CHECKING:

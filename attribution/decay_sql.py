@@ -36,12 +36,16 @@ def touch_shares(half_life_us: int) -> str:
 
 
 def decay_by_touch() -> str:
-    """Per distinct path and touch, counted back from its end, the sums of share times conversions and times value."""
+    """Per distinct path and touch, counted back from its end, the sums of share times conversions and times value.
+
+    The last touches come first, so that floats are summed in one order on any number of threads.
+    """
     return f"""
         SELECT path_id, back, sum(share::HUGEINT * conversions)::DOUBLE AS conversions,
             sum(share::HUGEINT * value)::DOUBLE AS value
         FROM {TOUCH_SHARE}
-        GROUP BY path_id, back"""
+        GROUP BY path_id, back
+        ORDER BY back"""
 
 
 def decay_products() -> str:

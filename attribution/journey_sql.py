@@ -1,14 +1,15 @@
 """Journeys in SQL: from touchpoints and orders to distinct paths, inside the engine, whole numbers only.
 
-Customers with conversions are few and are split off first. The others take a path without joins: one window numbers
-their touches, one grouping packs each journey's last channels into a word of 63 bits; the others become a text, the
-*tail*, which is mostly missing and so a fast key. Touches at one instant are put into the order of channel codes, so
-that no answer depends on the order of rows or on threads. Every function is one step and returns one statement.
+Customers with conversions are few and are split off first: one window numbers their touches, one grouping packs each
+journey's last channels into a word of 63 bits; the others become a text, the *tail*, which is mostly missing and so a
+fast key. The touches of everybody else leave the engine sorted, see ``other_journeys``. Touches at one instant are put
+into the order of channel codes, so that no answer depends on the order of rows or on threads. Every function is one
+step and returns one statement.
 """
 
 from dataclasses import dataclass
 
-from attribution.packing import FLAG, Packing
+from attribution.packing import Packing
 
 PREFIX = "attribution_"
 CONVERSION_MOMENT = f"{PREFIX}conversion_moment"
@@ -16,9 +17,11 @@ CONVERTER_TOUCH = f"{PREFIX}converter_touch"
 CONVERTER_JOURNEY = f"{PREFIX}converter_journey"
 CONVERTER_PATH = f"{PREFIX}converter_path"
 JOURNEY_PATH = f"{PREFIX}journey_path"
-OTHER_PATH = f"{PREFIX}other_path"
 TOUCH_SHARE = f"{PREFIX}touch_share"
-TABLES = (CONVERSION_MOMENT, CONVERTER_TOUCH, CONVERTER_JOURNEY, CONVERTER_PATH, JOURNEY_PATH, OTHER_PATH, TOUCH_SHARE)
+TABLES = (CONVERSION_MOMENT, CONVERTER_TOUCH, CONVERTER_JOURNEY, CONVERTER_PATH, JOURNEY_PATH, TOUCH_SHARE)
+
+CONVERTER = (1 << 63) - 1
+"""Stands for a customer's conversions among touches; larger than any of them."""
 
 TAIL = "CASE WHEN later IS NOT NULL THEN array_to_string(list_sort(later), ',') END"
 
@@ -41,17 +44,11 @@ class Window:
         return self.until_us - self.lookback_us
 
 
-def packed(packing: Packing, flag: str = "false") -> str:
-    """Expressions ``word`` and ``later`` of a group of touches whose ``back`` counts from the last touch, 1.
-
-    ``flag`` is a condition on a touch; the word is flagged when it holds for one of the group.
-    """
+def packed(packing: Packing) -> str:
+    """Expressions ``word`` and ``later`` of a group of touches whose ``back`` counts from the last touch, 1."""
     shift = f"({packing.bits} * (back - 1))::INTEGER"
     return f"""
-                bit_or(
-                    CASE WHEN back <= {packing.in_word} THEN channel_code::BIGINT << {shift} ELSE 0 END
-                    | CASE WHEN {flag} THEN {1 << FLAG} ELSE 0 END
-                ) AS word,
+                bit_or(CASE WHEN back <= {packing.in_word} THEN channel_code::BIGINT << {shift} ELSE 0 END) AS word,
                 list((back << {packing.bits}) | channel_code) FILTER (back > {packing.in_word}) AS later"""
 
 
@@ -147,57 +144,32 @@ def journey_paths(*, include_open: bool) -> str:
         WHERE {_counts(include_open)}"""
 
 
-def other_paths(window: Window, packing: Packing, *, include_open: bool) -> str:
-    """Distinct paths of customers without conversions and their number, open journeys apart by the flag of the word.
-
-    Open journeys that do not count are all in one row, whose word holds the flag alone.
-    """
-    dropped = "false" if include_open else f"word >= {1 << FLAG}"
+def first_and_last_touch(window: Window) -> str:
+    """First and last moment of the touches."""
     return f"""
-        CREATE TEMP TABLE {OTHER_PATH} AS
-        WITH touch AS (
-            SELECT customer_id, time_us, channel_code,
-                row_number() OVER (PARTITION BY customer_id ORDER BY time_us DESC, channel_code DESC) AS back
-            FROM {window.touchpoints}
-            ANTI JOIN {CONVERSION_MOMENT} USING (customer_id)
-            WHERE time_us <= {window.until_us}
-        ),
-        journey AS (
-            SELECT {packed(packing, flag=f"time_us >= {window.open_from_us}")}
-            FROM touch
-            GROUP BY customer_id
-        ),
-        kept AS (
-            SELECT CASE WHEN {dropped} THEN {1 << FLAG} ELSE word END AS word,
-                CASE WHEN NOT {dropped} THEN later END AS later
-            FROM journey
-        ),
-        written AS (SELECT word, {TAIL} AS tail FROM kept),
-        path AS (SELECT word, tail, count(*) AS journeys FROM written GROUP BY word, tail)
-        SELECT row_number() OVER () - 1 AS path_id, *
-        FROM path"""
-
-
-def touches_at_a_glance(window: Window) -> str:
-    """Number of touches, their first and last moment, and whether customers are whole numbers."""
-    return f"""
-        SELECT count(*), min(time_us), max(time_us), coalesce(any_value(typeof(customer_id)) = 'BIGINT', false)
+        SELECT min(time_us), max(time_us)
         FROM {window.touchpoints}
         WHERE time_us <= {window.until_us}"""
 
 
-def sorted_touches(window: Window, packing: Packing, first_us: int) -> str:
-    """Touches by customer and time; ``touch`` is the time since ``first_us`` above the channel."""
+def sorted_touches(window: Window, keys: tuple[str, ...], touch: str, *, by_time: bool) -> str:
+    """Touches by customer and then by ``touch``, SQL of a touch; each customer with conversions has CONVERTER last.
+
+    ``keys`` are SQL of the numbers that stand for ``customer_id``; ``by_time`` sorts by time before ``touch``.
+    """
+    names = [f"key_{place}" for place in range(len(keys))]
+    named = ", ".join(f"{key} AS {name}" for key, name in zip(keys, names, strict=True))
     return f"""
-        SELECT customer_id, (time_us - {first_us}) << {packing.bits} | channel_code AS touch
-        FROM {window.touchpoints}
-        WHERE time_us <= {window.until_us}
-        ORDER BY customer_id, touch"""
-
-
-def customers_in_order() -> str:
-    """Customers with conversions, ascending."""
-    return f"SELECT DISTINCT customer_id FROM {CONVERSION_MOMENT} ORDER BY customer_id"
+        SELECT {", ".join(names)}, touch
+        FROM (
+            SELECT {named}, {touch} AS touch, time_us
+            FROM {window.touchpoints}
+            WHERE time_us <= {window.until_us}
+            UNION ALL
+            SELECT DISTINCT {", ".join(keys)}, {CONVERTER}, {CONVERTER}
+            FROM {CONVERSION_MOMENT}
+        )
+        ORDER BY {", ".join(names)}{", time_us" if by_time else ""}, touch"""
 
 
 def open_converter_journeys() -> str:

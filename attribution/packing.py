@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from attribution import ragged
 from attribution.ragged import Codes, Integers
 
-FLAG = 62
+WORD_BITS = 63
 
 
 @dataclass(frozen=True)
 class Packing:
-    """How many bits a code takes; ``in_word`` touches fit below the bit FLAG, which is free for a fact about a journey.
+    """How many bits a code takes; ``in_word`` touches fit into a word.
 
     A journey of more touches has a *tail*: each earlier touch as ``back << bits | code``, ascending and joined by
     commas, where ``back`` counts a journey's touches from its last one, which is 1.
@@ -32,7 +32,7 @@ class Packing:
 
     @property
     def in_word(self) -> int:
-        return FLAG // self.bits
+        return WORD_BITS // self.bits
 
     @property
     def mask(self) -> int:
@@ -46,7 +46,7 @@ class Packed:
     Attributes
     ----------
     words
-        Word of each, without the flag.
+        Word of each.
     long
         Numbers of those with more touches than a word holds.
     codes, lengths

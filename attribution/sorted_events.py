@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from attribution.customer_keys import customer_keys, last_of_each, type_of_customers
 from attribution.journey_parts import JourneyOptions
 from attribution.journeys import DAY_US
 from attribution.paths import Paths
@@ -18,8 +19,6 @@ from attribution.sessions import MINUTE_US
 
 if TYPE_CHECKING:
     import duckdb
-
-INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,37 +62,45 @@ def channel_names(connection: "duckdb.DuckDBPyConnection") -> tuple[str, ...]:
     return tuple(str(name) for (name,) in connection.execute("SELECT channel FROM channels ORDER BY code").fetchall())
 
 
-def type_of_customers(connection: "duckdb.DuckDBPyConnection", touchpoints: str) -> str:
-    """The SQL type of ``customer_id``."""
-    row = connection.execute(f"DESCRIBE SELECT customer_id FROM {touchpoints}").fetchone()
-    assert row is not None
-    return str(row[1])
-
-
 def read_events(
     connection: "duckdb.DuckDBPyConnection", options: JourneyOptions, *, fold: str = "0", wanted: str = "true"
 ) -> Events:
     """Read touches and orders up to the last moment of ``options``, which must be known.
 
     ``fold`` is SQL of ``customer_id`` for a small number, ``wanted`` SQL of ``customer_id`` for which customers to
-    read. Customers that are text are counted off.
+    read. Customers that are no integers are counted off.
     """
     assert options.until_us is not None
-    numbered = type_of_customers(connection, options.touchpoints) in INTEGERS
-    customer = "customer_id" if numbered else "dense_rank() OVER (ORDER BY customer_id)"
+    keys = customer_keys(type_of_customers(connection, options.touchpoints))
+    named = ", ".join(f"{key} AS key_{place}" for place, key in enumerate(keys))
+    names = ", ".join(f"key_{place}" for place in range(len(keys)))
+    chosen = f"{named}, time_us, CAST({fold} AS TINYINT) AS fold"
     kept = f"time_us <= {options.until_us} AND {wanted}"
     answer = connection.execute(
         f"""
-        SELECT {customer} AS customer, time_us, is_order, channel_code, CAST({fold} AS TINYINT) AS fold
+        SELECT {names}, time_us, is_order, channel_code, fold
         FROM (
-            SELECT customer_id, time_us, false AS is_order, channel_code FROM {options.touchpoints} WHERE {kept}
+            SELECT {chosen}, false AS is_order, channel_code FROM {options.touchpoints} WHERE {kept}
             UNION ALL
-            SELECT customer_id, time_us, true, 0 FROM {options.orders} WHERE {kept}
+            SELECT {chosen}, true, 0 FROM {options.orders} WHERE {kept}
         )
-        ORDER BY customer_id, time_us, is_order, channel_code"""
+        ORDER BY {names}, time_us, is_order, channel_code"""
     ).fetchnumpy()
-    customer_id, time_us, is_order, code, folds = (np.asarray(answer[name]) for name in answer)
-    return Events(customer_id, time_us, is_order, code.astype(np.int32) - np.int32(1), folds)
+    *customer, time_us, is_order, code, folds = (np.asarray(column) for column in answer.values())
+    return Events(
+        customer[0] if len(customer) == 1 else _counted_off(*customer),
+        time_us,
+        is_order,
+        code.astype(np.int32) - np.int32(1),
+        folds,
+    )
+
+
+def _counted_off(*keys: NDArray[np.generic]) -> Integers:
+    """Customers numbered from 0 on in the order in which they come; all that is of one comes together."""
+    ended = last_of_each(*keys)
+    number: Integers = np.cumsum(ended) - ended
+    return number
 
 
 def cut(events: Events, options: JourneyOptions) -> CutJourneys:
@@ -107,20 +114,13 @@ def cut(events: Events, options: JourneyOptions) -> CutJourneys:
     order = np.minimum(following, len(customer) - 1)
     credited = (following < len(customer)) & (time_us[order] - time_us <= lookback_us)
     touch = np.flatnonzero(~events.is_order)
-    ended = _changes(customer[touch], following[touch], credited[touch])
+    ended = last_of_each(customer[touch], following[touch], credited[touch])
     last, lengths = touch[ended], np.diff(np.flatnonzero(ended), prepend=-1)
     counts = options.include_open | credited[last] | (time_us[last] < options.until_us - lookback_us)
     conversions = np.where(credited[last], _orders_at_once(events)[order[last]], 0)
     return CutJourneys(
         events.code[touch][np.repeat(counts, lengths)], lengths[counts], conversions[counts], events.fold[last][counts]
     )
-
-
-def _changes(*columns: NDArray[np.generic]) -> NDArray[np.bool_]:
-    """Whether an entry is the last of a run of entries that agree in all columns."""
-    ended = np.ones(len(columns[0]), dtype=bool)
-    ended[:-1] = np.logical_or.reduce([column[1:] != column[:-1] for column in columns])
-    return ended
 
 
 def _visits(events: Events, gap_us: int) -> Events:
@@ -147,7 +147,7 @@ def _next_order(events: Events) -> Integers:
 def _orders_at_once(events: Events) -> Integers:
     """For the first order of each moment of a customer how many there are; 0 elsewhere."""
     place = np.flatnonzero(events.is_order)
-    ends = np.flatnonzero(_changes(events.customer[place], events.time_us[place]))
+    ends = np.flatnonzero(last_of_each(events.customer[place], events.time_us[place]))
     number = np.diff(ends, prepend=-1)
     counts = np.zeros(len(events.customer), dtype=np.int64)
     counts[place[ends + 1 - number]] = number

@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import attribution
+from attribution.decay_sql import decay_by_touch
+from attribution.journey_sql import TOUCH_SHARE
 from attribution.paths import JourneyCounts, Paths
 from customer_data.engine import Engine
 from customer_data.errors import ConfigurationError, InputError
@@ -200,6 +202,17 @@ def test_the_answer_does_not_depend_on_threads_or_on_the_order_of_rows() -> None
         seen.append(everything_in(attribution.build_paths(loaded(connection, rows, orders[::-1]))))
         connection.close()
     assert seen[0] == seen[1] == seen[2]
+
+
+def test_shares_leave_the_engine_in_one_order_as_floats_are_summed_in_it(engine: duckdb.DuckDBPyConnection) -> None:
+    engine.execute(
+        f"CREATE OR REPLACE TEMP TABLE {TOUCH_SHARE} AS SELECT range % 50 AS path_id, range * 7 % 41 AS back, "
+        "1 AS share, 1 AS conversions, 1 AS value FROM range(10000)"
+    )
+    backs = engine.execute(decay_by_touch()).fetchnumpy()["back"]
+    engine.execute(f"DROP TABLE {TOUCH_SHARE}")
+    assert len(backs) == 50 * 41
+    assert np.all(np.diff(backs) >= 0)
 
 
 def test_many_customers_equal_plain_python(engine: duckdb.DuckDBPyConnection) -> None:

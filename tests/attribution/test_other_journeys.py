@@ -1,4 +1,4 @@
-"""Customers without conversions: the quick way (the engine sorts, numpy packs) and the portable SQL give one answer."""
+"""Customers without conversions, held to plain Python: of integers and of text, read in parts, at any span of time."""
 
 import duckdb
 import numpy as np
@@ -6,36 +6,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attribution import journey_sql
+from attribution import journey_sql, other_journeys
+from attribution.customer_keys import customer_keys
 from attribution.journey_sql import Window
-from attribution.other_journeys import OtherJourneys, by_grouping, by_sorting, other_journeys
+from attribution.other_journeys import OtherJourneys
 from attribution.packing import Packing, distinct_paths
-from customer_data.engine import Engine
+from tests.attribution.plain_journeys import Touch, plain_journeys
+from tests.attribution.small_engine import load_rows
 
-CHANNELS = 5
 LOOKBACK, UNTIL = 30, 100
 
 touches_of_some = st.lists(
-    st.tuples(
-        st.integers(-(1 << 62), 1 << 62) | st.integers(0, 5), st.integers(-20, UNTIL + 10), st.integers(1, CHANNELS)
-    ),
+    st.tuples(st.integers(-(1 << 62), 1 << 62) | st.integers(0, 5), st.integers(-20, UNTIL + 10), st.integers(1, 5)),
     max_size=60,
 )
 long_journeys = st.lists(
-    st.tuples(st.integers(0, 2), st.integers(0, UNTIL), st.integers(1, CHANNELS)), min_size=50, max_size=120
+    st.tuples(st.integers(0, 2), st.integers(0, UNTIL), st.integers(1, 5)), min_size=50, max_size=120
 )
-
-
-def loaded(touches: list[tuple[int, int, int]], buyers: list[int]) -> duckdb.DuckDBPyConnection:
-    connection = Engine().connect()
-    connection.execute("CREATE TABLE touchpoints (customer_id BIGINT, time_us BIGINT, channel_code INTEGER)")
-    connection.execute("CREATE TABLE orders (customer_id BIGINT, time_us BIGINT, value BIGINT)")
-    for touch in touches:
-        connection.execute("INSERT INTO touchpoints VALUES (?, ?, ?)", touch)
-    for buyer in buyers:
-        connection.execute("INSERT INTO orders VALUES (?, 50, 1)", [buyer])
-    connection.execute(journey_sql.conversion_moments(Window(LOOKBACK, UNTIL)))
-    return connection
 
 
 def told(found: OtherJourneys, packing: Packing) -> tuple[dict[tuple[int, ...], int], int, int]:
@@ -48,25 +35,52 @@ def told(found: OtherJourneys, packing: Packing) -> tuple[dict[tuple[int, ...], 
     return counted, found.customers, found.open
 
 
+def by_hand(
+    touches: list[Touch], buyers: list[int], *, include_open: bool
+) -> tuple[dict[tuple[int, ...], int], int, int]:
+    """The same from the definition."""
+    others = [touch for touch in touches if touch[0] not in buyers]
+    plain = plain_journeys(others, [], lookback_us=LOOKBACK, until_us=UNTIL, half_life_us=1)
+    customers = {customer for customer, moment, _ in others if moment <= UNTIL}
+    counted = plain.nulls + plain.open if include_open else plain.nulls
+    return counted, len(customers), plain.open.total()
+
+
 @pytest.mark.parametrize("bits", [3, 9])
+@pytest.mark.parametrize("unit", [1, 1 << 55], ids=["short", "times too far apart to share a number with channels"])
+@pytest.mark.parametrize("text_ids", [False, True], ids=["integers", "text"])
 @given(touches=touches_of_some | long_journeys, buyers=st.lists(st.integers(0, 3), max_size=3), include=st.booleans())
-@settings(max_examples=25)
-def test_sorting_and_grouping_agree(
-    bits: int, touches: list[tuple[int, int, int]], buyers: list[int], include: bool
+@settings(max_examples=10)
+def test_journeys_without_conversion_equal_plain_python(
+    engine: duckdb.DuckDBPyConnection,
+    bits: int,
+    unit: int,
+    text_ids: bool,
+    touches: list[Touch],
+    buyers: list[int],
+    include: bool,
 ) -> None:
-    window, packing = Window(LOOKBACK, UNTIL), Packing(bits)
-    with loaded(touches, buyers) as connection:
-        expected = told(by_grouping(connection, window, packing, include_open=include), packing)
-        for at_once in (1, 7, 1000):
-            by_parts = by_sorting(
-                connection, window, packing, first_us=-20, include_open=include, touches_at_once=at_once
-            )
-            assert told(by_parts, packing) == expected
+    window, packing = Window(LOOKBACK * unit, UNTIL * unit), Packing(bits)
+    scaled = [(customer, moment * unit, code) for customer, moment, code in touches]
+    load_rows(engine, scaled, [(buyer, 50 * unit, 1) for buyer in buyers], text_ids=text_ids)
+    engine.execute(f"DROP TABLE IF EXISTS {journey_sql.CONVERSION_MOMENT}")
+    engine.execute(journey_sql.conversion_moments(window))
+    expected = by_hand(touches, buyers, include_open=include)
+    for at_once in (1, 7, 1000):
+        found = other_journeys.other_journeys(engine, window, packing, include_open=include, touches_at_once=at_once)
+        assert told(found, packing) == expected
 
 
-def test_times_too_far_apart_for_one_number_go_the_portable_way() -> None:
-    with loaded([(1, -(1 << 61), 1), (1, 1 << 61, 2), (2, 5, 3)], []) as connection:
-        found = other_journeys(connection, Window(LOOKBACK, 1 << 61), Packing.of(CHANNELS), include_open=True)
-        assert told(found, Packing.of(CHANNELS)) == ({(3,): 1, (1, 2): 1}, 2, 1)
-        tables = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-        assert journey_sql.OTHER_PATH in tables
+def test_customers_that_share_one_of_their_numbers_stay_apart(
+    engine: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, second = customer_keys("VARCHAR")
+    monkeypatch.setattr(other_journeys, "customer_keys", lambda customer_type: ("strlen(customer_id)", second))
+    touches = [(customer, moment, customer % 4 + 1) for customer in range(90) for moment in (10, 20)]
+    buyers = [3, 30, 31]
+    load_rows(engine, touches, [(buyer, 50, 1) for buyer in buyers], text_ids=True)
+    window, packing = Window(LOOKBACK, UNTIL), Packing(3)
+    engine.execute(f"DROP TABLE IF EXISTS {journey_sql.CONVERSION_MOMENT}")
+    engine.execute(journey_sql.conversion_moments(window))
+    found = other_journeys.other_journeys(engine, window, packing, include_open=True, touches_at_once=7)
+    assert told(found, packing) == by_hand(touches, buyers, include_open=True)
