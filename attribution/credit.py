@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attribution.chain import chain
-from attribution.delta import credit_variance, interval, normal_reach
+from attribution.chain import Chain, chain
+from attribution.delta import interval, model_gradient, normal_reach, variance
 from attribution.markov import Convention
 from attribution.markov import removal_effects as solve_removal_effects
 from attribution.paths import Paths
@@ -95,21 +95,29 @@ def attribute(
         normal_reach(confidence)
     tables = []
     for model in models:
-        credit = model_credit(paths, model, order=order, options=options, convention=convention)
+        known = chain(paths, transitions(paths, order=order)) if model == "markov" else None
+        credit = model_credit(paths, model, order=order, options=options, convention=convention, known=known)
         table = {
             "model": model,
             "segment": segment,
             "channel": pandas.Series(paths.channels, dtype="str"),
             "conversions": credit.conversions,
             "value": credit.value,
-            **_interval_columns(paths, model, credit, order=order, options=options, confidence=confidence),
+            **_interval_columns(paths, model, credit, order=order, options=options, confidence=confidence, known=known),
         }
         tables.append(pandas.DataFrame(table, columns=list(CREDIT_COLUMNS)))
     return pandas.concat(tables, ignore_index=True)
 
 
 def _interval_columns(
-    paths: Paths, model: str, credit: Credit, *, order: int, options: RuleOptions, confidence: float | None
+    paths: Paths,
+    model: str,
+    credit: Credit,
+    *,
+    order: int,
+    options: RuleOptions,
+    confidence: float | None,
+    known: Chain | None,
 ) -> dict[str, Floats]:
     """The ends of intervals of conversions and value, none below 0, all 0 where nothing converts.
 
@@ -119,7 +127,7 @@ def _interval_columns(
     if confidence is None or not paths.conversions.any():
         certain = np.full(len(paths.channels), np.nan if confidence is None else 0.0)
         return {f"{measure}_{end}": certain for measure in measures for end in ("low", "high")}
-    spread = credit_variance(paths, model, order=order, options=options)
+    spread = variance(paths, model_gradient(paths, model, order=order, options=options, known=known))
     columns = {}
     for measure in measures:
         low, high = interval(getattr(credit, measure), getattr(spread, measure), confidence=confidence)
@@ -148,11 +156,17 @@ def check_models(paths: Paths, models: Sequence[str]) -> None:
 
 
 def model_credit(
-    paths: Paths, model: str, *, order: int, options: RuleOptions, convention: Convention = "exact"
+    paths: Paths,
+    model: str,
+    *,
+    order: int,
+    options: RuleOptions,
+    convention: Convention = "exact",
+    known: Chain | None = None,
 ) -> Credit:
-    """Credit under one model, whose name has been checked."""
+    """Credit under one model, whose name has been checked; ``known`` is the chain of these paths if there is one."""
     if model == "markov":
-        return _markov_credit(paths, order, convention)
+        return _markov_credit(paths, known or chain(paths, transitions(paths, order=order)), convention)
     if model == "time_decay":
         if paths.time_decay is None:
             raise ConfigurationError("time_decay: these paths do not know the times of touches.")
@@ -171,8 +185,8 @@ def _by_channel(paths: Paths, credited: Floats) -> Floats:
     return np.bincount(paths.codes, weights=credited, minlength=len(paths.channels)).astype(float)
 
 
-def _markov_credit(paths: Paths, order: int, convention: Convention) -> Credit:
-    effects = solve_removal_effects(chain(paths, transitions(paths, order=order)), convention=convention)
+def _markov_credit(paths: Paths, known: Chain, convention: Convention) -> Credit:
+    effects = solve_removal_effects(known, convention=convention)
     return Credit(
         _in_proportion(effects.conversions, paths.conversions.sum()),
         _in_proportion(effects.value, paths.value.sum()),

@@ -113,7 +113,62 @@ def variance(paths: Paths, gradient: Gradient, baseline: Gradient | None = None)
 
 
 def _row_variance(paths: Paths, parts: Sequence[Gradient]) -> Floats:
-    """Sums of squares over journeys of the first gradient less the second, array ``(2, width)``."""
+    """Sums of squares over customers of the first gradient less the second, array ``(2, width)``."""
+    first = parts[0]
+    if len(parts) == 1 and isinstance(first, ChainGradient) and first.gain.size <= BLOCK_CELLS:
+        summed = _by_last_state(paths, first)
+    else:
+        summed = _by_path(paths, parts)
+    if paths.shared is None or paths.shared.nnz == 0:
+        return summed
+    width = first.width
+    kind, row, between = _cells(paths.shared, len(paths))
+    ending, gain = (_less(rows) for rows in ([p.endings(row) for p in parts], [p.gains(row) for p in parts]))
+    for measure, paying in enumerate((0, 2)):
+        columns = slice(measure * width, (measure + 1) * width)
+        derivative = ending[:, columns] * (kind < 2)[:, None] + gain[:, columns] * (kind == paying)[:, None]
+        summed[measure] += (derivative * (between @ derivative)).sum(axis=0)
+    return summed
+
+
+def _by_last_state(paths: Paths, gradient: ChainGradient) -> Floats:
+    """Sums of squares over journeys, array ``(2, width)``, of a chain of few states.
+
+    Of n journeys of a path they are n e^2 + 2 c e g + c g^2, with e what any of them does and g what each of c
+    conversions adds. That is the same for all paths that end in one state, so e is summed by state first.
+    """
+    from scipy.sparse import csc_array
+
+    width, states = gradient.width, len(gradient.gain)
+    root = np.sqrt(paths.conversions + paths.nulls)
+    each = [
+        np.divide(amounts, root, out=np.zeros_like(root), where=paths.conversions > 0)
+        for amounts in (paths.conversions, paths.value)
+    ]
+
+    def of_block(first: int, end: int) -> tuple[Floats, list[Floats]]:
+        rooted = gradient.endings(slice(first, end), root[first:end])
+        last, begins = gradient.found.last[first:end], np.arange(end - first + 1)
+        by_state = [csc_array((one[first:end], last, begins), shape=(states, end - first)) @ rooted for one in each]
+        return np.einsum("pc,pc->c", rooted, rooted), by_state
+
+    squared, grouped = np.zeros(2 * width), np.zeros((2, states, 2 * width))
+    edges = _edges(paths, [gradient])
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        for of_rows, by_state in pool.map(of_block, edges[:-1], edges[1:]):
+            squared += of_rows
+            grouped += by_state
+    summed = squared.reshape(2, width)
+    for measure, squares in enumerate((paths.conversions, value_squares(paths))):
+        columns = slice(measure * width, (measure + 1) * width)
+        gain = gradient.gain[:, columns]
+        summed[measure] += 2 * np.einsum("sc,sc->c", grouped[measure][:, columns], gain)
+        summed[measure] += _weighted(gradient.found.at_last(squares), gain * gain)
+    return summed
+
+
+def _by_path(paths: Paths, parts: Sequence[Gradient]) -> Floats:
+    """The same for any gradient, or the first less the second, from what each path's conversions add."""
     width = parts[0].width
     answering = [(part, sign) for part, sign in zip(parts, (1, -1), strict=False) if part.answers_to_endings]
     journeys = np.sqrt(paths.conversions + paths.nulls)
@@ -121,7 +176,6 @@ def _row_variance(paths: Paths, parts: Sequence[Gradient]) -> Floats:
     edges = _edges(paths, parts)
 
     def of_block(first: int, end: int) -> Floats:
-        # Of n journeys of a path n e^2 + 2 c e g + c g^2, with e what any does and g what each of c conversions adds.
         some = first + np.flatnonzero(paths.conversions[first:end])
         gain = _less([part.gains(some) for part in parts])
         summed = np.zeros(2 * width)
@@ -142,16 +196,7 @@ def _row_variance(paths: Paths, parts: Sequence[Gradient]) -> Floats:
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         for of_rows in pool.map(of_block, edges[:-1], edges[1:]):
             summed += of_rows
-    summed = summed.reshape(2, width)
-    if paths.shared is None or paths.shared.nnz == 0:
-        return summed
-    kind, row, between = _cells(paths.shared, len(paths))
-    ending, gain = (_less(rows) for rows in ([p.endings(row) for p in parts], [p.gains(row) for p in parts]))
-    for measure, paying in enumerate((0, 2)):
-        columns = slice(measure * width, (measure + 1) * width)
-        derivative = ending[:, columns] * (kind < 2)[:, None] + gain[:, columns] * (kind == paying)[:, None]
-        summed[measure] += (derivative * (between @ derivative)).sum(axis=0)
-    return summed
+    return summed.reshape(2, width)
 
 
 def _endings(parts: Sequence[tuple[Gradient, int]], rows: slice, weights: Floats) -> Floats:

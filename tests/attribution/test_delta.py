@@ -161,6 +161,16 @@ def test_variances_are_the_diagonal_of_covariances():
     assert_variances_are_those_of_the_covariance(paths, "linear", "first_click")
 
 
+@pytest.mark.parametrize("order", [1, 2, 3])
+@pytest.mark.parametrize("cells", [4, 300], ids=["path by path", "by last state"])
+def test_ways_and_blocks_of_summing_variances_change_nothing(order, cells, monkeypatch):
+    paths = chain_paths(np.random.default_rng(3), 900, **CHAIN)
+    whole = np.diag(credit_covariance(paths, "markov", order=order).conversions)
+    monkeypatch.setattr("attribution.delta.BLOCK_CELLS", cells)
+    monkeypatch.setattr("attribution.gradient.TABLE_CELLS", 0 if cells == 4 else 1 << 20)
+    assert credit_variance(paths, "markov", order=order).conversions == pytest.approx(whole, rel=1e-10)
+
+
 def test_differences_of_models_have_no_variance_in_sum():
     paths = chain_paths(np.random.default_rng(2), 2000, **CHAIN)
     spread = credit_covariance(paths, ["last_click", "markov"])
