@@ -8,14 +8,15 @@ arrays.
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 
+from clv.arrays import FloatArray, Numbers, elementwise, floats
 from clv.beta_geometric_likelihood import BetaGeometricLikelihood, maximise_beta_geometric
 from clv.maximum_likelihood import LogNormalPrior, with_fallback
 from clv.order_models import OrderFormulas, OrdersFit
-from clv.patterns import FloatArray, Numbers, Patterns, floats, patterns_of
+from clv.patterns import Patterns, patterns_of
 from clv.smooth_integrals import orders_within
 from clv.special import discounted_while_alive, orders_while_alive, rate_while_alive, staying_while_alive
 
@@ -23,14 +24,22 @@ if TYPE_CHECKING:
     import pandas as pd
     from lifetimes import BetaGeoFitter
 
+_TINY: Final = float(np.finfo(np.float64).tiny)  # keeps what has all but vanished above 0
+
 
 def p_alive(x: Numbers, t_x: Numbers, T: Numbers, *, r: float, alpha: float, a: float, b: float) -> FloatArray:
     """P(alive at T | x, t_x, T); 1 without a repeat order, for nobody leaves before one (Fader, Hardie & Lee, note
     021).
     """
-    x, t_x, T = floats(x, t_x, T)
-    silent = np.exp((r + x) * np.log((alpha + t_x) / (alpha + T)))
-    return np.where(x > 0, silent / (silent + a / (b + np.maximum(x, 1) - 1)), 1.0)
+    return elementwise(partial(_p_alive, r=r, alpha=alpha, a=a, b=b), *floats(x, t_x, T))
+
+
+def _p_alive(
+    x: FloatArray, t_x: FloatArray, T: FloatArray, *, r: float, alpha: float, a: float, b: float
+) -> FloatArray:
+    repeat = np.greater(x, 0).astype(np.float64)
+    silent = np.exp((r + x) * np.log((alpha + t_x) / (alpha + T))) + _TINY
+    return np.asarray(silent / (silent + a * repeat / (b + (x - repeat))))
 
 
 def p_alive_at(
@@ -46,8 +55,11 @@ def expected_orders(
     t: Numbers, x: Numbers, t_x: Numbers, T: Numbers, *, r: float, alpha: float, a: float, b: float
 ) -> FloatArray:
     """Expected orders in (T, T + t] of a customer with this history (2005, eq. 10), finite for all x, a and b."""
-    alive = orders_within(t, x, T, r=r, alpha=alpha, a=a, b=b)
-    return p_alive(x, t_x, T, r=r, alpha=alpha, a=a, b=b) * alive
+
+    def formula(x: FloatArray, t_x: FloatArray, T: FloatArray, while_alive: FloatArray) -> FloatArray:
+        return _p_alive(x, t_x, T, r=r, alpha=alpha, a=a, b=b) * while_alive
+
+    return elementwise(formula, *floats(x, t_x, T), orders_within(t, x, T, r=r, alpha=alpha, a=a, b=b))
 
 
 def expected_orders_new(t: Numbers, *, r: float, alpha: float, a: float, b: float) -> FloatArray:

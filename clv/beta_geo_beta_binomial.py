@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from clv.arrays import FloatArray, Numbers, floats
 from clv.beta_geo_beta_binomial_likelihood import (
     BetaBinomialLikelihood,
     log_likelihood,
@@ -19,7 +20,7 @@ from clv.beta_geo_beta_binomial_likelihood import (
 )
 from clv.maximum_likelihood import LogNormalPrior
 from clv.order_models import OrderFormulas, OrdersFit
-from clv.patterns import FloatArray, Numbers, Patterns, floats
+from clv.patterns import Patterns
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from clv.arrays import FloatArray, IntArray
 from clv.maximum_likelihood import Estimate, Evaluation, LogNormalPrior, maximise
-from clv.patterns import FloatArray, IntArray, Patterns, first_bad_rows, patterns_of
+from clv.patterns import Patterns, first_bad_rows, patterns_of
 from customer_data.errors import InputError, ModelError
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from clv.arrays import FloatArray, Numbers
 from clv.maximum_likelihood import Estimate, Evaluation, FittedModel, LogNormalPrior, ModelWarning, maximise
-from clv.patterns import FloatArray, Numbers, first_bad_rows, numeric_columns
+from clv.patterns import first_bad_rows, numeric_columns
 from customer_data.errors import InputError, ModelError
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clv.arrays import FloatArray
 from clv.maximum_likelihood import FittedModel
 from clv.order_models import OrdersFit
-from clv.patterns import FloatArray
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from clv.patterns import FloatArray
+from clv.arrays import FloatArray
 from customer_data.errors import ConfigurationError, ModelError
 
 if TYPE_CHECKING:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from clv.arrays import FloatArray, Numbers, elementwise, floats
 from clv.beta_geometric_likelihood import BetaGeometricLikelihood, maximise_beta_geometric
 from clv.maximum_likelihood import LogNormalPrior, with_fallback
 from clv.order_models import OrderFormulas, OrdersFit
-from clv.patterns import FloatArray, Numbers, Patterns, floats, patterns_of
+from clv.patterns import Patterns, patterns_of
 from clv.smooth_integrals import orders_within
 from clv.special import discounted_while_alive, rate_while_alive, staying_while_alive
 
@@ -25,10 +26,14 @@ if TYPE_CHECKING:
 
 def p_alive(x: Numbers, t_x: Numbers, T: Numbers, *, r: float, alpha: float, a: float, b: float) -> FloatArray:
     """P(alive at T | x, t_x, T) (2007, appendix A, eq. 5); below 1 even without a repeat order."""
-    from scipy.special import expit
+    return elementwise(partial(_p_alive, r=r, alpha=alpha, a=a, b=b), *floats(x, t_x, T))
 
-    x, t_x, T = floats(x, t_x, T)
-    return np.asarray(expit(np.log((b + x) / a) - (r + x) * np.log((alpha + T) / (alpha + t_x))))
+
+def _p_alive(
+    x: FloatArray, t_x: FloatArray, T: FloatArray, *, r: float, alpha: float, a: float, b: float
+) -> FloatArray:
+    silent = np.exp((r + x) * np.log((alpha + t_x) / (alpha + T)))
+    return np.asarray(silent / (silent + a / (b + x)))
 
 
 def p_alive_at(
@@ -44,8 +49,11 @@ def expected_orders(
     t: Numbers, x: Numbers, t_x: Numbers, T: Numbers, *, r: float, alpha: float, a: float, b: float
 ) -> FloatArray:
     """Expected orders in (T, T + t] of a customer with this history (2008), finite for all x, a and b."""
-    alive = orders_within(t, x, T, r=r, alpha=alpha, a=a, b=b + 1)
-    return p_alive(x, t_x, T, r=r, alpha=alpha, a=a, b=b) * alive
+
+    def formula(x: FloatArray, t_x: FloatArray, T: FloatArray, while_alive: FloatArray) -> FloatArray:
+        return _p_alive(x, t_x, T, r=r, alpha=alpha, a=a, b=b) * while_alive
+
+    return elementwise(formula, *floats(x, t_x, T), orders_within(t, x, T, r=r, alpha=alpha, a=a, b=b + 1))
 
 
 def expected_orders_new(t: Numbers, *, r: float, alpha: float, a: float, b: float) -> FloatArray:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from clv.arrays import FloatArray, Numbers, floats
 from clv.maximum_likelihood import Estimate, Evaluation, LogNormalPrior, maximise
 from clv.order_models import OrderFormulas, OrdersFit
-from clv.patterns import FloatArray, Numbers, Patterns, floats, patterns_of
+from clv.patterns import Patterns, patterns_of
 from customer_data.errors import ModelError
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import numpy as np
 
+from clv.arrays import FloatArray, Numbers
 from clv.maximum_likelihood import Estimate, Evaluation, FittedModel
-from clv.patterns import FloatArray, Numbers, Patterns, patterns_of
+from clv.patterns import Patterns, patterns_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 
+from clv.arrays import FloatArray, Numbers, floats
+from clv.distinct_rows import distinct
 from clv.maximum_likelihood import LogNormalPrior, with_fallback
 from clv.order_models import OrderFormulas, OrdersFit
 from clv.pareto_nbd_likelihood import ParetoLikelihood, log_odds_left, maximise_pareto
-from clv.patterns import FloatArray, Numbers, Patterns, distinct, floats, patterns_of
+from clv.patterns import Patterns, patterns_of
 from clv.special import beta_nodes, discounted
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from clv.arrays import FloatArray, IntArray
 from clv.maximum_likelihood import Estimate, Evaluation, LogNormalPrior, maximise
-from clv.patterns import FloatArray, IntArray, Patterns, coarsened
+from clv.patterns import Patterns, coarsened
 from clv.special import legendre_nodes
 from customer_data.errors import ModelError
 

@@ -7,26 +7,18 @@ patterns, in canonical order (by x, then T, then t_x), so that a fit does not de
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from clv.arrays import FloatArray, in_blocks
+from clv.distinct_rows import counted
+from clv.distinct_rows import distinct as distinct
 from customer_data.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-FloatArray: TypeAlias = npt.NDArray[np.float64]
-IntArray: TypeAlias = npt.NDArray[np.int64]
-Numbers: TypeAlias = npt.ArrayLike
-Ranks: TypeAlias = npt.NDArray[np.int32] | IntArray
-
-_DAYS_PER_UNIT = (1.0, 7.0)  # units in which times are whole days
-_LARGEST_KEY = 2**62  # of rows packed into integers
-_AT_ONCE = 1_000_000  # rows checked at once
-_DENSE = 8  # times as many possible rows as there are: up to here a table of them is faster than hashing
 
 
 @dataclass(frozen=True)
@@ -87,7 +79,7 @@ def patterns_of(histories: "pd.DataFrame") -> Patterns:
     in_order = [x, T, t_x]
     if weight is None:
         del x, T, t_x  # a column of millions is let go as soon as it is ranked
-        (x, T, t_x), count = _counted(in_order)
+        (x, T, t_x), count = counted(in_order)
         return Patterns(x, t_x, T, count)
     (x, T, t_x), inverse = distinct(*in_order)
     return Patterns(x, t_x, T, np.bincount(inverse, weights=weight, minlength=len(x)).astype(np.float64))
@@ -98,104 +90,6 @@ def coarsened(patterns: Patterns, *, steps: int) -> Patterns:
     step = float(patterns.T.max()) / steps
     (x, T, t_x), index = distinct(patterns.x, np.rint(patterns.T / step), np.rint(patterns.t_x / step))
     return Patterns(x, t_x * step, T * step, np.bincount(index, weights=patterns.count).astype(np.float64))
-
-
-def distinct(*columns: FloatArray) -> tuple[tuple[FloatArray, ...], IntArray]:
-    """Distinct rows of equally long columns, in lexicographic order, and for each input row the index of its own."""
-    key, size = _packed(columns)
-    index, count = _dense_ranks(key, size) if 0 < size <= _DENSE * len(key) else _sorted_ranks(key)
-    representative = np.empty(count, dtype=np.int64)
-    representative[index] = np.arange(len(index))
-    return tuple(column[representative] for column in columns), index
-
-
-def _counted(columns: list[FloatArray]) -> tuple[tuple[FloatArray, ...], FloatArray]:
-    """Distinct rows of equally long columns, in lexicographic order, and how often each occurs; empties the list.
-
-    Sorting the packed rows takes a tenth of the time of finding each row's index. A column of millions is let go as
-    soon as it is ranked.
-    """
-    ranks, values = [], []
-    while columns:
-        rank, value = _ranks(columns.pop(0))
-        ranks.append(rank)
-        values.append(value)
-    if prod(len(value) for value in values) > _LARGEST_KEY:
-        rows, index = distinct(*(value[rank] for rank, value in zip(ranks, values, strict=True)))
-        return rows, np.bincount(index).astype(np.float64)
-    key = ranks.pop(0).astype(np.int64)
-    for value in values[1:]:
-        key *= len(value)
-        key += ranks.pop(0)
-    key.sort()
-    first = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
-    count = np.diff(first, append=len(key)).astype(np.float64)
-    key = key[first]
-    rows = ()
-    for value in reversed(values):
-        key, place = np.divmod(key, len(value))
-        rows = (value[place], *rows)
-    return rows, count
-
-
-def _packed(columns: Sequence[FloatArray]) -> tuple[IntArray, int]:
-    """Rows as one integer each, in lexicographic order, and a number that all of them are below."""
-    key: IntArray = np.zeros(len(columns[0]), dtype=np.int64)
-    size = 1
-    for column in columns:
-        rank, value = _ranks(column)
-        if size * len(value) > _LARGEST_KEY:
-            key, size = _sorted_ranks(key)
-        key = key * len(value) + rank
-        size *= len(value)
-    return key, size
-
-
-def levels(column: FloatArray) -> tuple[FloatArray, IntArray]:
-    """The distinct values in ascending order, and for each entry the number of its own."""
-    rank, value = _ranks(column)
-    present = np.zeros(len(value), dtype=bool)
-    present[rank] = True
-    return value[present], (np.cumsum(present) - 1)[rank]
-
-
-def _ranks(column: FloatArray) -> tuple[Ranks, FloatArray]:
-    """Places in an ascending list of values, and that list; without hashing where times are whole days."""
-    for per_unit in _DAYS_PER_UNIT:
-        scaled = column if per_unit == 1 else np.rint(column * per_unit)
-        if not len(scaled) or scaled.min() < 0 or scaled.max() >= 2**20:
-            continue
-        whole = scaled.astype(np.int32)
-        if np.array_equal(whole if per_unit == 1 else whole / per_unit, column):
-            least = whole.min()
-            return whole - least, np.arange(int(least), int(whole.max()) + 1) / per_unit
-    rank, count = _sorted_ranks(column)
-    value = np.empty(count)
-    value[rank] = column
-    return rank, value
-
-
-def _dense_ranks(key: IntArray, size: int) -> tuple[IntArray, int]:
-    """The rank of each integer below ``size`` among the distinct ones, and their number; without hashing or sorting."""
-    present = np.zeros(size, dtype=bool)
-    present[key] = True
-    rank = np.cumsum(present)
-    return rank[key] - 1, int(rank[-1])
-
-
-def _sorted_ranks(values: FloatArray | IntArray) -> tuple[IntArray, int]:
-    """The rank of each value among the distinct values, and their number."""
-    import pandas as pd
-
-    codes, found = pd.factorize(values, use_na_sentinel=False)
-    rank = np.empty(len(found), dtype=np.int64)
-    rank[np.argsort(np.asarray(found))] = np.arange(len(found))
-    return rank[codes], len(found)
-
-
-def floats(*values: Numbers) -> tuple[FloatArray, ...]:
-    """Arguments of a formula as arrays of floats."""
-    return tuple(np.asarray(value, dtype=np.float64) for value in values)
 
 
 def numeric_columns(
@@ -249,8 +143,7 @@ def _problems(
 ) -> list[str]:
     if len(x) == 0:
         return ["histories: there are no rows. A model needs at least some dozens of customers."]
-    parts = (slice(start, start + _AT_ONCE) for start in range(0, len(x), _AT_ONCE))
-    if weight is None and all(_sound(x[part], t_x[part], T[part]) for part in parts):
+    if weight is None and all(in_blocks(lambda part: _sound(x[part], t_x[part], T[part]), len(x))):
         return []
     whole = np.isfinite(x) & (x == np.floor(x))
     checks = [

@@ -14,9 +14,10 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
+from clv.arrays import IntArray, Numbers
 from clv.calendar import Floats
-from clv.patterns import Numbers, levels
-from clv.special import chebyshev_points, lagrange, orders_while_alive, unique_rows
+from clv.distinct_rows import ReadOff, levels
+from clv.special import chebyshev_points, lagrange, orders_while_alive
 
 Curve: TypeAlias = Callable[[Floats, Floats], Floats]
 """Of z and x, which broadcast; positive."""
@@ -25,6 +26,7 @@ _CONVERGED: Final = 1e-12  # last coefficients of a logarithm, and so the relati
 _NARROWEST: Final = 0.02  # range of log(alpha + T) that is interpolated over
 _FEW: Final = 2_000  # evaluations of the curve that take no longer than to interpolate it
 _AT_ONCE: Final = 2_000_000  # numbers held at once
+_GRID: Final = 4  # times as many pairs of an x and an age as there are rows: up to here all are computed
 
 
 def sums_along(curve: Curve, x: Floats, scale: Floats, *, time: Floats, weights: Floats) -> Floats:
@@ -47,38 +49,38 @@ def sums_along(curve: Curve, x: Floats, scale: Floats, *, time: Floats, weights:
     if len(x) * len(time) <= _FEW:
         return direct_sums(curve, x, scale, time=time, weights=weights)
     orders, level = levels(x)
-    scales, age = np.unique(scale, return_inverse=True)
-    first, last = np.log(scales[0]), np.log(scales[-1])
-    ages = first + _points(max(last - first, _NARROWEST))
+    scales, age = levels(scale)
+    ages = _ages(scales)
     logs = _logs_of_sums(curve, orders, np.exp(ages), time, weights)
-    converged = np.all(_last_coefficients(logs) < _CONVERGED, axis=1)
-    logs[~converged] = np.nan
-    spread = lagrange(np.log(scales), ages)
-    result = np.empty((len(x), len(weights)))
-    block = max(1, _AT_ONCE // logs[0].size)
-    for start in range(0, len(x), block):
-        part = slice(start, start + block)
-        result[part] = np.exp(np.einsum("pij,pj->pi", logs[level[part]], spread[age[part]]))
-    rest = ~converged[level]
+    result = _read_between(ages, logs, np.log(scales), level, age)
+    rest = np.isnan(result).any(axis=1)
     if rest.any():
         result[rest] = direct_sums(curve, x[rest], scale[rest], time=time, weights=weights).T
     return result.T
 
 
-def orders_within(t: Numbers, x: Numbers, T: Numbers, *, r: float, alpha: float, a: float, b: float) -> Floats:
+def orders_within(t: Numbers, x: Numbers, T: Numbers, *, r: float, alpha: float, a: float, b: float) -> ReadOff:
     """Expected orders in (T, T + t] of a customer who is alive at T after x orders and leaves after each with a chance
     from Beta(a, b + x); arrays broadcast.
     """
-    (t, orders, age), row, shape = unique_rows(t, x, T)
-    z = t / (alpha + age)
-    if len(t) == 0 or t[0] <= 0 or (t != t[0]).any():
-        return np.asarray(orders_while_alive(z, r + orders, b + orders, a=a)[row].reshape(shape))
 
-    def mean_rate(z: Floats, x: Floats) -> Floats:
-        return orders_while_alive(z, r + x, b + x, a=a) / z
+    def directly(t: Floats, x: Floats, T: Floats) -> Floats:
+        return orders_while_alive(t / (alpha + T), r + x, b + x, a=a)
 
-    rate = sums_along(mean_rate, orders, alpha + age, time=t[:1], weights=np.ones((1, 1)))[0]
-    return np.asarray((z * rate)[row].reshape(shape))
+    def of_rows(t: Floats, x: Floats, T: Floats) -> Floats:
+        if len(t) <= _FEW or t[0] <= 0 or (t != t[0]).any():
+            return directly(t, x, T)
+        orders, level = levels(x)
+        days, age = levels(T)
+        ages = _ages(alpha + days)
+        logs = np.log(directly(t[0], orders[:, None], np.exp(ages) - alpha))
+        found = _read_between(ages, logs[:, None], np.log(alpha + days), level, age)[:, 0]
+        rest = np.isnan(found)
+        if rest.any():
+            found[rest] = directly(t[rest], x[rest], T[rest])
+        return found
+
+    return ReadOff.of(of_rows, t, x, T)
 
 
 def direct_sums(curve: Curve, x: Floats, scale: Floats, *, time: Floats, weights: Floats) -> Floats:
@@ -106,6 +108,30 @@ def _logs_of_sums(curve: Curve, orders: Floats, scales: Floats, time: Floats, we
             values = np.exp(np.einsum("nj,ji->ni", known[part], spread)).reshape(-1, *g.shape)
             found[part] = np.log(np.einsum("st,nta->nsa", weights, values))
     return np.where(np.isfinite(found), found, np.nan)
+
+
+def _ages(scales: Floats) -> Floats:
+    """Chebyshev's points in the logarithm of ascending scales."""
+    first, last = np.log(scales[0]), np.log(scales[-1])
+    return np.asarray(first + _points(max(last - first, _NARROWEST)))
+
+
+def _read_between(ages: Floats, logs: Floats, wanted: Floats, level: IntArray, age: IntArray) -> Floats:
+    """Exponentials of polynomials, at ``wanted[age]`` for each pair of level and age: shape (pairs, sums).
+
+    The polynomials are known at the ages, shape (levels, sums, ages). NaN where they have not converged.
+    """
+    logs = np.where(np.all(_last_coefficients(logs) < _CONVERGED, axis=1)[:, None, None], logs, np.nan)
+    spread = lagrange(wanted, ages)
+    if len(logs) * len(wanted) <= min(_GRID * len(level), _AT_ONCE // logs.shape[1]):
+        grid = np.exp(np.einsum("lsj,ja->lsa", logs, np.ascontiguousarray(spread.T)))
+        return np.asarray(grid[level, :, age])
+    result = np.empty((len(level), logs.shape[1]))
+    block = max(1, _AT_ONCE // logs[0].size)
+    for start in range(0, len(level), block):
+        part = slice(start, start + block)
+        result[part] = np.exp(np.einsum("psj,pj->ps", logs[level[part]], spread[age[part]]))
+    return result
 
 
 def _points(width: float) -> Floats:

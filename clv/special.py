@@ -13,11 +13,16 @@ exponentially accurate, no special cases.
 """
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import TypeAlias
 
 import numpy as np
 
-from clv.patterns import FloatArray, IntArray, Numbers, distinct
+from clv.arrays import FloatArray, Numbers, in_blocks
+from clv.distinct_rows import ReadOff, distinct, levels
+
+Integrand: TypeAlias = Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
+"""Of p, y and R, which broadcast."""
 
 _STEP = 0.2  # in the stretched logit: error about exp(-pi^2 / step)
 _STEP_OF_DEVIATION = 0.6  # ... and of the standard deviation of a concentrated Beta, at most
@@ -88,9 +93,12 @@ def discounted_while_alive(kappa: Numbers, end: Numbers, R: Numbers, c: Numbers,
     ``end`` may be infinite where kappa > 0. The rate is tabulated once per (R, c) and the quadrature made once per
     (kappa, end); a customer only combines the two.
     """
-    (kappa, end, R, c), inverse, shape = unique_rows(kappa, end, R, c)
+    return np.asarray(ReadOff.of(partial(_discounted_of_rows, a=a), kappa, end, R, c))
+
+
+def _discounted_of_rows(kappa: FloatArray, end: FloatArray, R: FloatArray, c: FloatArray, *, a: float) -> FloatArray:
     if len(kappa) == 0:
-        return np.zeros(shape)
+        return np.zeros(0)
     (orders, chances), history = distinct(R, c)
     (levels, ends), span = distinct(kappa, end)
     g, weight = _discounting(levels, ends)
@@ -106,7 +114,7 @@ def discounted_while_alive(kappa: Numbers, end: Numbers, R: Numbers, c: Numbers,
     for first in range(0, len(result), block):
         part = slice(first, first + block)
         result[part] = np.einsum("ij,ij->i", table[history[part]], weights[span[part]])
-    return np.asarray(result[inverse].reshape(shape))
+    return result
 
 
 def discounted(rate: Callable[[FloatArray], FloatArray], kappa: FloatArray, end: FloatArray) -> FloatArray:
@@ -142,34 +150,21 @@ def lagrange(g: FloatArray, node: FloatArray) -> FloatArray:
     return np.asarray(share / share.sum(axis=-1, keepdims=True))
 
 
-def _expectation(
-    integrand: Callable[[FloatArray, FloatArray, FloatArray], FloatArray],
-    y: Numbers,
-    R: Numbers,
-    c: Numbers,
-    *,
-    a: float,
-) -> FloatArray:
-    (y, R, c), inverse, shape = unique_rows(y, R, c)
+def _expectation(integrand: Integrand, y: Numbers, R: Numbers, c: Numbers, *, a: float) -> FloatArray:
+    return np.asarray(ReadOff.of(partial(_expectation_of_rows, integrand, a=a), y, R, c))
+
+
+def _expectation_of_rows(integrand: Integrand, y: FloatArray, R: FloatArray, c: FloatArray, *, a: float) -> FloatArray:
     if len(y) == 0:
-        return np.zeros(shape)
-    levels, level = np.unique(c, return_inverse=True)
-    bend = min(1 / (1 + float((R * y).max())), a / (a + float(levels[-1])))
-    p, weights = beta_nodes(a, levels, bend)
+        return np.zeros(0)
+    chances, level = levels(c)
+    bend = min(1 / (1 + float((R * y).max())), a / (a + float(chances[-1])))
+    p, weights = beta_nodes(a, chances, bend)
     result = np.empty(len(y))
-    block = max(1, _BLOCK // len(p))
-    for first in range(0, len(y), block):
-        part = slice(first, first + block)
+
+    def work(part: slice) -> None:
         values = integrand(p, y[part, None], R[part, None])
         result[part] = np.einsum("ij,ij->i", values, weights[level[part]])
-    return np.asarray(result[inverse].reshape(shape))
 
-
-def unique_rows(*values: Numbers) -> tuple[tuple[FloatArray, ...], IntArray, tuple[int, ...]]:
-    """The distinct rows of arguments that broadcast, the row of each element, and the shape of the answer.
-
-    Orders and days are told apart in a tenth of the time that numbers computed from them take.
-    """
-    columns = np.broadcast_arrays(*(np.asarray(value, dtype=np.float64) for value in values))
-    found, inverse = distinct(*(column.ravel() for column in columns))
-    return found, inverse, columns[0].shape
+    in_blocks(work, len(y), block=max(1, _BLOCK // len(p)))
+    return result

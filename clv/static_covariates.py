@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 
 from clv import beta_geo, pareto_nbd
+from clv.arrays import FloatArray, IntArray
 from clv.beta_geometric_likelihood import BetaGeometricLikelihood
+from clv.distinct_rows import distinct
 from clv.maximum_likelihood import Estimate, Evaluation, FittedModel, maximise
 from clv.order_models import OrdersFit
 from clv.pareto_nbd_likelihood import ParetoLikelihood
-from clv.patterns import FloatArray, IntArray, Patterns, distinct, numeric_columns, patterns_of
+from clv.patterns import Patterns, numeric_columns, patterns_of
 from customer_data.errors import ConfigurationError, InputError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 
 import clv
 from clv.maximum_likelihood import Evaluation, LogNormalPrior, Parameters, maximise
-from clv.patterns import FloatArray
+from clv.arrays import FloatArray
 from customer_data.errors import ConfigurationError, ModelError
 
 LIMITS = {"shape": (1e-3, 1e3), "rate": (1e-3, 1e3)}

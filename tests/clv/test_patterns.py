@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clv.patterns import distinct, patterns_of
+from clv.distinct_rows import distinct
+from clv.patterns import patterns_of
 from customer_data.errors import InputError
 
 GOOD = pd.DataFrame({"frequency": [0, 2, 2, 1], "recency": [0.0, 3.5, 3.5, 1.0], "T": [9.0, 9.0, 9.0, 4.0]})
