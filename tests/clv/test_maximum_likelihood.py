@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import clv
-from clv.maximum_likelihood import Evaluation, LogNormalPrior, Parameters, maximise
 from clv.arrays import FloatArray
+from clv.maximum_likelihood import Evaluation, LogNormalPrior, Parameters, maximise
 from customer_data.errors import ConfigurationError, ModelError
 
 LIMITS = {"shape": (1e-3, 1e3), "rate": (1e-3, 1e3)}

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from clv.distinct_rows import distinct
 from clv.order_laws import BetaGeometricLaw
 from clv.outcomes import expected_discounted_orders, order_moments, order_moments_by_period, panel_nodes
-from clv.distinct_rows import distinct
 from clv.smooth_integrals import direct_sums, sums_along
 
 DELTA = float(np.log(1.10) / 52)
