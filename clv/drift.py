@@ -18,6 +18,7 @@ from clv.histories import build_histories
 from clv.holdout_check import holdout_outcomes
 from clv.order_choice import FIT_OF, law_of, weak_prior_of
 from clv.patterns import patterns_of
+from clv.purchase_days import without_taken_time
 from clv.scoring import SavedModels
 from clv.segment_patterns import segment_patterns
 from clv.totals import expected_totals
@@ -161,16 +162,17 @@ def _cohorts(
         when = "since" if since.all() else "before"
         return None, None, None, f"New customers cannot be judged: all came {when} the parameters were fitted."
     try:
-        name = saved.models[0].orders.model
+        name, day = saved.models[0].orders.model, saved.models[0].orders.day
         together, before, after = (
-            FIT_OF[name](patterns_of(part), prior=weak_prior_of(name))
+            FIT_OF[name](without_taken_time(patterns_of(part), day), prior=weak_prior_of(name))
             for part in (histories, histories[~since], histories[since])
         )
     except ModelError as error:
         return None, None, None, f"New customers cannot be judged yet: {error}"
     ratio = max(0.0, 2 * (before.log_likelihood + after.log_likelihood - together.log_likelihood))
     p_value = float(chi2.sf(ratio, len(together.parameters)))
-    years = [float(law_of(name, fit.parameters).expected_orders_new(np.array(_YEAR))) for fit in (before, after)]
+    laws = [law_of(name, fit.parameters, day=day) for fit in (before, after)]
+    years = [float(law.expected_orders_new(np.array(_YEAR))) for law in laws]
     customers = [round(fit.customers) for fit in (before, after)]
     table = pd.DataFrame({"cohort": ["before", "since"], "customers": customers, "orders_first_year": years})
     change = years[1] / years[0] - 1

@@ -19,6 +19,7 @@ from clv.prediction import (
     predict_segments,
     with_total,
 )
+from clv.purchase_days import OrderTime
 from clv.segments import SegmentModels, SegmentParameters, fit_segments
 from customer_data.errors import ConfigurationError
 
@@ -91,6 +92,7 @@ def forecast(
     segment_by: Sequence[str] = (),
     segment_parameters: SegmentParameters = "pooled",
     orders_model: OrdersModel = "bg_nbd",
+    order_time: OrderTime = "days",
     confidence: float = 0.90,
     draws: int = 2_000,
     seed: int = 0,
@@ -122,6 +124,9 @@ def forecast(
         BG/NBD; MBG/NBD, under which customers may leave after the first order already; Pareto/NBD, under which they may
         leave at any time; or the one that foretold the last third of the data best, see
         `clv.order_choice.choose_order_model`. A note tells what "auto" chose.
+    order_time : {"days", "continuous"}
+        Of BG/NBD and MBG/NBD: days, of which each holds one purchase at most, as the histories count them (see
+        `clv.purchase_days`), or continuous time, as published.
     confidence : float
         Of all intervals.
     draws, seed : int
@@ -140,7 +145,10 @@ def forecast(
     summary = build_histories(connection, until_day=as_of_day, segment_by=segment_by)
     calendar_months(summary.until_day, horizon_months)
     choice = choose_order_model(connection, orders_model, until_day=summary.until_day)
-    fitted = fit_segments(connection, parameters=segment_parameters, orders_model=choice.name, confidence=confidence)
+    fitted = fit_segments(
+        connection, parameters=segment_parameters, orders_model=choice.name, order_time=order_time,
+        confidence=confidence,
+    )  # fmt: skip
     made = forecast_with(connection, summary, fitted, terms)
     return replace(made, notes=made.notes + ((choice.note,) if choice.note else ()))
 

@@ -20,6 +20,7 @@ from clv.prediction import (
     predict_segments,
     with_total,
 )
+from clv.purchase_days import OrderTime
 from clv.segment_patterns import Indices, spend_histories
 from clv.segments import SegmentModels, SegmentParameters, fit_segments
 from clv.tracking import weekly_tracking
@@ -122,6 +123,7 @@ def holdout(
     segment_by: Sequence[str] = (),
     segment_parameters: SegmentParameters = "pooled",
     orders_model: OrdersModel = "bg_nbd",
+    order_time: OrderTime = "days",
     confidence: float = 0.90,
     draws: int = 2_000,
     seed: int = 0,
@@ -137,7 +139,7 @@ def holdout(
         whole weeks, at most 52.
     end_day : int, optional
         Last day of the holdout. Default: the day of the last order.
-    segment_by, segment_parameters, orders_model, confidence, draws, seed
+    segment_by, segment_parameters, orders_model, order_time, confidence, draws, seed
         As in `forecast`; "auto" chooses within the first part.
 
     Raises
@@ -152,8 +154,9 @@ def holdout(
     summary = build_histories(connection, until_day=until, segment_by=segment_by, table=_TABLE)
     choice = choose_order_model(connection, orders_model, until_day=until)
     fitted = fit_segments(
-        connection, parameters=segment_parameters, orders_model=choice.name, confidence=confidence, table=_TABLE
-    )
+        connection, parameters=segment_parameters, orders_model=choice.name, order_time=order_time,
+        confidence=confidence, table=_TABLE,
+    )  # fmt: skip
     outcomes = holdout_outcomes(connection, until, end, table=_TABLE)
     edges = np.append(np.arange(0, end - until, DAYS_PER_WEEK), end - until).astype(np.float64)
     by_count, by_value = (

@@ -55,11 +55,11 @@ class OrderModelChoice:
     note: str
 
 
-def law_of(name: FittedModelName, parameters: Mapping[str, float]) -> OrderLaw:
-    """The law of a model with these parameters."""
+def law_of(name: FittedModelName, parameters: Mapping[str, float], *, day: float = 0.0) -> OrderLaw:
+    """The law of a model with these parameters; for ``day`` see `clv.purchase_days`, Pareto/NBD has none."""
     if name == "pareto_nbd":
         return ParetoLaw(**parameters)
-    return BetaGeometricLaw(**parameters, chances_before_repeat=int(name == "mbg_nbd"))
+    return BetaGeometricLaw(**parameters, chances_before_repeat=int(name == "mbg_nbd"), day=day)
 
 
 def weak_prior_of(name: FittedModelName) -> LogNormalPrior:

@@ -7,6 +7,7 @@ not matter.
 Under BG/NBD and MBG/NBD such a customer has an order rate from Gamma(r + x, alpha + T) and leaves after each order with
 a chance p from Beta(a, b + x), under MBG/NBD from Beta(a, b + x + 1), for it also stayed after its first order. Given
 both, orders come at T + s with density lambda exp(-lambda p s), pairs at s < u with lambda^2 (1 - p) exp(-lambda p u).
+Where each day holds one purchase at most, T and alpha are those of `clv.purchase_days`.
 
 Under Pareto/NBD the order rate comes from Gamma(r + x, alpha + T) and, independent of it, the rate of leaving mu from
 Gamma(s, beta + T) (Fader & Hardie, note 009): the densities are lambda exp(-mu s) and lambda^2 exp(-mu u), and their
@@ -58,6 +59,10 @@ class OrderLaw(Protocol):
     def parameters(self) -> Mapping[str, float]:
         """By name, in the order in which they are fitted."""
 
+    @property
+    def day(self) -> float:
+        """The time that holds one purchase at most, see `clv.purchase_days`; 0 where time is continuous."""
+
     def with_parameters(self, values: Sequence[float]) -> Self:
         """The same law with other parameters."""
 
@@ -101,6 +106,8 @@ class BetaGeometricLaw:
     r, alpha, a, b : float
     chances_before_repeat : int
         Chances to leave before the first repeat order: 0 under BG/NBD, 1 under MBG/NBD.
+    day : float
+        The time that holds one purchase at most; 0 where time is continuous.
     """
 
     r: float
@@ -108,6 +115,7 @@ class BetaGeometricLaw:
     a: float
     b: float
     chances_before_repeat: int = 0
+    day: float = 0.0
 
     @property
     def model(self) -> FittedModelName:
@@ -119,23 +127,24 @@ class BetaGeometricLaw:
 
     def with_parameters(self, values: Sequence[float]) -> "BetaGeometricLaw":
         r, alpha, a, b = values
-        return BetaGeometricLaw(r, alpha, a, b, self.chances_before_repeat)
+        return BetaGeometricLaw(r, alpha, a, b, self.chances_before_repeat, self.day)
 
     @property
     def time_scale(self) -> float:
-        return self.alpha
+        return self.alpha + self.day * (self.r + 1) / 2
 
     def p_alive(self, x: Floats, t_x: Floats, T: Floats) -> Floats:
         from clv import beta_geo, modified_beta_geo
 
         formula = modified_beta_geo.p_alive if self.chances_before_repeat else beta_geo.p_alive
-        return formula(x, t_x, T, **self.parameters)
+        taken = self.day * x / 2
+        return formula(x, t_x - taken, T - taken, **self.parameters)
 
     def expected_orders_new(self, t: Floats) -> Floats:
         from clv import beta_geo, modified_beta_geo
 
         formula = modified_beta_geo.expected_orders_new if self.chances_before_repeat else beta_geo.expected_orders_new
-        return formula(t, **self.parameters)
+        return formula(t, r=self.r, alpha=self.time_scale, a=self.a, b=self.b)
 
     @property
     def b_of_the_living(self) -> float:
@@ -143,33 +152,35 @@ class BetaGeometricLaw:
         return self.b + self.chances_before_repeat
 
     def order_density(self, s: Floats, x: Floats, T: Floats) -> Floats:
-        return self._rate(x, T) * self.decline(s / (self.alpha + T), x)
+        return self._rate(x, T) * self.decline(s / (self.time_scale + T), x)
 
     def pair_density(self, u: Floats, x: Floats, T: Floats) -> Floats:
-        return self._pair_rate(x, T) * self.decline(u / (self.alpha + T), x + 1)
+        return self._pair_rate(x, T) * self.decline(u / (self.time_scale + T), x + 1)
 
     def order_sums(self, x: Floats, T: Floats, *, time: Floats, weights: Floats) -> Floats:
-        return self._rate(x, T) * sums_along(self.decline, x, self.alpha + T, time=time, weights=weights)
+        return self._rate(x, T) * sums_along(self.decline, x, self.time_scale + T, time=time, weights=weights)
 
     def pair_sums(self, x: Floats, T: Floats, *, time: Floats, weights: Floats) -> Floats:
-        return self._pair_rate(x, T) * sums_along(self.decline, x + 1, self.alpha + T, time=time, weights=weights)
+        return self._pair_rate(x, T) * sums_along(self.decline, x + 1, self.time_scale + T, time=time, weights=weights)
 
     def probability_among_living(self, n: Floats, t: float, x: Floats, T: Floats) -> Floats:
         # A newcomer to BG/NBD whose parameters are those of the living (Fader, Hardie & Lee 2005, eq. 8).
         from clv.beta_geo import probability_of_orders
 
-        return probability_of_orders(n, t, r=self.r + x, alpha=self.alpha + T, a=self.a, b=self.b_of_the_living + x)
+        return probability_of_orders(
+            n, t, r=self.r + x, alpha=self.time_scale + T, a=self.a, b=self.b_of_the_living + x
+        )  # fmt: skip
 
     def draw_living(
         self, parameters: Sequence[Values], x: Floats, T: Floats, rng: np.random.Generator
     ) -> LivingCustomers:
         r, alpha, a, b = parameters
-        rate = rng.gamma(r + x) / (alpha + T)
+        rate = rng.gamma(r + x) / (alpha + self.day * (r + 1) / 2 + T)
         leaving = rng.beta(a, b + self.chances_before_repeat + x)
         return LivingCustomers(rate, leaving, np.full(x.shape, np.inf))
 
     def decline(self, z: Floats, x: Floats) -> Floats:
-        """The order rate of a customer alive at T at time T + z (alpha + T), relative to that at T."""
+        """The order rate of a customer alive at T at time T + z (time_scale + T), relative to that at T."""
         # 2F1(r + x + 1, a; a + b + x; -z) by Pfaff's transformation on the smaller of the first two: then the series
         # converges at all z, and its terms stay small whatever x and a are.
         from scipy.special import hyp2f1
@@ -186,7 +197,7 @@ class BetaGeometricLaw:
         return found
 
     def _rate(self, x: Floats, T: Floats) -> Floats:
-        return np.asarray((self.r + x) / (self.alpha + T), dtype=np.float64)
+        return np.asarray((self.r + x) / (self.time_scale + T), dtype=np.float64)
 
     def _pair_rate(self, x: Floats, T: Floats) -> Floats:
         stays = (self.b_of_the_living + x) / (self.a + self.b_of_the_living + x)
@@ -214,6 +225,10 @@ class ParetoLaw:
     @property
     def parameters(self) -> Mapping[str, float]:
         return {"r": self.r, "alpha": self.alpha, "s": self.s, "beta": self.beta}
+
+    @property
+    def day(self) -> float:
+        return 0.0
 
     def with_parameters(self, values: Sequence[float]) -> "ParetoLaw":
         r, alpha, s, beta = values

@@ -19,6 +19,7 @@ from clv.histories import build_histories
 from clv.holdout_check import holdout_outcomes
 from clv.order_choice import OrdersModel, choose_order_model
 from clv.prediction import central_interval, check_interval, names_with_total, predict_segments, with_total
+from clv.purchase_days import OrderTime
 from clv.segments import SegmentParameters, fit_segments
 from customer_data.errors import ConfigurationError, InputError, ModelError
 
@@ -93,6 +94,7 @@ def rolling_origins(
     segment_by: Sequence[str] = (),
     segment_parameters: SegmentParameters = "pooled",
     orders_model: OrdersModel = "bg_nbd",
+    order_time: OrderTime = "days",
     confidence: float = 0.90,
     draws: int = 1_000,
     seed: int = 0,
@@ -111,7 +113,7 @@ def rolling_origins(
     count : int
         Origins, evenly spread from half a horizon (eight weeks at least) after the first order to one horizon before
         the end. An origin whose past is too small for a model is left out, with a note.
-    segment_by, segment_parameters, orders_model, confidence, draws, seed
+    segment_by, segment_parameters, orders_model, order_time, confidence, draws, seed
         As in `clv.forecast`.
 
     Raises
@@ -139,7 +141,7 @@ def rolling_origins(
         try:
             rows += _one_origin(
                 connection, origin, until, segment_by=segment_by, segment_parameters=segment_parameters,
-                orders_model=orders_model, confidence=confidence, draws=draws, seed=seed + index,
+                orders_model=orders_model, order_time=order_time, confidence=confidence, draws=draws, seed=seed + index,
             )  # fmt: skip
         except (InputError, ModelError) as error:
             notes.append(f"No forecast from {day_date(origin)}: {error}")
@@ -253,6 +255,7 @@ def _one_origin(
     segment_by: Sequence[str],
     segment_parameters: SegmentParameters,
     orders_model: OrdersModel,
+    order_time: OrderTime,
     confidence: float,
     draws: int,
     seed: int,
@@ -260,8 +263,9 @@ def _one_origin(
     build_histories(connection, until_day=origin, segment_by=segment_by, table=_TABLE)
     choice = choose_order_model(connection, orders_model, until_day=origin)
     fitted = fit_segments(
-        connection, parameters=segment_parameters, orders_model=choice.name, confidence=confidence, table=_TABLE
-    )
+        connection, parameters=segment_parameters, orders_model=choice.name, order_time=order_time,
+        confidence=confidence, table=_TABLE,
+    )  # fmt: skip
     edges = np.array([0.0, until - origin])
     predicted = predict_segments(
         connection, fitted, edges=edges, delta=0.0, of="value", draws=draws, seed=seed, table=_TABLE

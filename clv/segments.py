@@ -19,6 +19,7 @@ from clv.order_laws import FittedModelName
 from clv.order_models import OrdersFit
 from clv.partial_pooling import Shrunk, shrink_segments
 from clv.patterns import Patterns, patterns_of
+from clv.purchase_days import OrderTime, day_of_time, without_taken_time
 from clv.segment_patterns import Indices, SegmentPatterns, segment_patterns, spend_histories
 from clv.spend_laws import SpendEstimate, estimate_spend, spend_of_fit
 from clv.totals import CustomerModel, axes
@@ -71,13 +72,14 @@ class _Fitted:
     orders_model: FittedModelName
     orders: OrdersFit
     spend: SpendEstimate
+    day: float
     note: str = ""
     order_shared: Floats | None = None
     spend_shared: Floats | None = None
 
     @property
     def model(self) -> CustomerModel:
-        law = law_of(self.orders_model, self.orders.parameters)
+        law = law_of(self.orders_model, self.orders.parameters, day=self.day)
         covariance = self.orders.covariance_log.to_numpy()
         if self.order_shared is not None:
             covariance = covariance + self.order_shared @ self.order_shared.T
@@ -89,6 +91,7 @@ def fit_segments(
     *,
     parameters: SegmentParameters = "pooled",
     orders_model: FittedModelName = "bg_nbd",
+    order_time: OrderTime = "days",
     confidence: float = 0.90,
     table: str = "histories",
 ) -> SegmentModels:
@@ -103,6 +106,9 @@ def fit_segments(
     orders_model : {"bg_nbd", "mbg_nbd", "pareto_nbd"}
         BG/NBD; MBG/NBD, under which customers may leave after the first order already; or Pareto/NBD, under which they
         may leave at any time.
+    order_time : {"days", "continuous"}
+        Days, of which each holds one purchase at most, as in the histories (BG/NBD and MBG/NBD; see
+        `clv.purchase_days`); or continuous time, as published.
     confidence : float
         Of the intervals of parameters.
 
@@ -112,18 +118,19 @@ def fit_segments(
         Fewer than ten customers came back on a later day, or the fit to all customers does not converge, not even under
         the weak prior that is taken, with a note, where the likelihood alone has no maximum.
     ConfigurationError
-        ``parameters`` is none of the three.
+        ``parameters`` is none of the three, or ``order_time`` neither of the two.
     """
     if parameters not in get_args(SegmentParameters):
         raise ConfigurationError(f"segment_parameters is {parameters!r}; it must be 'pooled', 'separate' or 'partial'.")
     patterns = segment_patterns(connection, table=table)
-    overall = _fit(connection, patterns, table, None, orders_model)
+    day = 0.0 if orders_model == "pareto_nbd" else day_of_time(order_time)
+    overall = _fit(connection, patterns, table, None, orders_model, day)
     own: dict[str, _Fitted] = {}
     failures: dict[str, str] = {}
     if len(patterns.segments) > 1 and parameters == "separate":
         for index, name in enumerate(patterns.segments):
             try:
-                own[name] = _fit(connection, patterns.part(patterns.segment == index), table, name, orders_model)
+                own[name] = _fit(connection, patterns.part(patterns.segment == index), table, name, orders_model, day)
             except (InputError, ModelError) as error:
                 failures[name] = str(error)
     elif len(patterns.segments) > 1 and parameters == "partial":
@@ -154,6 +161,7 @@ def _fit(
     table: str,
     segment: str | None,
     orders_model: FittedModelName,
+    day: float,
 ) -> _Fitted:
     customers = float(patterns.customers.sum())
     repeaters = float(patterns.customers[patterns.x > 0].sum())
@@ -170,13 +178,14 @@ def _fit(
     spend = estimate_spend(
         spend_histories(connection, table=table, segment=segment), day_mean=float(value) / MONEY_SCALE / float(days)
     )
-    orders, note = _fit_orders(patterns, orders_model)
-    return _Fitted(segment or ALL, orders_model, orders, spend, note)
+    orders, note = _fit_orders(patterns, orders_model, day)
+    return _Fitted(segment or ALL, orders_model, orders, spend, day, note)
 
 
-def _fit_orders(patterns: SegmentPatterns, orders_model: FittedModelName) -> tuple[OrdersFit, str]:
+def _fit_orders(patterns: SegmentPatterns, orders_model: FittedModelName, day: float) -> tuple[OrdersFit, str]:
     """The fit by maximum likelihood, or where the likelihood has no maximum the one under a weak prior, and a note."""
-    distinct_histories, fit_patterns = patterns_of(patterns.histories()), FIT_OF[orders_model]
+    distinct_histories = without_taken_time(patterns_of(patterns.histories()), day)
+    fit_patterns = FIT_OF[orders_model]
     try:
         return fit_patterns(distinct_histories), ""
     except ModelError as error:
@@ -204,7 +213,8 @@ def _fit_partially(
 
     @cache
     def histories_of(name: str) -> Patterns:
-        return patterns_of(patterns.part(patterns.segment == names.index(name)).histories())
+        here = patterns.part(patterns.segment == names.index(name))
+        return without_taken_time(patterns_of(here.histories()), overall.day)
 
     orders = shrink_segments(
         names,
@@ -226,8 +236,9 @@ def _fit_partially(
     for name, fit in orders.fits.items():
         estimate, moves = _leaning_spend(overall.spend, spend, name)
         own[name] = _Fitted(
-            name, overall.orders_model, fit, estimate, order_shared=orders.shared[name], spend_shared=moves
-        )
+            name, overall.orders_model, fit, estimate, overall.day,
+            order_shared=orders.shared[name], spend_shared=moves,
+        )  # fmt: skip
     return own, orders.failures
 
 

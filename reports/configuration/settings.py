@@ -260,6 +260,10 @@ class ClvSection(Section):
         default="bg_nbd",
         description="bg_nbd, mbg_nbd, pareto_nbd, or auto: the one that foretold repeat orders held back best.",
     )
+    order_time: Literal["days", "continuous"] = Field(
+        default="days",
+        description="Of bg_nbd and mbg_nbd. days: each holds one purchase at most; continuous: as published.",
+    )
     horizon_months: int = Field(default=12, ge=1, le=120, description="How far ahead.")
     annual_discount_rate: float = Field(default=0.10, ge=0, lt=2, description="Effective, a year; 0.1 is 10 %.")
     margin: float | None = Field(

@@ -120,7 +120,8 @@ def _clv_method(clv: ClvResults, run: RunResults) -> list[Block]:
     return [
         Heading("Customers"),
         Prose(
-            f"Orders of one day count as one. Repeat orders follow {_orders_model(clv)}, order values Gamma-Gamma "
+            f"Orders of one day count as one{_order_time(clv, run)}. Repeat orders follow {_orders_model(clv)}, "
+            "order values Gamma-Gamma "
             "(Fader, Hardie and Lee 2005, Journal of Marketing Research 42(4)); both by maximum likelihood, "
             "with standard errors from the curvature of the likelihood."
         ),
@@ -131,6 +132,15 @@ def _clv_method(clv: ClvResults, run: RunResults) -> list[Block]:
             "are not in it."
         ),
     ]
+
+
+def _order_time(clv: ClvResults, run: RunResults) -> str:
+    """What the models make of it that a day holds one purchase at most."""
+    settings = {} if run.settings is None else dict(zip(run.settings["setting"], run.settings["value"], strict=True))
+    continuous = clv.parameters is not None and "Pareto/NBD" in set(clv.parameters["model"])
+    if settings.get("clv.order_time") != "days" or continuous:
+        return ""
+    return ", which likelihood and forecast allow for: a day holds one purchase at most"
 
 
 def _orders_model(clv: ClvResults) -> str:

@@ -32,6 +32,7 @@ def value_forecast(connection: duckdb.DuckDBPyConnection, configuration: Configu
         segment_by=wanted.segment_by,
         segment_parameters=wanted.parameters,
         orders_model=wanted.orders_model,
+        order_time=wanted.order_time,
         confidence=report.confidence,
         seed=report.seed,
     )
@@ -56,6 +57,7 @@ def value_holdout(
             segment_by=wanted.segment_by,
             segment_parameters=wanted.parameters,
             orders_model=wanted.orders_model,
+            order_time=wanted.order_time,
             confidence=report.confidence,
             seed=report.seed,
         )

@@ -35,7 +35,7 @@ def test_the_discounted_flows_of_the_months_are_the_lifetime_value(cdnow_engine)
 
 
 def test_cdnow_is_forecast_as_the_fitted_models_say_customer_by_customer(cdnow_engine, cdnow_orders):
-    made = forecast(cdnow_engine, as_of_day=AS_OF, annual_rate=0.15, horizon_months=9)
+    made = forecast(cdnow_engine, as_of_day=AS_OF, annual_rate=0.15, horizon_months=9, order_time="continuous")
     table = purchase_histories(cdnow_orders, until="1997-09-30")
     orders, spend = BetaGeo().fit(table), GammaGamma().fit(table)
     x, t_x, T, mean = (table[name].to_numpy() for name in ("frequency", "recency", "T", "monetary_value"))
@@ -60,8 +60,8 @@ def test_the_interval_of_orders_on_cdnow_holds_parameters_and_outcomes(cdnow_eng
 
     build_histories(cdnow_engine, until_day=AS_OF)
     prediction = predict_segments(
-        cdnow_engine, fit_segments(cdnow_engine), edges=np.array([0.0, 273.0]), delta=0.0, of="orders",
-        draws=40_000, seed=1,
+        cdnow_engine, fit_segments(cdnow_engine, order_time="continuous"), edges=np.array([0.0, 273.0]), delta=0.0,
+        of="orders", draws=40_000, seed=1,
     )  # fmt: skip
     low, high = central_interval(prediction.draws[:, 0], 0.95)
     assert low == pytest.approx(1460, abs=15)

@@ -16,7 +16,7 @@ UNTIL = day_number("1997-09-30")
 @pytest.fixture
 def on_cdnow(cdnow_engine):
     """The holdout of the published figures: 39 weeks to fit, 39 to forecast."""
-    return holdout(cdnow_engine, until_day=UNTIL, confidence=0.95, draws=20_000, seed=2)
+    return holdout(cdnow_engine, until_day=UNTIL, order_time="continuous", confidence=0.95, draws=20_000, seed=2)
 
 
 def test_cdnow_has_the_published_errors(on_cdnow):
