@@ -45,6 +45,15 @@ def test_pushed_equals_solved_outright(name, most, monkeypatch):
     assert not found[~keep].any()
 
 
+def test_columns_may_begin_differently():
+    keep = np.random.default_rng(8).random((40, 70)) < 0.8
+    begin = np.random.default_rng(9).random((40, 70))
+    found = pushed(csr_array(CHAINS["random"]), begin, keep)
+    for column in (0, 31, 69):
+        alone = pushed(csr_array(CHAINS["random"]), begin[:, column], keep[:, [column]])
+        assert found[:, column] == pytest.approx(alone[:, 0], rel=1e-13)
+
+
 def test_a_series_that_shrinks_evenly_takes_few_pushes(monkeypatch):
     # The rest of the lingering chain shrinks by .9995 a push: 69,000 pushes to 1e-15 without its sum.
     monkeypatch.setattr(pushing, "_finished", None)
