@@ -4,6 +4,7 @@ A cleaned column is NULL where it is blank; a value is NULL where a cleaned colu
 two steps are two SELECTs, one inside the other, so that the engine computes each once for each row.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,7 +22,9 @@ _SMALL_INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMA
 _LARGE_INTEGERS = ("UBIGINT", "HUGEINT", "UHUGEINT")
 _FLOATS = ("FLOAT", "DOUBLE")
 _BLANKS = " \t\r\n\u00a0\ufeff"
-_NO_IDENTITY = ("null", "nan", "none", "<na>", "\\n")
+_NO_IDENTITY = (
+    "null", "nan", "none", "<na>", "\\n", "-", "na", "n/a", "#n/a", "nil", "undefined", "(none)", "(not set)",
+)  # fmt: skip
 """What programs write for a missing identity; taken as a customer, they would be the shop's best one."""
 
 _WHEN = (
@@ -136,14 +139,21 @@ def float_tail_test(sql: str, type_: str) -> str | None:
     return None
 
 
-def _trimmed(sql: str, type_: str) -> str:
-    """SQL of a text without the blanks around it, NULL if nothing is left; trimming is dear, so only where needed."""
+def _trimmed(sql: str, type_: str, *, without: tuple[str, ...] = ()) -> str:
+    """SQL of a text without the blanks around it, NULL if nothing is left or it is one of ``without``, blind to case.
+
+    Trimming and lower case are dear, so only where there is need: printing signs of ASCII lie above the blank. They
+    stand there once, since the engine computes for all rows what a CASE holds twice.
+    """
     text = sql if type_ == "VARCHAR" else f"CAST({sql} AS VARCHAR)"
     inner = " OR ".join(f"contains({text}, chr({ord(sign)}))" for sign in _BLANKS if sign != " ")
-    return (
-        f"CASE WHEN prefix({text}, ' ') OR suffix({text}, ' ') OR {inner} "
-        f"THEN nullif(trim({text}, {literal(_BLANKS)}), '') ELSE nullif({text}, '') END"
-    )
+    trimmed, kept = f"trim({text}, {literal(_BLANKS)})", text
+    if without:
+        shape = "(?i)(" + "|".join(re.escape(word) for word in without) + ")"
+        trimmed = f"regexp_replace({trimmed}, {literal(f'^{shape}$')}, '')"
+        short = f"strlen({text}) <= {max(len(word) for word in without)}"
+        kept = f"CASE WHEN {short} AND regexp_full_match({text}, {literal(shape)}) THEN NULL ELSE {text} END"
+    return f"CASE WHEN {text} < '!' OR suffix({text}, ' ') OR {inner} THEN nullif({trimmed}, '') ELSE {kept} END"
 
 
 def _identity(sql: str, type_: str, *, whole: bool, float_tails: bool) -> Typed:
@@ -154,11 +164,7 @@ def _identity(sql: str, type_: str, *, whole: bool, float_tails: bool) -> Typed:
     if type_ in _FLOATS:
         text = f"CAST(CAST({sql} AS HUGEINT) AS VARCHAR)" if float_tails else f"CAST({sql} AS VARCHAR)"
         return Typed(f"CASE WHEN isfinite({sql}) THEN {sql} END", text)
-    trimmed = _trimmed(sql, type_)
-    nothing = ", ".join(literal(word) for word in _NO_IDENTITY)
-    clean = f"CASE WHEN lower({sql}) IN ({nothing}) THEN NULL ELSE {trimmed} END"
-    if type_ != "VARCHAR":
-        clean = clean.replace(f"lower({sql})", f"lower(CAST({sql} AS VARCHAR))")
+    clean = _trimmed(sql, type_, without=_NO_IDENTITY)
     return Typed(clean, f"regexp_replace({sql}, '[.]0$', '')" if float_tails else sql)
 
 

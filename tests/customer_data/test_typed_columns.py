@@ -211,3 +211,14 @@ def test_a_cast_that_fails_spoils_its_row_only(connection: duckdb.DuckDBPyConnec
     assert connection.execute("SELECT row, reason FROM quarantine").fetchall() == [
         (3, "value is missing or cannot be computed")
     ]
+
+
+def test_what_programs_write_for_a_missing_identity_is_no_customer(connection: duckdb.DuckDBPyConnection) -> None:
+    none = ["null", "NaN", " None ", "<NA>", "\\N", "-", "N/A", "na ", "#N/A", "undefined", "(not set)", "\t", "\u00a0"]
+    some = ["GA1.2.1.2", " 7 ", "nano", "x\u00a0", "n", "None of them", "Nandi"]
+    frame = pd.DataFrame({"customer_id": none + some, "time": datetime(2026, 6, 1), "channel": "x"})
+    load(connection, [Source(table="touchpoints", data=frame)])
+    kept = {name for (name,) in connection.execute("SELECT customer_id FROM touchpoints").fetchall()}
+    assert kept == {"GA1.2.1.2", "7", "nano", "x", "n", "None of them", "Nandi"}
+    (found,) = connection.execute("SELECT count(*), any_value(reason) FROM quarantine").fetchall()
+    assert found == (len(none), "customer_id is missing")
