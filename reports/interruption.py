@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import duckdb
+
+AGAIN_AFTER = 0.05  # seconds
 
 
 def terminate_like_ctrl_c() -> None:
@@ -37,21 +40,29 @@ def interruptible(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     theirs.setblocking(False)
     before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
 
-    caught = threading.Event()
+    caught, left = threading.Event(), threading.Event()
 
     def listen() -> None:
         while (number := ours.recv(1)) and number != b"\0":
             if number[0] in (signal.SIGINT, signal.SIGTERM):
                 caught.set()
-                connection.interrupt()
+                break
+        else:
+            return
+        # The engine forgets an interrupt that comes while a query is about to begin, so it is told again.
+        while not left.is_set():
+            connection.interrupt()
+            left.wait(AGAIN_AFTER)
 
     listener = threading.Thread(target=listen, name="pathworth-signals", daemon=True)
     listener.start()
 
     def stop_listening() -> None:
         signal.set_wakeup_fd(before)
+        left.set()
         theirs.send(b"\0")
-        listener.join()
+        if not sys.is_finalizing():  # by then threads stand still, and nothing would end the wait
+            listener.join()
         ours.close()
         theirs.close()
 
