@@ -38,6 +38,7 @@ LARGE: dict[str, Callable[..., str]] = {
     "markov-large": partial(markov_credit.main, size=10_000_000, rounds=1),
     "markov-large-3": partial(markov_credit.main, size=10_000_000, rounds=1, order=3),
     "markov-large-50": partial(markov_credit.main, size=10_000_000, rounds=1, channels=50),
+    "markov-large-50-3": partial(markov_credit.main, size=10_000_000, rounds=1, channels=50, order=3),
     "customers-large": partial(customer_models.main, size=10_000_000, rounds=1),
     "pareto-large": partial(customer_models.main, size=10_000_000, rounds=1, model="ParetoNBD", lifetimes=False),
     "predictions-large": partial(customer_predictions.main, size=10_000_000, rounds=1),
