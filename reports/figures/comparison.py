@@ -103,7 +103,7 @@ def draw_changes(comparison: pd.DataFrame, *, unit: str = "conversions", most: i
     order = comparison["difference"].abs().sort_values(ascending=False, kind="stable").index[:most]
     rows = comparison.loc[order].sort_values("difference", ascending=False, kind="stable").reset_index(drop=True)
     labels = short_names(rows["channel"])
-    with style.Chart(style.FULL_WIDTH, style.row_height(len(rows), per_row=0.19, rest=0.5, least=1.0)) as chart:
+    with style.Chart(style.FULL_WIDTH, style.row_height(len(rows), per_row=0.15, rest=0.45, least=0.9)) as chart:
         axes = chart.axes
         positions = range(len(rows))
         colours = [_colour(*bounds) for bounds in zip(rows["difference_low"], rows["difference_high"], strict=True)]

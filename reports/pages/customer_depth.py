@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _LISTS = {
-    "at_risk": ("At risk", "the chance that they still order has fallen below one half since the last run"),
+    "at_risk": ("At risk", "the chance that they still order has fallen below one half {since}"),
     "overdue": ("Overdue", "silent for longer than their own rhythm explains, and probably still there"),
     "top_value": ("Top by value", "the largest expected value over the horizon"),
     "second_order": ("Worth a second order", "bought once, with the largest expected orders to come"),
@@ -34,7 +34,7 @@ def value_depth_sections(run: RunResults) -> tuple[Section, ...]:
         Section("Forecasts from earlier days", tuple(_origin_blocks(depth, clv, run)), new_page=False),
         Section("What to book", tuple(_cash_blocks(depth, clv, run)), new_page=False),
         Section("What has changed since the last run", tuple(_change_blocks(depth, run)), new_page=False),
-        Section("Customers to act on", tuple(_list_blocks(depth)), new_page=False),
+        Section("Customers to act on", tuple(_list_blocks(depth, run)), new_page=False),
     )
     return tuple(section for section in sections if section.blocks)
 
@@ -240,25 +240,29 @@ def _change_blocks(depth: ValueDepth, run: RunResults) -> list[Block]:
     return blocks
 
 
-def _list_blocks(depth: ValueDepth) -> list[Block]:
+def _list_blocks(depth: ValueDepth, run: RunResults) -> list[Block]:
     rows = depth.lists
     if rows is None or not len(rows):
         return []
+    unit = f" ({run.currency})" if run.currency else ""
     return [
         Table(
-            title="Lists of customers, most valuable first",
-            data=_named(rows),
+            title="Whom to write to",
+            data=_named(rows, depth),
             columns=(
                 Column("name", "List"),
                 Column("customers", "Customers", "count"),
+                *((Column("value", f"Value{unit}", "money"),) if "value" in rows else ()),
                 Column("meaning", "Who", width=1),
                 Column("file", "File"),
             ),
-            caption=f"Each list ends after {number(MOST_LISTED)} customers.",
+            caption=f"Each list ends after {number(MOST_LISTED)} customers, the most valuable first. Value: what they "
+            "are expected to bring over the horizon.",
         )
     ]
 
 
-def _named(rows: pd.DataFrame) -> pd.DataFrame:
+def _named(rows: pd.DataFrame, depth: ValueDepth) -> pd.DataFrame:
+    since = "in the last four weeks" if depth.earlier is None else f"since {day(depth.earlier)}"
     known = [_LISTS.get(str(name), (str(name), "")) for name in rows["list"]]
-    return rows.assign(name=[name for name, _ in known], meaning=[meaning for _, meaning in known])
+    return rows.assign(name=[name for name, _ in known], meaning=[meaning.format(since=since) for _, meaning in known])

@@ -1,9 +1,11 @@
-"""The first page, which an executive can read alone: what changed, what customers are worth, how sure we are."""
+"""The first page, which an executive can read alone: what changed, what customers are worth, how sure, what to do."""
 
 from __future__ import annotations
 
 from reports.figures.comparison import draw_changes
 from reports.pages import prose
+from reports.pages.actions import what_to_do
+from reports.pages.certainty import certainty
 from reports.pages.content import Block, Figure, Heading, KeyFigure, KeyFigures, Points, Prose, Section
 from reports.pages.customers import held_figures, segment_figures, time_figures
 from reports.results.run_results import AttributionResults, ClvResults, RunResults
@@ -21,7 +23,7 @@ from reports.wording.number_format import (
     whole_or,
 )
 
-MOST_CHANGES = 10
+MOST_CHANGES = 8
 # How a warning begins that says why a whole part is missing.
 _FAILED_PARTS = {"channels": "What channels earned", "customer value": "What customers are worth"}
 
@@ -48,7 +50,9 @@ def front_page(run: RunResults) -> Section:
             blocks += [Heading(title), Prose(" ".join(why), lead="Not answered.", tone="callout")]
     if run.attribution is None and run.clv is None:
         blocks.append(Prose("This run holds neither channels nor customers' value.", tone="callout"))
-    blocks += [Heading("How sure we are"), Points(_certainty(run))]
+    blocks += [Heading("How sure we are"), Points(certainty(run))]
+    if proposals := what_to_do(run):
+        blocks += [Heading("What to do"), Points(proposals)]
     return Section("Summary", tuple(blocks))
 
 
@@ -124,7 +128,7 @@ def _changes(attribution: AttributionResults, run: RunResults) -> list[Block]:
     if len(rows) < 2 or not prose.total_conversions(attribution) > 0:
         return blocks
     drawn = min(len(rows), MOST_CHANGES)
-    shown = "" if drawn == len(rows) else f" The {drawn} largest changes of {len(rows)} channels are drawn."
+    shown = "" if drawn == len(rows) else f" The {drawn} largest of {len(rows)}."
     model, baseline = model_name(attribution.model, order=attribution.order), prose.in_sentence(attribution.baseline)
     blocks.append(
         Figure(
@@ -138,15 +142,3 @@ def _changes(attribution: AttributionResults, run: RunResults) -> list[Block]:
         )
     )
     return blocks
-
-
-def _certainty(run: RunResults) -> tuple[tuple[str, str], ...]:
-    points = [("Intervals.", prose.interval_meaning(run.confidence))]
-    if run.clv is not None and prose.total_row(run.clv.segment_forecast) is not None:
-        points.append(("Forecast.", f"{prose.holdout_sentence(run.clv, run)} {prose.calibration_sentence(run.clv)}"))
-    if run.quality is not None:
-        points.append(("Data.", prose.kept_sentence(run.quality)))
-    if count := len(run.warnings):
-        verb = "is" if count == 1 else "are"
-        points.append(("Warnings.", f"{count} {verb} listed with the data quality."))
-    return tuple(points)

@@ -101,18 +101,16 @@ def _moved(attribution: AttributionResults, total: float) -> str:
 def top_moves(attribution: AttributionResults, confidence: float, most: int = 3) -> tuple[tuple[str, str], ...]:
     """The largest clear changes: channel, and what it gains or loses with its interval."""
     moves = clear_moves(attribution).head(most)
-    baseline, decimals = in_sentence(attribution.baseline), comparison_decimals(attribution)
-    points = []
+    decimals, points = comparison_decimals(attribution), []
     for row in moves.to_dict("records"):
         change, before, after = row["difference"], row[attribution.baseline], row[attribution.model]
-        size = number(abs(change), decimals)
+        size = number(change, decimals, signed=True)
         relative = f"{_relative(float(before), float(after))}; " if before > 0 else ""
         points.append(
             (
                 shorten(clean(row["channel"]), NAME_WIDTH),
-                f"gets {size} {'more' if change > 0 else 'fewer'} {plural(float(size.replace(',', '')), 'conversion')} "
-                f"than by {baseline}: {number(after, decimals)} instead of {number(before, decimals)} ({relative}"
-                f"{interval_name(confidence)} of the change "
+                f"gets {number(after, decimals)} conversions instead of {number(before, decimals)}: {size} ({relative}"
+                f"{interval_name(confidence)} "
                 f"{number_range(row['difference_low'], row['difference_high'], decimals, signed=True)}).",
             )
         )
@@ -122,7 +120,7 @@ def top_moves(attribution: AttributionResults, confidence: float, most: int = 3)
 def _relative(before: float, after: float) -> str:
     """A change in per cent, or as a multiple where per cent would be hard to picture."""
     if after >= 4 * before:
-        return f"{number(after / before, 1 if after < 10 * before else 0)} times as many"
+        return f"{number(after / before, 1 if after < 10 * before else 0)}-fold"
     return percent(after / before - 1, 0, signed=True)
 
 
@@ -178,7 +176,7 @@ def what_customers_are_worth(clv: ClvResults, run: RunResults) -> str:
         return "No customer has ordered in this data, so there is nothing to forecast."
     customers, value = float(str(total["customers"])), float(str(total["clv"]))
     low, high = float(str(total["low"])), float(str(total["high"]))
-    who = "The one customer is" if customers == 1 else f"The {number(customers)} customers are together"
+    who = "The one customer is" if customers == 1 else f"The {number(customers)} customers are"
     if is_missing(value):
         return (
             f"No value is given for the {number(customers)} {plural(customers, 'customer')}, because the models "
@@ -187,14 +185,14 @@ def what_customers_are_worth(clv: ClvResults, run: RunResults) -> str:
         )
     about, least, most = without_idle_digits(value, low, high)
     bounds = f" ({interval_name(run.confidence)} {amount_range(least, most, run.currency)})"
-    per = f" That is {amount(value / customers, run.currency)} per customer"
-    per_bounds = f" ({amount_range(low / customers, high / customers, run.currency)})"
+    per = f": {amount(value / customers, run.currency)} per customer"
+    per_bounds = f" ({amount_range(low / customers, high / customers, None)})"
     if is_missing(low) or is_missing(high):
         bounds = per_bounds = ""
     return (
         f"{who} expected to bring {short_amount(about, run.currency)} of {what_value(clv)} over the next "
-        f"{horizon(clv.horizon_months)}{bounds}, discounted at {level(clv.discount_rate)} a year."
-        + (f"{per}{per_bounds}." if customers > 1 else "")
+        f"{horizon(clv.horizon_months)}{bounds}, discounted at {level(clv.discount_rate)} a year"
+        + (f"{per}{per_bounds}." if customers > 1 else ".")
     )
 
 
@@ -233,7 +231,6 @@ def holdout_sentence(clv: ClvResults, run: RunResults) -> str:
     if clv.holdout_start and clv.holdout_end:
         length = (clv.holdout_end - clv.holdout_start).days + 1
         span = f"the last {days(length)} ({day_range(clv.holdout_start, clv.holdout_end)})"
-    orders = f"{number(actual)} repeat {plural(actual, 'order')}"
     if not actual > 0:
         return (
             f"Tested on {span}, which the model had not seen: it forecast {number(forecast, decimals)} repeat orders "
@@ -246,10 +243,10 @@ def holdout_sentence(clv: ClvResults, run: RunResults) -> str:
     inside = ""
     if not is_missing(low) and not is_missing(high):
         where = "inside" if low <= actual <= high else "outside"
-        inside = f" What came lies {where} the {interval_name(run.confidence)} of {number_range(low, high)}."
+        inside = f", {where} the {interval_name(run.confidence)} of {number_range(low, high)}"
     return (
-        f"Tested on {span}, which the model had not seen: it forecast {number(forecast, decimals)} repeat orders where "
-        f"{orders} came, {verdict}.{inside}"
+        f"Tested on {span}, which the model had not seen: it forecast {number(forecast, decimals)} repeat orders "
+        f"and {number(actual)} came: {verdict}{inside}."
     )
 
 
@@ -263,14 +260,9 @@ def calibration_sentence(clv: ClvResults) -> str:
     if flags.any():
         return (
             f"The intervals of {int(flags.sum())} of {len(flags)} rows are calibrated on earlier dates of this data; "
-            "the "
-            "others rest on the model alone."
+            "the others rest on the model alone."
         )
-    return (
-        "The intervals of value rest on the model alone; that they hold as often as stated has not been shown on "
-        "earlier "
-        "dates of this data."
-    )
+    return "The intervals of value rest on the model alone; earlier dates of this data have not shown that they hold."
 
 
 def comparison_decimals(attribution: AttributionResults) -> int:
@@ -287,29 +279,34 @@ def comparison_decimals(attribution: AttributionResults) -> int:
 
 
 def kept_sentence(quality: DataQuality) -> str:
-    """Rows read and kept, over all sources."""
+    """Rows read over all sources, and how many of them could not be used; merging and netting lose nothing."""
     counts = quality.row_counts
     read = float(counts.loc[counts["reason"] == "read", "rows"].sum())
     kept = float(counts.loc[counts["reason"] == "kept", "rows"].sum())
+    aside = float(quality.quarantine_rows)
     if not read > 0:
         return "No rows were read."
     if kept == read:
         return f"All {number(read)} rows read were kept."
-    rest = read - kept
-    if rest == counts.loc[counts["reason"].str.startswith("merged"), "rows"].sum():
+    rest = read - kept - aside
+    if rest == counts.loc[counts["reason"].str.startswith("merged"), "rows"].sum() and not aside:
         return f"All {number(read)} rows read were used; {number(rest)} of them repeat a path and were added to it."
-    return (
-        f"Of {number(read)} rows read, {number(kept)} ({percent(kept / read)}) were kept; {number(rest)} "
-        f"{plural(rest, 'was', 'were')} dropped, merged or netted."
+    used = (
+        f"Of {number(read)} rows read, {number(aside)} ({percent(aside / read)}) could not be used"
+        if aside
+        else f"All {number(read)} rows read could be used"
     )
+    return used + (f"; {number(rest)} repeated or completed others (lines of one order, refunds)." if rest else ".")
 
 
-def interval_meaning(confidence: float) -> str:
+def interval_meaning(confidence: float, *, channels: bool) -> str:
     """What an interval says and what it leaves out."""
+    beyond = (
+        "credit describes recorded journeys; only an experiment proves what a channel causes."
+        if channels
+        else "another season, another offer, another kind of customer."
+    )
     return (
-        f"Built again and again from new customers of the same kind, {level(confidence)} of such intervals should "
-        "hold the "
-        "model's true value. They do not cover what the model leaves out: credit describes the journeys that were "
-        "seen, "
-        "and only an experiment proves what a channel causes."
+        f"Among other customers of the same kind, {level(confidence)} of such intervals would hold the model's true "
+        f"value. What the model leaves out they cannot show: {beyond}"
     )

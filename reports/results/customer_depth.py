@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,7 +65,7 @@ def origins(
 def write_lists(
     connection: duckdb.DuckDBPyConnection, made: Forecast, folder: Path, earlier: EarlierRun | None
 ) -> pd.DataFrame:
-    """Let the engine write the lists to act on; returns ``list, customers, file``."""
+    """Let the engine write the lists to act on; returns ``list, customers, value, file``."""
     import pandas as pd
 
     from clv.calendar import day_number
@@ -75,8 +76,9 @@ def write_lists(
     rows = []
     for path in write_action_lists(connection, made, folder / LISTS, since_day=since):
         with path.open(encoding="utf-8", newline="") as lines:
-            rows.append((path.stem, sum(1 for _ in csv.reader(lines)) - 1, f"{LISTS}/{path.name}"))
-    return pd.DataFrame(rows, columns=["list", "customers", "file"])
+            worth = [float(line.get("clv") or line.get("potential") or "nan") for line in csv.DictReader(lines)]
+        rows.append((path.stem, len(worth), math.fsum(worth), f"{LISTS}/{path.name}"))
+    return pd.DataFrame(rows, columns=["list", "customers", "value", "file"])
 
 
 def value_depth(

@@ -220,7 +220,8 @@ class ValueDepth:
     Attributes
     ----------
     lists
-        ``list, customers, file``: the lists to act on, each cut off at a thousand customers.
+        ``list, customers, value, file``: the lists to act on, each cut off at a thousand customers; ``value`` is what
+        they are expected to bring over the horizon, of one-time buyers not discounted.
     origins
         ``origin, segment, customers, actual_orders, forecast_orders, actual_value, forecast_value, low, high, inside,
         deviation, deviation_low, deviation_high``: forecasts from earlier days and what came.

@@ -31,9 +31,9 @@ def sentences(report):
     return [*found, *(text for table in blocks(report, Table) for text in (table.title, table.caption))]
 
 
-def test_the_first_page_answers_three_questions_and_the_rest_follows(report):
+def test_the_first_page_answers_four_questions_and_the_rest_follows(report):
     headings = [block.text for block in report.sections[0].blocks if isinstance(block, Heading)]
-    assert headings == ["What changed against last click", "What customers are worth", "How sure we are"]
+    assert headings == ["What changed against last click", "What customers are worth", "How sure we are", "What to do"]
     assert [section.title for section in report.sections[1:]] == [
         "Channels: who earned the conversions",
         "Journeys behind the credit",

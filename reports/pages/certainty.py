@@ -1,0 +1,79 @@
+"""How sure we are: what intervals say, how far credit hangs on choices, how the forecast did, what the data lack."""
+
+from __future__ import annotations
+
+from reports.pages import prose
+from reports.pages.actions import untouched_share
+from reports.results.run_results import AttributionResults, ChannelDepth, RunResults
+from reports.wording.labels import clean, plural, shorten
+from reports.wording.number_format import days, number, percent
+
+Point = tuple[str, str]
+
+
+def certainty(run: RunResults) -> tuple[Point, ...]:
+    """Return each point of the first page as a lead and its text."""
+    points = [("Intervals.", prose.interval_meaning(run.confidence, channels=run.attribution is not None))]
+    if run.attribution is not None and (choices := choices_sentence(run.attribution)):
+        points.append(("Choices.", choices))
+    if run.clv is not None and prose.total_row(run.clv.segment_forecast) is not None:
+        points.append(("Forecast.", f"{prose.holdout_sentence(run.clv, run)} {prose.calibration_sentence(run.clv)}"))
+    said = [] if run.quality is None else [prose.kept_sentence(run.quality)]
+    if run.attribution is not None and (untouched := _untouched(run.attribution)):
+        said.append(untouched)
+    if count := len(run.warnings):
+        said.append(f"{number(count)} {plural(count, 'warning is', 'warnings are')} listed with the data quality.")
+    if said:
+        points.append(("Data.", " ".join(said)))
+    return tuple(points)
+
+
+def choices_sentence(attribution: AttributionResults) -> str:
+    """How the credit fared under the other choices that the run tried; empty where it tried none."""
+    depth, total = attribution.depth, prose.total_conversions(attribution)
+    rows = None if depth is None else depth.sensitivity
+    summary = None if depth is None else depth.sensitivity_summary
+    if depth is None or rows is None or summary is None or not len(rows) or not len(summary) or not total > 0:
+        return ""
+    others = rows[rows["choice"] != "as configured"]
+    tried = len(others[["choice", "setting"]].drop_duplicates())
+    if not tried or not len(clear := prose.clear_moves(attribution)):
+        return ""
+    share = (clear[attribution.baseline] / total).set_axis(clear["channel"])
+    side = clear["difference"].set_axis(clear["channel"]) > 0
+    mine = others[others["channel"].isin(share.index)]
+    kept = (mine["share"] > mine["channel"].map(share)) == mine["channel"].map(side)
+    stable = int(kept.groupby(mine["channel"]).all().sum())
+    most = summary.iloc[int(summary["largest_shift"].abs().to_numpy().argmax())]
+    name = shorten(clean(most["channel"]), prose.NAME_WIDTH)
+    of = f"{number(stable)} of the {number(len(clear))}" if stable < len(clear) else f"all {number(len(clear))}"
+    if len(clear) == 1:
+        of = "the one channel that differs" if stable else "not even the one channel that differs"
+    verb = "stays" if 1 in (stable, len(clear)) else "stay"
+    return (
+        f"With {number(tried)} other choices (how far back touches count, which of them, the chain's memory) {of} "
+        f"{verb} on the same side of {prose.in_sentence(attribution.baseline)} every time. {name} hangs on them most: "
+        f"{percent(most['lowest_share'])} to {percent(most['highest_share'])} of the credit, here "
+        f"{percent(most['share'])}.{_order_remark(attribution, depth)}"
+    )
+
+
+def _order_remark(attribution: AttributionResults, depth: ChannelDepth) -> str:
+    orders = depth.orders
+    if attribution.model != "markov" or orders is None or depth.order_is_chosen:
+        return ""
+    best = orders.loc[orders["chosen"].astype(bool) & orders["order"].notna(), "order"]
+    if not len(best) or int(best.iloc[0]) in (0, attribution.order):
+        return ""
+    return f" Order {int(best.iloc[0])} of the chain foretells unseen journeys better than order {attribution.order}."
+
+
+def _untouched(attribution: AttributionResults) -> str:
+    without, share = untouched_share(attribution)
+    if not without > 0:
+        return ""
+    back = "" if attribution.lookback_days is None else f" in the {days(attribution.lookback_days)} before"
+    return (
+        f"{number(without)} {plural(without, 'conversion')} ({percent(share)} of all) had no recorded touch{back} and "
+        f"{plural(without, 'is', 'are')} credited to no channel."
+    )

@@ -1,0 +1,141 @@
+"""What to do and how sure we are: each proposal stands only where the numbers carry it."""
+
+import datetime as dt
+from dataclasses import replace
+
+import pandas as pd
+
+from reports.pages.actions import what_to_do
+from reports.pages.certainty import certainty, choices_sentence
+from reports.results.run_results import (
+    AttributionResults,
+    ChannelDepth,
+    ClvResults,
+    ExperimentResults,
+    RunResults,
+    ValueDepth,
+)
+
+
+def compared(*rows: tuple[str, float, float, float]) -> AttributionResults:
+    """Rows of channel, last click, Markov and half the width of the interval of the change."""
+    table = pd.DataFrame(rows, columns=["channel", "last_click", "markov", "half"])
+    table["difference"] = table["markov"] - table["last_click"]
+    table["difference_low"] = table["difference"] - table["half"]
+    table["difference_high"] = table["difference"] + table["half"]
+    return AttributionResults(credit=pd.DataFrame(), comparison=table.drop(columns="half"))
+
+
+MOVED = compared(("Social", 10, 40, 5), ("Video", 10, 50, 5), ("Direct", 180, 120, 5), ("Brand", 50, 40, 5))
+COSTS = pd.DataFrame({"channel": ["Social", "Brand", "Brand"], "cost": [400.0, 150.0, 50.0]})
+
+
+def run_of(attribution: AttributionResults | None = None, clv: ClvResults | None = None) -> RunResults:
+    return RunResults(title="t", currency="EUR", attribution=attribution, clv=clv, as_of=dt.date(2025, 12, 31))
+
+
+def test_the_dearest_channels_are_named_with_what_a_conversion_costs_by_either_model():
+    # Social: 400 / 10 = 40 by last click, 400 / 40 = 10 by Markov. Brand: 200 / 50 = 4 and 200 / 40 = 5.
+    test, hold = what_to_do(run_of(replace(MOVED, costs=COSTS)))
+    assert test[0] == "Test Social before cutting it."
+    assert test[1].startswith(
+        "A conversion costs EUR\u00a040.00 there by last click, EUR\u00a010.00 by the Markov model."
+    )
+    assert hold[0] == "Do not raise Brand on the strength of last click."
+    assert hold[1].endswith("a conversion costs EUR\u00a05.00 there by the Markov model, not EUR\u00a04.00.")
+
+
+def test_without_costs_the_largest_changes_are_named_but_never_direct_traffic():
+    test, hold = what_to_do(run_of(MOVED))
+    assert test[0] == "Test Video before cutting it."
+    assert "The Markov model credits it with 5.0 times as much as last click." in test[1]
+    assert hold[0] == "Do not raise Brand on the strength of last click."
+    assert hold[1].endswith("the Markov model leaves it 40.0 of 50.0 conversions.")
+
+
+def test_a_channel_that_was_tested_is_not_proposed_for_a_test():
+    tests = pd.DataFrame({"channel": ["Video"]})
+    tested = replace(MOVED, experiments=ExperimentResults(tests=tests, calibrated=pd.DataFrame()))
+    assert what_to_do(run_of(tested))[0][0] == "Test Social before cutting it."
+
+
+def test_no_clear_change_and_hardly_a_touch_move_no_money():
+    unclear = replace(
+        compared(("A", 5, 6, 9), ("B", 6, 5, 9)), journeys={"conversions": 11, "unattributed_conversions": 89}
+    )
+    record, leave = what_to_do(run_of(unclear))
+    assert record == (
+        "Record more of the journeys.",
+        "89.0% of all conversions came without a recorded touch; the credit speaks for the others only.",
+    )
+    assert leave[0] == "Leave the budgets of channels."
+    data = dict(certainty(run_of(unclear)))["Data."]
+    assert data == "89 conversions (89.0% of all) had no recorded touch and are credited to no channel."
+
+
+def test_a_run_without_intervals_proposes_nothing():
+    assert what_to_do(run_of(compared(("A", 5, 9, float("nan")), ("B", 9, 5, float("nan"))))) == ()
+
+
+def test_customers_to_write_to_and_what_to_plan_with():
+    lists = pd.DataFrame(
+        [
+            ("at_risk", 12, 1234.5, "a"),
+            ("overdue", 3, 100.2, "b"),
+            ("top_value", 9, 9.0, "c"),
+            ("second_order", 1, 5.0, "d"),
+        ],
+        columns=["list", "customers", "value", "file"],
+    )
+    months = [dt.date(2026, 1, 1), dt.date(2026, 2, 1)]
+    flows = pd.DataFrame(
+        [
+            (month, "all", source, part, 900.0, 1234.56)
+            for month in months
+            for source, part in (
+                ("known customers", 750.0),
+                ("first orders of new customers", 250.0),
+                ("total", 1000.0),
+            )
+        ],
+        columns=["period", "segment", "source", "contribution", "p10", "p90"],
+    )
+    clv = ClvResults(segment_forecast=pd.DataFrame(), depth=ValueDepth(lists=lists, flows=flows))
+    write, plan = what_to_do(run_of(clv=clv))
+    assert write == (
+        "Write to customers.",
+        "First the 12 at risk and 3 overdue, worth EUR\u00a01,330; then the 1 customer most worth a second order. The "
+        "lists are beside this report.",
+    )
+    assert plan[0] == "Plan with EUR\u00a02,000."
+    assert "25% of it from customers yet to be won. January 2026: EUR\u00a0900 to 1,230 in eight" in plan[1]
+    later = what_to_do(replace(run_of(clv=clv), as_of=dt.date(2026, 1, 11)))[1][1]
+    assert "February 2026" in later  # January is cut by the horizon
+
+
+def test_a_change_that_another_choice_turns_round_is_not_counted_as_stable():
+    # Shares by last click: A 10 / 100, B 90 / 100. A stays above .1 in both choices; B once rises to .95.
+    attribution = compared(("A", 10, 20, 5), ("B", 90, 80, 5))
+    tried = pd.DataFrame(
+        [
+            ("as configured", "", "A", 0.2),
+            ("as configured", "", "B", 0.8),
+            ("lookback", "7 days", "A", 0.3),
+            ("lookback", "7 days", "B", 0.7),
+            ("order", "2", "A", 0.15),
+            ("order", "2", "B", 0.95),
+        ],
+        columns=["choice", "setting", "channel", "share"],
+    )
+    summary = pd.DataFrame(
+        [("A", 0.2, 0.15, 0.3, 0.1), ("B", 0.8, 0.7, 0.95, 0.15)],
+        columns=["channel", "share", "lowest_share", "highest_share", "largest_shift"],
+    )
+    orders = pd.DataFrame({"order": [1.0, 2.0, None], "chosen": [False, True, False]})
+    depth = ChannelDepth(sensitivity=tried, sensitivity_summary=summary, orders=orders)
+    assert choices_sentence(replace(attribution, depth=depth)) == (
+        "With 2 other choices (how far back touches count, which of them, the chain's memory) 1 of the 2 stays on "
+        "the same side of last click every time. B hangs on them most: 70.0% to 95.0% of the credit, here 80.0%. Order "
+        "2 of the chain foretells unseen journeys better than order 1."
+    )
+    assert choices_sentence(attribution) == ""
