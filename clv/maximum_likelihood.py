@@ -22,6 +22,7 @@ Evaluation: TypeAlias = tuple[float, FloatArray, FloatArray]
 """A log-likelihood with its gradient (k,) and Hessian (k, k)."""
 
 _DECREMENT = 1e-10  # of the log-likelihood: what a further Newton step could still gain
+_EXHAUSTED = 1e-16  # ... below which the last step, of 1e-8 standard errors, needs no evaluation of its own
 _RADIUS = 2.0  # of the first trust region, in logarithms: a factor of e^2
 _ITERATIONS = 100
 _FLAT = 1e-7  # curvature (1 / variance of a log parameter) below which the data say nothing
@@ -349,10 +350,13 @@ def _newton(
         curvature, directions = np.linalg.eigh(-hessian)
         slopes = directions.T @ gradient
         steps = slopes / np.maximum(np.abs(curvature), max(1e-12 * np.abs(curvature).max(), 1e-300))
-        if float(slopes @ steps) / 2 < _DECREMENT and curvature[0] > 0:
+        decrement = float(slopes @ steps) / 2
+        if decrement < _DECREMENT and curvature[0] > 0:
             if curvature[0] < _FLAT:
                 return point, here, iteration, _flat_direction(names, directions[:, 0])
             last = point + directions @ steps
+            if decrement < _EXHAUSTED:
+                return last, here, iteration, ""
             polished = objective(last)
             if polished[0] >= value - 1e-13 * abs(value):
                 point, here = last, polished

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 
-from clv.arrays import FloatArray, Numbers, floats
+from clv.arrays import FloatArray, Numbers, elementwise, floats
 from clv.distinct_rows import distinct
 from clv.maximum_likelihood import LogNormalPrior, with_fallback
 from clv.order_models import OrderFormulas, OrdersFit
@@ -30,9 +30,10 @@ def p_alive(x: Numbers, t_x: Numbers, T: Numbers, *, r: float, alpha: float, s: 
     """P(alive at T | x, t_x, T) (note 009, eq. 36)."""
     from scipy.special import expit
 
-    x, t_x, T = np.broadcast_arrays(*floats(x, t_x, T))
-    log_odds = log_odds_left(x.ravel(), t_x.ravel(), T.ravel(), r=r, alpha=alpha, s=s, beta=beta)
-    return np.asarray(expit(-log_odds).reshape(x.shape))
+    def formula(x: FloatArray, t_x: FloatArray, T: FloatArray) -> FloatArray:
+        return np.asarray(expit(-log_odds_left(x, t_x, T, r=r, alpha=alpha, s=s, beta=beta)))
+
+    return elementwise(formula, *floats(x, t_x, T))
 
 
 def p_alive_at(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clv.arrays import FloatArray, IntArray
+from clv.arrays import FloatArray, IntArray, in_blocks
 from clv.maximum_likelihood import Estimate, Evaluation, LogNormalPrior, maximise
 from clv.patterns import Patterns, coarsened
 from clv.special import legendre_nodes
@@ -22,8 +22,8 @@ from customer_data.errors import ModelError
 
 _NODES = (6, 8, 12, 16, 24, 40, 80, 160)
 _FALL = 40.0
-_BLOCK = 16_384  # values of the integrand at a time: what the processor's cache holds
-_MANY, _STEPS = 20_000, (50, 200)  # patterns above which fits to coarser times give the start, and how coarse
+_ROWS, _BLOCK = 8192, 16_384  # patterns, and values of the integrand, at a time: what the processor's cache holds
+_MANY, _STEPS = 20_000, (50, 100)  # patterns above which fits to coarser times give the start, and how coarse
 _CONCENTRATED = "falls to 0: almost all orders are of a few customers"
 _ALIKE = "grows without limit: customers order more alike, or more regularly, than the model allows"
 _NOBODY = "falls to 0: nobody is seen to leave, or some leave at once and the others never"
@@ -38,10 +38,10 @@ _RUNAWAYS = {
 
 @dataclass(frozen=True)
 class _Nodes:
-    """The integrand of some rows at their nodes u, arrays (rows, nodes).
+    """The integrand of some rows at their nodes u, arrays (nodes, rows): numpy is fast along long last axes.
 
     after = u - t_x, log_alpha and log_beta = ln of (alpha + u) / (alpha + t_x) and of the same with beta, weight =
-    quadrature weight times integrand.
+    quadrature weight times integrand; all weights of a row are to be multiplied by its scale.
     """
 
     rows: IntArray
@@ -49,6 +49,7 @@ class _Nodes:
     log_alpha: FloatArray
     log_beta: FloatArray
     weight: FloatArray
+    scale: FloatArray
 
 
 def log_odds_left(
@@ -58,7 +59,7 @@ def log_odds_left(
     R = r + x
     total = np.zeros(len(x))
     for nodes in _quadrature(R, t_x, T, alpha=alpha, s=s, beta=beta):
-        total[nodes.rows] = nodes.weight.sum(axis=1)
+        total[nodes.rows] = nodes.weight.sum(axis=0) * nodes.scale
     with np.errstate(divide="ignore"):
         return np.asarray(
             np.log(s * total) + R * np.log((alpha + T) / (alpha + t_x)) + s * np.log((beta + T) / (beta + t_x))
@@ -123,46 +124,47 @@ class ParetoLikelihood:
         """
         from scipy.special import expit
 
-        t_x, T, count, R = self._rows.t_x, self._rows.T, self._rows.count, r + self._rows.x
-        fall_alpha, fall_beta = np.log((alpha + T) / (alpha + t_x)), np.log((beta + T) / (beta + t_x))
-        to_T = R * fall_alpha + s * fall_beta + np.log(s)
-        value = 0.0
-        gradient = np.zeros(4)
-        hessian = np.zeros((4, 4))
-        for nodes in _quadrature(R, t_x, T, alpha=alpha, s=s, beta=beta):
-            at = nodes.rows
-            total = nodes.weight.sum(axis=1)
-            log_odds = to_T[at] + np.log(total)
-            left = expit(log_odds)
-            value += float(count[at] @ np.logaddexp(0.0, log_odds))
-            share = nodes.weight / total[:, None]
-            per_alpha_T, per_beta_T = 1 / (alpha + T[at]), 1 / (beta + T[at])
-            slopes = np.empty((4, *share.shape))
-            np.subtract(fall_alpha[at, None], nodes.log_alpha, out=slopes[0])
-            np.divide(-R[at, None], (alpha + t_x[at])[:, None] + nodes.after, out=slopes[1])
-            slopes[1] += (R[at] * per_alpha_T)[:, None]
-            np.subtract((fall_beta[at] + 1 / s)[:, None], nodes.log_beta, out=slopes[2])
-            np.divide(-(s + 1), (beta + t_x[at])[:, None] + nodes.after, out=slopes[3])
-            slopes[3] += (s * per_beta_T)[:, None]
-            mean = np.einsum("irn,rn->ir", slopes, share)
-            weight = count[at] * left
-            gradient += mean @ weight
-            flat = slopes.reshape(4, -1)
-            node_weight = share * weight[:, None]
-            products = (flat * node_weight.ravel()) @ flat.T
-            hessian += products - (mean * (weight * left)) @ mean.T
-            by_R = weight / R[at]
-            curved = np.einsum("rn,rn->r", slopes[1] ** 2, share)
-            hessian[0, 1] += by_R @ mean[1]
-            hessian[1, 1] += by_R @ curved - 2 * float(weight @ (per_alpha_T * mean[1]))
-            hessian[2, 2] -= weight.sum() / s**2
-            # beta enters by 1 / (beta + u) = (s / (beta + T) - g'_beta) / (s + 1).
-            per_beta = (s * per_beta_T - mean[3]) / (s + 1)
-            hessian[2, 3] += weight @ (per_beta_T - per_beta)
-            squared = float(weight @ (s**2 * per_beta_T**2 - 2 * s * per_beta_T * mean[3])) + products[3, 3]
-            hessian[3, 3] += squared / (s + 1) - s * float(weight @ per_beta_T**2)
-        upper = np.triu(hessian)
-        return value, gradient, upper + np.triu(hessian, 1).T
+        def of_block(part: slice) -> FloatArray:
+            R, t_x, T = r + self._rows.x[part], self._rows.t_x[part], self._rows.T[part]
+            count = self._rows.count[part]
+            fall_alpha, fall_beta = np.log((alpha + T) / (alpha + t_x)), np.log((beta + T) / (beta + t_x))
+            to_T = R * fall_alpha + s * fall_beta + np.log(s)
+            value = 0.0
+            gradient = np.zeros(4)
+            hessian = np.zeros((4, 4))
+            for nodes in _quadrature(R, t_x, T, alpha=alpha, s=s, beta=beta):
+                at = nodes.rows
+                total = nodes.weight.sum(axis=0)
+                log_odds = to_T[at] + np.log(total * nodes.scale)
+                left = expit(log_odds)
+                value += float(count[at] @ np.logaddexp(0.0, log_odds))
+                weight = count[at] * left
+                per_alpha_T, per_beta_T = 1 / (alpha + T[at]), 1 / (beta + T[at])
+                slopes = np.empty((4, *nodes.weight.shape))
+                np.subtract(fall_alpha[at], nodes.log_alpha, out=slopes[0])
+                np.divide(-R[at], (alpha + t_x[at]) + nodes.after, out=slopes[1])
+                slopes[1] += R[at] * per_alpha_T
+                np.subtract(fall_beta[at] + 1 / s, nodes.log_beta, out=slopes[2])
+                np.divide(-(s + 1), (beta + t_x[at]) + nodes.after, out=slopes[3])
+                slopes[3] += s * per_beta_T
+                shares = slopes * (nodes.weight * (weight / total))
+                sums = shares.sum(axis=1)
+                products = shares.reshape(4, -1) @ slopes.reshape(4, -1).T
+                gradient += sums.sum(axis=1)
+                hessian += products - (sums / count[at]) @ sums.T
+                hessian[0, 1] += (sums[1] / R[at]).sum()
+                shares[1] *= slopes[1]
+                hessian[1, 1] += (shares[1].sum(axis=0) / R[at]).sum() - 2 * float(per_alpha_T @ sums[1])
+                hessian[2, 2] -= weight.sum() / s**2
+                # beta enters by 1 / (beta + u) = (s / (beta + T) - g'_beta) / (s + 1).
+                hessian[2, 3] += (float(weight @ per_beta_T) + sums[3].sum()) / (s + 1)
+                squared = s**2 * float(weight @ per_beta_T**2) - 2 * s * float(per_beta_T @ sums[3]) + products[3, 3]
+                hessian[3, 3] += squared / (s + 1) - s * float(weight @ per_beta_T**2)
+            return np.concatenate([[value], gradient, hessian.ravel()])
+
+        total = sum(in_blocks(of_block, len(self._rows), block=_ROWS), start=np.zeros(21))
+        upper = np.triu(total[5:].reshape(4, 4))
+        return float(total[0]), total[1:5], upper + np.triu(upper, 1).T
 
 
 def maximise_pareto(patterns: Patterns, prior: LogNormalPrior | None) -> Estimate:
@@ -226,13 +228,11 @@ def _quadrature(
         block = _BLOCK // _NODES[size]
         for first in range(0, len(rows), block):
             at = rows[first : first + block]
-            w = np.multiply.outer(width[at] / 2, point + 1)
-            from_smaller = (smaller + t_x[at])[:, None]
+            w = np.multiply.outer(point + 1, width[at] / 2)
+            from_smaller = smaller + t_x[at]
             after = from_smaller * np.expm1(w)
-            log_alpha = w if alpha == smaller else np.log1p(after / (alpha + t_x[at])[:, None])
-            log_beta = w if beta == smaller else np.log1p(after / (beta + t_x[at])[:, None])
-            height = np.exp(-R[at, None] * log_alpha - (s + 1) * log_beta)
-            height *= from_smaller + after
-            height *= weight
-            height *= (width[at] / 2 / (beta + t_x[at]))[:, None]
-            yield _Nodes(at, after, log_alpha, log_beta, height)
+            log_alpha = w if alpha == smaller else np.log1p(after / (alpha + t_x[at]))
+            log_beta = w if beta == smaller else np.log1p(after / (beta + t_x[at]))
+            height = np.exp(w - R[at] * log_alpha - (s + 1) * log_beta)
+            height *= weight[:, None]
+            yield _Nodes(at, after, log_alpha, log_beta, height, from_smaller * width[at] / 2 / (beta + t_x[at]))
