@@ -31,6 +31,8 @@ _WHEN = (
     r"^(\d{4}[-/]\d{1,2}[-/]\d{1,2}(?:[T ]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?)"
     r"\s*(?:([Zz]|UTC|GMT)|([+-])(\d{2}):?(\d{2})?)?$"
 )
+_AWARE = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d+)? ?([Zz]|UTC|GMT|[+-]\d{2}(:?\d{2})?)"
+_NAIVE = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}\.\d+)?"
 _FIRST_US, _LAST_US = -2_208_988_800_000_000, 7_258_118_400_000_000  # 1900-01-01 and 2200-01-01
 _NUMBER_WITH_GROUPS = {
     ".": r"^[+-]?(\d+|\d{1,3}(,\d{3})+)?(\.\d*)?([eE][+-]?\d+)?$",
@@ -142,8 +144,8 @@ def float_tail_test(sql: str, type_: str) -> str | None:
 def _trimmed(sql: str, type_: str, *, without: tuple[str, ...] = ()) -> str:
     """SQL of a text without the blanks around it, NULL if nothing is left or it is one of ``without``, blind to case.
 
-    Trimming and lower case are dear, so only where there is need: printing signs of ASCII lie above the blank. They
-    stand there once, since the engine computes for all rows what a CASE holds twice.
+    Trimming is dear, so only where there is need: the printing signs of ASCII lie above the blank. The engine would
+    turn a long IN into a join that looks at every row, hence the regular expression.
     """
     text = sql if type_ == "VARCHAR" else f"CAST({sql} AS VARCHAR)"
     inner = " OR ".join(f"contains({text}, chr({ord(sign)}))" for sign in _BLANKS if sign != " ")
@@ -227,8 +229,13 @@ def _time(sql: str, type_: str, time_format: str | None, timezone: str) -> Typed
 
 
 def _iso_instant(text: str, local: Callable[[str], str]) -> str:
-    """SQL of the microseconds of an ISO time; the engine's own cast drops an offset after a blank, hence the parts."""
+    """SQL of the microseconds of an ISO time, the usual ways of writing it first, since parts of a text are dear.
+
+    The engine's own cast to a naive time drops an offset, and the one to an aware time knows none after a blank.
+    """
     usual = f"({text} LIKE '____-__-__ __:__:__' OR {text} LIKE '____-__-__' OR {text} LIKE '____-__-__T__:__:__')"
+    clock = f"upper(replace(replace(replace(substr({text}, 12), ' ', ''), 'UTC', 'Z'), 'GMT', 'Z'))"
+    aware = f"epoch_us(TRY_CAST(concat(substr({text}, 1, 10), 'T', {clock}) AS TIMESTAMP WITH TIME ZONE))"
     shape = literal(_WHEN)
 
     def part(group: int) -> str:
@@ -239,6 +246,8 @@ def _iso_instant(text: str, local: Callable[[str], str]) -> str:
     shifted = f"epoch_us({when}) - CASE {part(3)} WHEN '-' THEN -1 ELSE 1 END * ({minutes}) * 60000000"
     return (
         f"CASE WHEN {usual} THEN {local(f'TRY_CAST({text} AS TIMESTAMP)')} "
+        f"WHEN regexp_full_match({text}, {literal(_AWARE)}) THEN {aware} "
+        f"WHEN regexp_full_match({text}, {literal(_NAIVE)}) THEN {local(f'TRY_CAST({text} AS TIMESTAMP)')} "
         f"WHEN {part(2)} || {part(3)} <> '' THEN {shifted} "
         f"ELSE {local(when)} END"
     )
