@@ -15,6 +15,7 @@ from clv.calendar import DAYS_PER_WEEK, day_date, day_number
 from clv.engine_queries import quoted, single_row
 from clv.order_frames import MONEY_SCALE, read_orders
 from customer_data.errors import ConfigurationError, InputError
+from customer_data.known_orders import known_orders
 
 if TYPE_CHECKING:
     import duckdb
@@ -61,6 +62,10 @@ class HistoriesSummary:
         Names in alphabetical order; ``("all",)`` without ``segment_by``.
     customers_unknown : int
         Customers in whose segment an attribute is ``(unknown)``.
+    refunded_later : int
+        Orders that were refunded after ``until_day``, in part or in full, which the histories do not know.
+    refunded_later_amount : float
+        How much was refunded of them, in the currency.
     """
 
     first_day: int
@@ -72,6 +77,8 @@ class HistoriesSummary:
     purchase_days: int
     segments: tuple[str, ...]
     customers_unknown: int
+    refunded_later: int = 0
+    refunded_later_amount: float = 0.0
 
     @property
     def repeat_purchases(self) -> int:
@@ -89,7 +96,17 @@ class HistoriesSummary:
                 f"{self.customers_unknown:,} of {self.customers:,} customers lack an attribute of their segment; "
                 f"they are shown as {UNKNOWN}."
             )
-        return tuple(said)
+        return (*said, *self.refund_notes)
+
+    @property
+    def refund_notes(self) -> tuple[str, ...]:
+        """A sentence on the orders that were refunded after the last observed day, if there are any."""
+        if not self.refunded_later:
+            return ()
+        return (
+            f"{self.refunded_later:,} of the orders until {day_date(self.until_day)} were refunded later, by "
+            f"{self.refunded_later_amount:,.2f}; as nobody knew it then, the histories hold them as they were.",
+        )
 
 
 def purchase_histories(
@@ -182,6 +199,8 @@ def build_histories(
 ) -> HistoriesSummary:
     """Build the purchase history of every customer as a table of the engine.
 
+    Refunds count as far as they were booked by the last observed day, see `customer_data.known_orders`.
+
     Parameters
     ----------
     connection : duckdb.DuckDBPyConnection
@@ -222,7 +241,8 @@ def build_histories(
             f"orders: all {orders:,} orders come after {day_date(until)} (the first on {day_date(first)}). "
             "Choose a later last day."
         )
-    connection.execute(f"CREATE OR REPLACE TABLE {quoted(table)} AS {histories_sql('orders', until, segment_by)}")
+    known = known_orders(connection, until)
+    connection.execute(f"CREATE OR REPLACE TABLE {quoted(table)} AS {histories_sql(known.relation, until, segment_by)}")
     unknown = f"count(*) FILTER (list_contains(string_split(segment, ' / '), '{UNKNOWN}'))"
     customers, repeat_customers, repeats, lacking = single_row(
         connection,
@@ -242,6 +262,8 @@ def build_histories(
         purchase_days=int(customers) + int(repeats),
         segments=tuple(str(name) for (name,) in names),
         customers_unknown=int(lacking),
+        refunded_later=known.changed,
+        refunded_later_amount=known.amount / MONEY_SCALE,
     )
 
 

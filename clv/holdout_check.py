@@ -188,7 +188,7 @@ def holdout(
         end_day=end,
         new_customers=int(known) - summary.customers,
         confidence=confidence,
-        notes=fitted.notes + ((choice.note,) if choice.note else ()),
+        notes=(*summary.refund_notes, *fitted.notes, *([choice.note] if choice.note else [])),
     )
 
 

@@ -19,6 +19,7 @@ from clv.model_choice import compare_order_models
 from clv.order_laws import BetaGeometricLaw, FittedModelName, OrderLaw, ParetoLaw
 from clv.order_models import OrdersFit
 from customer_data.errors import ConfigurationError
+from customer_data.known_orders import known_orders
 
 if TYPE_CHECKING:
     import duckdb
@@ -131,7 +132,7 @@ def _continued_histories(
     import pandas as pd
 
     found = connection.execute(
-        f"""WITH purchase_days AS (SELECT DISTINCT customer_id, day FROM orders WHERE day <= {until}),
+        f"""WITH purchase_days AS (SELECT DISTINCT customer_id, day FROM {known_orders(connection, until).relation}),
             customer_days AS (
                 SELECT min(day) AS first_day, count(*) - 1 AS later_x, max(day) AS later_day,
                        count(*) FILTER (WHERE day <= {split}) - 1 AS x,

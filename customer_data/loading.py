@@ -8,6 +8,7 @@ from customer_data.engine import timezone_problems
 from customer_data.errors import ConfigurationError, InputError, PathworthError
 from customer_data.expressions import scalar_functions
 from customer_data.judging import OpenSource
+from customer_data.known_orders import KEPT_TABLES
 from customer_data.load_report import LoadReport
 from customer_data.load_warnings import no_order_problem, order_warnings, stray_time_warnings, survey_warnings
 from customer_data.mapping import Mapped, map_source
@@ -25,7 +26,7 @@ from customer_data.typed_columns import day_of, is_small_integer, time_format_pr
 if TYPE_CHECKING:
     import duckdb
 
-_TABLES = ("channels", "touchpoints", "orders", "spend", "customers", "quarantine", "row_counts")
+_TABLES = ("channels", "touchpoints", "orders", "spend", "customers", "quarantine", "row_counts", *KEPT_TABLES)
 _SAMPLE_PER_REASON = 5
 
 
@@ -60,8 +61,9 @@ def load(
     -----
     On the connection afterwards: ``channels``, ``touchpoints``, ``orders``, ``spend``, ``customers`` as far as there
     are sources for them, ``quarantine`` (source, file, row, reason, record; ``row`` is the line in a CSV file, else
-    the number of the row) and ``row_counts`` (source, reason, rows, amount). ``customer_id`` is BIGINT if it is of an
-    integer type in every source, else VARCHAR.
+    the number of the row) and ``row_counts`` (source, reason, rows, amount); where there are refunds, also what
+    `customer_data.known_orders` reads. ``customer_id`` is BIGINT if it is of an integer type in every source, else
+    VARCHAR.
     """
     settings = settings or LoadSettings()
     labels = source_labels(sources)

@@ -53,6 +53,7 @@ def origins(
             segment_by=wanted.segment_by,
             segment_parameters=wanted.parameters,
             orders_model=wanted.orders_model,
+            order_time=wanted.order_time,
             confidence=report.confidence,
             draws=_DRAWS,
             seed=report.seed,
