@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _TABLE: Final = "drift_histories"
+_NO_SEASON: Final = (
+    "The models know no season: one raises this alarm just so. Compare with the same weeks of the year before."
+)
 SLACK: Final = 0.5  # of Page's sums, in standard deviations: half the shift that is to be found
 LIMIT: Final = 5.0  # a false alarm about once in 930 weeks for each side, were residuals exactly normal
 _YEAR: Final = 52.0
@@ -72,6 +75,8 @@ def drift(
 ) -> Drift:
     """Compare what came after the parameters were fitted with what they said.
 
+    The models know no season: the weeks before Christmas raise the alarm as customers who have changed do.
+
     Parameters
     ----------
     connection : duckdb.DuckDBPyConnection
@@ -109,6 +114,8 @@ def drift(
                 f"Customers order {side} often than forecast: the cumulative sum of the residuals rose above {LIMIT:g} "
                 f"in the week of {week}."
             )
+    if messages:
+        messages.append(_NO_SEASON)
     cohorts, ratio, p_value, said = _cohorts(connection, saved, as_of, level, difference)
     import pandas as pd
 

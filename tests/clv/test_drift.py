@@ -65,6 +65,7 @@ def test_customers_who_order_half_as_often_raise_it(connection, saved_from):
     assert found.alarm
     assert found.weeks["cusum_down"].max() > LIMIT
     assert "order less often than forecast" in found.messages[0]
+    assert any("know no season" in message for message in found.messages)
 
 
 def test_new_customers_of_another_kind_raise_it(connection, saved_from):
