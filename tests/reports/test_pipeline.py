@@ -128,7 +128,7 @@ def test_journeys_that_never_convert_are_published_as_such_with_code_1(command, 
     assert "when it was made: channels: no journey converted" in again.err
     early = command("report", tmp_path / "p.toml", "--as-of", "2023-12-31")
     assert early.code == 2
-    assert "flag report.as_of: report.as_of: 2023-12-31 lies before the first day of the data, 2024-01-01." in early.err
+    assert "flag report.as_of: 2023-12-31 lies before the first day of the data, 2024-01-01." in early.err
     late = command("report", tmp_path / "p.toml", "--as-of", "2024-03-30")
     assert "2024-03-30 is 10 days after the last day of the data, 2024-03-20" in late.err
 
