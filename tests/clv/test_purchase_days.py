@@ -127,9 +127,9 @@ def test_saved_models_keep_their_time(connection, fill, shop, tmp_path):
 
 
 def test_a_shop_whose_customers_buy_every_day_or_thousands_of_times(connection, fill, shop):
-    # One customer with 5,000 orders on 1,000 days, one on every day, one who came on the last day (T = 0).
+    # One customer with 5,000 orders on 400 days, one on every day, one who came on the last day (T = 0).
     rows = shop(200, seed=6)
-    rows += [(9_000, order // 5, 10_000) for order in range(2_000)]
+    rows += [(9_000, 2 * order // 25, 10_000) for order in range(5_000)]
     rows += [(9_001, day, 10_000) for day in range(401)] + [(9_002, 400, 10_000)]
     fill(connection, rows)
     made = forecast(connection, as_of_day=400, draws=200)
@@ -140,6 +140,16 @@ def test_a_shop_whose_customers_buy_every_day_or_thousands_of_times(connection, 
     ).fetchnumpy()
     assert (daily["expected_orders"] < 365).all()
     assert (daily["expected_orders"] > 100).all()
+
+
+@pytest.mark.parametrize("order_time", ["days", "continuous"])
+def test_where_all_buy_every_day_they_are_expected_to_go_on(connection, fill, order_time):
+    fill(connection, [(customer, day, 10_000) for customer in range(40) for day in range(customer, 120)])
+    made = forecast(connection, order_time=order_time, horizon_months=1, annual_rate=0.0, draws=200)
+    total = made.segment_forecast.iloc[-1]
+    assert total["expected_orders"] == pytest.approx(40 * made.horizon.days, rel=0.01)
+    assert total["expected_orders"] <= 40 * made.horizon.days * (1 + 1e-9)
+    assert 0 < total["low"] <= total["clv"] <= total["high"]
 
 
 def test_data_shorter_than_a_week_and_shops_without_repeats_are_told(connection, fill):
