@@ -109,7 +109,15 @@ def keep_rows(connection: "duckdb.DuckDBPyConnection", relation: Relation) -> Re
     """Keep the rows of small CSV files in a table with their lines, since all passes after the first are then cheap.
 
     Sources of the same files share one table. Larger files, and those whose lines must be read carefully, are left.
+
+    Raises
+    ------
+    duckdb.Error
+        If the engine cannot read the files. Reading in order it leaves out, without a word, a quoted field that is
+        never closed and all lines after it; hence the rows are counted by its other way of reading.
     """
+    import duckdb
+
     if not relation.located_scan or relation.broken is not None or not relation.text_files:
         return relation
     if sum(Path(file.path).stat().st_size for file in relation.text_files) > _LARGEST_KEPT:
@@ -118,6 +126,9 @@ def keep_rows(connection: "duckdb.DuckDBPyConnection", relation: Relation) -> Re
     rows = f"__kept_{hashlib.sha256(names.encode()).hexdigest()[:16]}"
     with in_order(connection, relation):
         connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS {rows} AS FROM {relation.located_scan}")
+    counted = f"SELECT (SELECT count(*) FROM {relation.scan}) = (SELECT count(*) FROM {rows})"
+    if connection.execute(counted).fetchall() != [(True,)]:
+        raise duckdb.InvalidInputException("rows are left out")
     columns = ", ".join(identifier(name) for name in relation.columns)
     return replace(relation, scan=f"(SELECT {columns} FROM {rows})", located_scan=rows, counts_rows=False)
 

@@ -84,7 +84,8 @@ def examine(connection: "duckdb.DuckDBPyConnection", opened: OpenSource) -> tupl
             if not files:
                 raise unreadable(opened, error) from error
             opened, found = _examine_again(connection, opened)
-        if found.bad and not opened.relation.broken and any(has_blank_lines(file) for file in files):
+        unsure = found.rows == 0 or (bool(found.bad) and any(has_blank_lines(file) for file in files))
+        if files and unsure and not opened.relation.broken:
             opened, found = _examine_again(connection, opened)
     if found.rows == 0:
         what = "has a header but no rows" if files else "has no rows"

@@ -41,11 +41,15 @@ def matching_files(data: str | Path) -> list[str]:
     return sorted(path for path in glob.glob(text, recursive=True) if Path(path).is_file())
 
 
+def is_packed(path: str) -> bool:
+    """Whether a file is packed by gzip, whatever its name says."""
+    with open(path, "rb") as start:
+        return start.read(2) == b"\x1f\x8b"
+
+
 def open_bytes(path: str) -> IO[bytes]:
     """Open a file for reading, unpacking gzip."""
-    with open(path, "rb") as start:
-        packed = start.read(2) == b"\x1f\x8b"
-    return cast("IO[bytes]", gzip.open(path, "rb")) if packed else open(path, "rb")
+    return cast("IO[bytes]", gzip.open(path, "rb")) if is_packed(path) else open(path, "rb")
 
 
 def inspect_text_file(path: str, source: Source, label: str) -> TextFile:
@@ -99,8 +103,7 @@ def scan_sql(files: Iterable[TextFile], *, ordered: bool = False) -> str:
         "nullstr": "[" + ", ".join(literal(mark) for mark in NO_VALUE) + "]",
         "columns": "{" + ", ".join(f"{literal(name)}: 'VARCHAR'" for name in first.names) + "}",
     }
-    if any(file.path.endswith(".gz") for file in files):
-        options["compression"] = "'gzip'"
+    options["compression"] = "'gzip'" if any(is_packed(file.path) for file in files) else "'none'"
     if ordered:
         options["parallel"] = "false"
     paths = "[" + ", ".join(literal(file.path) for file in files) + "]"
@@ -116,7 +119,7 @@ def located_scan_sql(file: TextFile) -> str:
         f"coalesce(strlen({identifier(name)}) - strlen(replace({identifier(name)}, chr(10), '')), 0)"
         for name in file.names
     )
-    first = 2 if file.has_header else 1
+    first = 2 + sum(name.count("\n") for name in file.names) if file.has_header else 1
     return (
         f"(SELECT *, {literal(file.path)} AS __file, row_number() OVER () + {first - 1}"
         " + CAST(coalesce(sum(__breaks) OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), 0) AS BIGINT)"
@@ -138,13 +141,20 @@ def has_blank_lines(file: TextFile) -> bool:
 
 def _decoded(start: bytes, encoding: str, where: str) -> str:
     remedy = ""
+    plain = start[:1000].lstrip(codecs.BOM_UTF8).strip().lower()
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and encoding != "utf-16":
         remedy = 'begins as UTF-16. Say encoding = "utf-16".'
-    elif start.startswith(b"PK\x03\x04"):
+    elif start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         remedy = "is a spreadsheet or a zip archive, not a text file. Save it as CSV."
     elif start.startswith(b"PAR1"):
         remedy = "is a Parquet file. Name it with the ending .parquet."
-    elif encoding != "utf-16" and b"\x00" in start[:1000]:
+    elif start.startswith((b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ")):
+        remedy = "is packed. Unpack it, or pack it by gzip (.gz)."
+    elif plain.startswith((b"<!doctype", b"<html", b"<?xml")):
+        remedy = "is a page of the web or XML, not CSV, as is saved where a log-in has run out. Export it anew."
+    elif plain.startswith((b"{", b"[{")):
+        remedy = "is JSON. Convert it to CSV or Parquet."
+    elif encoding != "utf-16" and start[:1000].count(b"\x00") > len(start[:1000]) // 4:
         remedy = 'holds zero bytes, as UTF-16 does. Say encoding = "utf-16".'
     if remedy:
         raise InputError(f"{where} {remedy}")

@@ -1,0 +1,88 @@
+"""Files as shops, ad networks and spreadsheets export them: nothing is lost without a word."""
+
+import gzip
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from customer_data import InputError, LoadReport, LoadSettings, Source, load
+
+HEADER = "customer_id,time,value\n"
+
+
+def loaded(
+    connection: duckdb.DuckDBPyConnection, folder: Path, content: str | bytes, name: str = "orders.csv", **said: object
+) -> LoadReport:
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return load(connection, [Source(table="orders", data=path, **said)], LoadSettings())  # type: ignore[arg-type]
+
+
+def counts(report: LoadReport) -> dict[str, int]:
+    return {str(row.reason): int(row.rows) for row in report.row_counts.itertuples()}
+
+
+def set_aside(connection: duckdb.DuckDBPyConnection) -> list[tuple[int, str]]:
+    return connection.execute("SELECT row, reason FROM quarantine ORDER BY row").fetchall()
+
+
+def customers(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    return [name for (name,) in connection.execute("SELECT customer_id FROM orders ORDER BY 1").fetchall()]
+
+
+def test_a_quote_that_is_never_closed_costs_its_own_line_only(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    # No other quote follows: to the engine all the rest of the file is one field, which it leaves out in silence.
+    rows = [f"{number},2023-01-05,1\n" for number in range(10, 200)]
+    report = loaded(connection, tmp_path, HEADER + "".join(rows[:50]) + '"7,2023-01-05,1\n' + "".join(rows[50:]))
+    reason = "a quote is not closed or stands inside a field"
+    assert counts(report) == {"read": 191, "kept": 190, reason: 1}
+    assert set_aside(connection) == [(52, reason)]
+
+
+@pytest.mark.parametrize("name", ["orders.csv", "orders.csv.gz"])
+@pytest.mark.parametrize("packed", [True, False])
+def test_what_is_packed_shows_in_the_file_and_not_in_its_name(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path, name: str, packed: bool
+) -> None:
+    content = (HEADER + "a,2023-01-05,1\n").encode()
+    loaded(connection, tmp_path, gzip.compress(content) if packed else content, name)
+    assert customers(connection) == ["a"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_spreadsheets_save_unicode_text_with_tabs(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path, encoding: str, line_end: str
+) -> None:
+    text = ("\ufeff" + HEADER + "Zoë,2023-01-05,1\n").replace(",", "\t").replace("\n", line_end)
+    loaded(connection, tmp_path, text.encode(encoding), encoding="utf-16")
+    assert customers(connection) == ["Zoë"]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"\x28\xb5\x2f\xfd rest", "is packed. Unpack it, or pack it by gzip"),
+        (b"\xd0\xcf\x11\xe0 rest", "is a spreadsheet or a zip archive"),
+        (b"\xef\xbb\xbf <!DOCTYPE html><title>Sign in</title>", "is a page of the web or XML, not CSV"),
+        (b'[{"customer_id": 1}]', "is JSON. Convert it to CSV or Parquet."),
+        (gzip.compress(HEADER.encode() * 999)[:-9], "cannot be read (Compressed file ended"),
+    ],
+)
+def test_what_is_no_table_is_told_for_what_it_is(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path, content: bytes, told: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        loaded(connection, tmp_path, content)
+    assert told in str(caught.value)
+
+
+def test_a_header_of_two_lines_does_not_shift_the_line_that_is_told(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    text = 'customer_id,"time\n(UTC)",value\na,2023-01-05,1\nb,2023-01-05,x\n'
+    loaded(connection, tmp_path, text, columns={"time": "time\n(UTC)"})
+    assert set_aside(connection) == [(4, "value is not a number")]
