@@ -97,9 +97,14 @@ def bootstrap_credit(
     Raises
     ------
     ConfigurationError
-        When a model does not exist or replicates are not a whole number from 1 on.
+        When a model does not exist or is ``shapley``, or replicates are not a whole number from 1 on.
     """
     check_models(paths, models)
+    if "shapley" in models:
+        raise ConfigurationError(
+            "models: 'shapley' is not drawn again. Take its intervals by the delta method (0 replicates), or those of "
+            "attribution.shapley.shapley."
+        )
     if isinstance(replicates, bool) or not isinstance(replicates, int | np.integer) or replicates < 1:
         raise ConfigurationError(f"replicates: {replicates!r} is not a whole number from 1 on. 1000 is usual.")
     plan = _Plan.make(paths, models, order, options or RuleOptions())

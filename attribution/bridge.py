@@ -215,6 +215,8 @@ def credit_along_paths(
 
     options = options or RuleOptions()
     check_models(paths, models)
+    if "shapley" in models:
+        raise ConfigurationError("models: 'shapley' says what channels add over all paths, and nothing along one path.")
     by_conversions = np.argsort(-paths.conversions, kind="stable")[: max(n, 0)]
     rows = by_conversions[paths.conversions[by_conversions] > 0]
     lengths = paths.lengths[rows]

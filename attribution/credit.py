@@ -12,6 +12,7 @@ from attribution.markov import Convention
 from attribution.markov import removal_effects as solve_removal_effects
 from attribution.paths import Paths
 from attribution.ragged import Floats
+from attribution.ratio_game import problems_of_exact_games, ratio_credit
 from attribution.rules import RULES, RuleOptions, touch_shares
 from attribution.transitions import transitions
 from customer_data.errors import ConfigurationError, ModelError
@@ -20,7 +21,7 @@ from customer_data.nearest import did_you_mean
 if TYPE_CHECKING:
     import pandas
 
-MODELS = (*RULES, "time_decay", "markov")
+MODELS = (*RULES, "time_decay", "markov", "shapley")
 CREDIT_COLUMNS = (
     "model",
     "segment",
@@ -63,7 +64,8 @@ def attribute(
     models
         Of ``first_click``, ``last_click``, ``last_non_direct_click``, ``linear``, ``position_based``, ``u_shaped``,
         ``w_shaped``, ``j_shaped``, ``inverse_j``, ``custom``, ``time_decay`` (only when paths were built from touches,
-        with their half-life) and ``markov``.
+        with their half-life), ``markov`` and ``shapley`` (the ratio game of :mod:`attribution.shapley`, for conversions
+        and for value, with up to 20 channels on paths; its credit can be negative).
     order
         Order of the Markov chain.
     position_weights, custom_weights, direct
@@ -71,7 +73,8 @@ def attribute(
     convention
         ``"exact"``, or ``"channelattribution"`` to count overlong walks as lost as that R package does.
     confidence
-        Of the intervals, by the delta method and cut off at 0; None leaves them missing and takes less time.
+        Of the intervals, by the delta method and cut off at 0 (but for ``shapley``); None leaves them missing and takes
+        less time.
     segment
         What the column ``segment`` says.
 
@@ -119,7 +122,7 @@ def _interval_columns(
     confidence: float | None,
     known: Chain | None,
 ) -> dict[str, Floats]:
-    """The ends of intervals of conversions and value, none below 0, all 0 where nothing converts.
+    """The ends of intervals of conversions and value, none below 0 where no credit is, all 0 where nothing converts.
 
     They are missing when no confidence is asked for.
     """
@@ -131,7 +134,8 @@ def _interval_columns(
     columns = {}
     for measure in measures:
         low, high = interval(getattr(credit, measure), getattr(spread, measure), confidence=confidence)
-        columns[f"{measure}_low"], columns[f"{measure}_high"] = np.maximum(low, 0.0), high
+        columns[f"{measure}_low"] = low if model == "shapley" else np.maximum(low, 0.0)
+        columns[f"{measure}_high"] = high
     return columns
 
 
@@ -151,6 +155,8 @@ def check_models(paths: Paths, models: Sequence[str]) -> None:
             "models: 'time_decay' needs the times of touches, which aggregated paths do not hold. Build the paths from "
             "touchpoints, or use 'custom' with weights by position, which is another rule."
         )
+    if "shapley" in models:
+        problems += problems_of_exact_games(paths)
     if problems:
         raise ConfigurationError("\n".join(problems))
 
@@ -167,6 +173,8 @@ def model_credit(
     """Credit under one model, whose name has been checked; ``known`` is the chain of these paths if there is one."""
     if model == "markov":
         return _markov_credit(paths, known or chain(paths, transitions(paths, order=order)), convention)
+    if model == "shapley":
+        return Credit(*ratio_credit(paths))
     if model == "time_decay":
         if paths.time_decay is None:
             raise ConfigurationError("time_decay: these paths do not know the times of touches.")

@@ -24,6 +24,7 @@ from attribution.chain import Chain
 from attribution.gradient import ChainGradient, Gradient, markov_gradient, rule_gradient, time_decay_gradient
 from attribution.paths import Paths
 from attribution.ragged import Floats, Integers
+from attribution.ratio_game import ratio_gradient
 from attribution.rules import RuleOptions
 from attribution.transitions import transitions
 from customer_data.errors import ConfigurationError
@@ -65,7 +66,7 @@ def credit_covariance(
     paths
         Distinct paths.
     models
-        A name, or several, of rules, ``time_decay`` or ``markov``.
+        A name, or several, of rules, ``time_decay``, ``markov`` or ``shapley``.
     order
         Order of the Markov chain, whose walks are followed to their end.
     options
@@ -85,6 +86,8 @@ def model_gradient(
     """The gradient of a model's credit, by the model's name; ``known`` is the chain of these paths if there is one."""
     if model == "markov":
         return markov_gradient(paths, transitions(paths, order=order), known)
+    if model == "shapley":
+        return ratio_gradient(paths)
     if model == "time_decay":
         return time_decay_gradient(paths)
     return rule_gradient(paths, model, options or RuleOptions())

@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from attribution import games, ragged
-from attribution.delta import interval, normal_reach
+from attribution.delta import interval, normal_reach, variance
 from attribution.participation import distinct_linear, presence
 from attribution.paths import Paths
 from attribution.ragged import Floats, Integers
-from attribution.shapley_intervals import drawn_variance, ratio_variance
+from attribution.ratio_game import EXACT_CHANNELS, channels_on_paths, ratio_gradient, sets_of_channels
+from attribution.shapley_intervals import drawn_variance
 from attribution.transitions import transitions
 from customer_data.errors import ConfigurationError
 
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 Game = Literal["ratio", "markov"]
 
-EXACT_CHANNELS = 20
 AT_ONCE = 128
 FEWEST_REPLICATES = 20
 
@@ -89,7 +89,7 @@ def shapley(
         normal_reach(confidence)
         if replicates < FEWEST_REPLICATES:
             raise ConfigurationError(f"replicates: {replicates!r} say too little. Give {FEWEST_REPLICATES} or more.")
-    on_paths = np.flatnonzero(np.bincount(paths.codes, minlength=len(paths.channels)))
+    on_paths = channels_on_paths(paths)
     exact = len(on_paths) <= exact_channels
     if exact:
         values, errors = _exact(paths, game, on_paths), np.zeros(len(on_paths))
@@ -104,7 +104,7 @@ def shapley(
     low, high = (np.full(len(paths.channels), np.nan if confidence is None else 0.0) for _ in range(2))
     if confidence is not None and len(on_paths):
         if exact and game == "ratio":
-            spread = ratio_variance(paths, _sets(paths, on_paths), len(on_paths))
+            spread = variance(paths, ratio_gradient(paths, most=exact_channels)).conversions[on_paths]
         elif exact:
             spread = drawn_variance(
                 paths, lambda again: _exact(again, game, on_paths), replicates=replicates, seed=seed
@@ -169,14 +169,9 @@ def _exact(paths: Paths, game: str, channels: Integers) -> Floats:
         chain = _Chain.of(paths, channels)
         return games.exact_values(games.markov_game(chain.start, chain.step, chain.ends))
     journeys = paths.conversions + paths.nulls
-    return games.exact_values(games.ratio_game(_sets(paths, channels), paths.conversions, journeys, len(channels)))
-
-
-def _sets(paths: Paths, channels: Integers) -> Integers:
-    """Per path the bit mask of its channels, counted among ``channels``."""
-    bit = np.zeros(len(paths.channels), dtype=np.int64)
-    bit[channels] = 1 << np.arange(len(channels))
-    return np.asarray(np.bitwise_or.reduceat(bit[paths.codes], paths.starts[:-1]))
+    return games.exact_values(
+        games.ratio_game(sets_of_channels(paths, channels), paths.conversions, journeys, len(channels))
+    )
 
 
 def _sampled(paths: Paths, game: str, channels: Integers, permutations: int, seed: int | None) -> tuple[Floats, Floats]:

@@ -261,8 +261,9 @@ def _models_table(attribution: AttributionResults) -> Table | None:
     table = wide.reindex(list(_by_size(attribution)["channel"])[:MOST_CHANNELS])[models].reset_index()
     if attribution.depth is not None and attribution.depth.games is not None:
         games = attribution.depth.games.set_index("channel").reindex(table["channel"])
-        table = table.assign(**{name: games[name].to_numpy() for name in games.columns})
-        models += list(games.columns)
+        others = [name for name in games.columns if name not in models]
+        table = table.assign(**{name: games[name].to_numpy() for name in others})
+        models += others
     decimals = credit_decimals(table[models].to_numpy().ravel())
     columns = [
         Column("channel", "Channel", width=1),

@@ -5,7 +5,9 @@ import pytest
 
 import attribution
 from attribution.credit import CREDIT_COLUMNS, MODELS
+from attribution.delta import credit_covariance
 from attribution.paths import Paths
+from attribution.shapley import shapley
 from customer_data.errors import ConfigurationError
 
 PATHS = Paths.from_strings(["a > b", "b", "a"], conversions=[3, 2, 0], value=[30, 10, 0], nulls=[5, 5, 9])
@@ -20,13 +22,47 @@ def test_columns_and_rows_are_fixed() -> None:
     assert table.dtypes[3:].tolist() == [np.dtype(float)] * 6
 
 
-def test_intervals_hold_the_estimate_and_never_fall_below_zero() -> None:
+def test_intervals_hold_the_estimate_and_never_fall_below_zero_where_credit_cannot() -> None:
     models = [model for model in MODELS if model != "time_decay"]
     table = attribution.attribute(PATHS, models=models, confidence=0.999)
     for measure in ("conversions", "value"):
         assert (table[f"{measure}_low"] <= table[measure]).all()
         assert (table[measure] <= table[f"{measure}_high"]).all()
-        assert (table[f"{measure}_low"] >= 0).all()
+        assert (table.loc[table["model"] != "shapley", f"{measure}_low"] >= 0).all()
+
+
+def test_shapley_credit_by_hand() -> None:
+    # Conversions over journeys: {a} 0/9, {b} 2/7, {a, b} 5/24. a: half of 5/24 - 2/7, b: half of 5/24 + 2/7; times the
+    # 24 journeys. Value: 0, 10/7, 40/24.
+    table = attribution.attribute(PATHS, models=["shapley"]).set_index("channel")
+    assert table["conversions"].tolist() == pytest.approx([12 * (5 / 24 - 2 / 7), 12 * (5 / 24 + 2 / 7)], rel=1e-12)
+    assert table["value"].tolist() == pytest.approx([12 * (40 / 24 - 10 / 7), 12 * (40 / 24 + 10 / 7)], rel=1e-12)
+    apart = shapley(PATHS, confidence=0.9).set_index("channel")
+    for column in ("conversions", "conversions_low", "conversions_high"):
+        assert table[column].tolist() == pytest.approx(apart[column].tolist(), rel=1e-12)
+
+
+def test_shapley_of_conversions_worth_one_has_the_intervals_of_value() -> None:
+    ones = Paths.from_strings(["a > b", "b", "a"], conversions=[3, 2, 0], value=[3, 2, 0], nulls=[5, 5, 9])
+    table = attribution.attribute(ones, models=["shapley"])
+    for column in ("", "_low", "_high"):
+        assert table[f"value{column}"].tolist() == pytest.approx(table[f"conversions{column}"].tolist(), rel=1e-12)
+
+
+def test_shapley_is_compared_with_last_click_and_refused_where_it_cannot_be_had() -> None:
+    table = attribution.compare(PATHS, model="shapley").set_index("channel")
+    both = credit_covariance(PATHS, ["last_click", "shapley"]).conversions
+    reach = 1.6448536269514722 * np.sqrt(np.diag(both[:2, :2] + both[2:, 2:] - both[:2, 2:] - both[2:, :2]))
+    assert (table["difference_high"] - table["difference"])[["a", "b"]].tolist() == pytest.approx(reach.tolist())
+    with pytest.raises(ConfigurationError, match="is not drawn again"):
+        attribution.compare(PATHS, model="shapley", replicates=20)
+    many = Paths.from_codes(
+        [f"c{code}" for code in range(21)], range(21), [1] * 21, conversions=[1] * 21, nulls=[1] * 21
+    )
+    with pytest.raises(ConfigurationError, match="up to 20 channels, and 21 are on these paths"):
+        attribution.attribute(many, models=["shapley"])
+    with pytest.raises(ConfigurationError, match="Name the column of nulls"):
+        attribution.attribute(Paths.from_strings(["a", "b"], [1, 2]), models=["shapley"])
 
 
 def test_last_click_intervals_by_hand() -> None:

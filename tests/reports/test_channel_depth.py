@@ -90,6 +90,20 @@ def test_the_bridge_starts_at_the_baseline_and_ends_at_the_models_credit(tmp_pat
     assert steps[["position_effect", "model_effect"]].sum().to_numpy() == pytest.approx([0, 0], abs=1e-9)
 
 
+def test_shapley_named_as_a_model_has_intervals_and_stands_among_the_models_once(tmp_path):
+    run = deep_run(configured(tmp_path, models='["last_click", "shapley", "markov"]'))
+    credit = run.attribution.credit.set_index("model").loc["shapley"]
+    for measure, total in (("conversions", 17_000), ("value", 170_000)):
+        assert credit[measure].sum() == pytest.approx(total)
+        assert (credit[f"{measure}_low"] < credit[measure]).all()
+        assert (credit[measure] < credit[f"{measure}_high"]).all()
+    blocks = [block for section in channel_sections(run) for block in section.blocks if isinstance(block, Table)]
+    (table,) = [block for block in blocks if "every model" in block.title]
+    assert [column.name for column in table.columns] == [
+        *("channel", "last_click", "shapley", "markov", "regression", "removal_effect")
+    ]
+
+
 def test_the_change_in_money_adds_up_to_nothing_inside_its_intervals(tmp_path):
     # Every order is worth 10, so the change in money is ten times that in conversions, interval and all.
     found = deep_run(configured(tmp_path)).attribution
