@@ -11,6 +11,7 @@ from customer_data.typed_columns import Typed, typed_column
 
 FILTERED = "left out by the filter"
 REJECTED = "is a refund, and refunds are rejected"
+HEADER = "repeats the header"
 
 
 @dataclass(frozen=True)
@@ -135,9 +136,23 @@ def _reason(opened: OpenSource, typed: dict[str, Typed]) -> str:
     if problems:
         texts = ", ".join(f"CASE WHEN {test} THEN {literal(text)} END" for test, text in problems)
         reason = f"CASE WHEN {' OR '.join(test for test, _ in problems)} THEN concat_ws('; ', {texts}) END"
+    if header := _header_test(opened):
+        reason = f"CASE WHEN {header} THEN {literal(HEADER)} ELSE {reason} END"
     if opened.mapped.filter is not None:
         reason = f"CASE WHEN NOT __used THEN {literal(FILTERED)} ELSE {reason} END"
     return reason
+
+
+def _header_test(opened: OpenSource) -> str:
+    """The test of a row of a CSV file that repeats the header, as files laid end to end do; empty where none can."""
+    if not opened.relation.is_text:
+        return ""
+    theirs = {
+        name: column.expression[1:-1].replace('""', '"')
+        for name, column in opened.mapped.columns.items()
+        if not column.computed
+    }
+    return " AND ".join(f"{identifier(name)} = {literal(field)}" for name, field in theirs.items())
 
 
 def _rejections(opened: OpenSource) -> list[str]:

@@ -10,6 +10,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -163,7 +164,7 @@ def _records(file: TextFile, needed_positions: list[int]) -> Iterator[tuple[int,
 
 def _split(file: TextFile) -> Iterator[tuple[int, list[str] | None, str]]:
     """Yield line number, fields (None where a quote is broken) and text of each record that is not blank."""
-    numbered = enumerate(_lines(file), start=1)
+    numbered = islice(enumerate(_lines(file), start=1), file.preamble, None)
     waiting: list[tuple[int, str]] = []
     while True:
         if waiting:

@@ -25,6 +25,7 @@ _EPOCH = date(1970, 1, 1)
 _LONG_GAP_DAYS = 365
 _FEW_STRAYS, _FEW_OF_ALL = 3, 0.01
 """Rows, or a share of a table's rows; more of them are a shop that was closed for long."""
+_LOOKED_FOR = 1_000
 
 
 def survey_warnings(opened: list[OpenSource], surveys: list[Survey], currency: str | None) -> list[str]:
@@ -48,6 +49,11 @@ def survey_warnings(opened: list[OpenSource], surveys: list[Survey], currency: s
                 'Say duplicates = "drop" if the export doubled them.'
             )
         for file in one.relation.text_files:
+            if file.preamble:
+                warnings.append(
+                    f"{one.label}: {Path(file.path).name} has its header on line {file.preamble + 1}; what stands "
+                    "before it is left out."
+                )
             warnings += [
                 f"{one.label}: {Path(file.path).name} names a column twice; the later one is read as {name!r}."
                 for name in file.renamed
@@ -86,16 +92,17 @@ def order_warnings(
 def stray_time_warnings(
     connection: "duckdb.DuckDBPyConnection", tables: list[str], as_of: date | None = None
 ) -> list[str]:
-    """Return a sentence for each of the tables of which few rows lie long after all others, up to the as-of day.
+    """Return a sentence for each of the tables of which few rows lie long before or after all others.
 
     The last day of the data is the day from which a report looks back, so one mistyped year would let every customer
-    seem lost. Only the rows themselves are asked, never the clock: the same input is told of in the same words always.
+    seem lost; later times than the as-of day do no harm. A first day such as 1900-01-01 is one that programs write for
+    none. Only the rows themselves are asked, never the clock: the same input is told of in the same words always.
     """
     day_us = 86_400_000_000
     until = "" if as_of is None else f"WHERE time_us < {((as_of - _EPOCH).days + 1) * day_us}"
     warnings = []
     for table in tables:
-        row = connection.execute(
+        gaps = connection.execute(
             f"""
             WITH days AS (SELECT time_us // {day_us} AS day, count(*) AS rows FROM {table} {until} GROUP BY 1),
             gaps AS (
@@ -103,19 +110,55 @@ def stray_time_warnings(
                        sum(rows) OVER (ORDER BY day DESC) AS rest, sum(rows) OVER () AS total
                 FROM days WINDOW ordered AS (ORDER BY day)
             )
-            SELECT day, previous, CAST(rest AS BIGINT) FROM gaps
-            WHERE gap > {_LONG_GAP_DAYS} AND rest < total / 2
-              AND rest <= greatest({_FEW_STRAYS}, {_FEW_OF_ALL} * total) ORDER BY day LIMIT 1
+            SELECT previous, day, CAST(total - rest AS BIGINT), CAST(rest AS BIGINT) FROM gaps
+            WHERE gap > {_LONG_GAP_DAYS} ORDER BY day
             """
-        ).fetchone()
-        if row is not None:
-            first, previous = (_EPOCH + timedelta(days=int(number)) for number in row[:2])
+        ).fetchall()
+        sides = [
+            (_EPOCH + timedelta(days=int(previous)), _EPOCH + timedelta(days=int(day)), before, after)
+            for previous, day, before, after in gaps
+        ]
+        early = [side for side in sides if _are_strays(side[2], side[3])]
+        late = [side for side in sides if _are_strays(side[3], side[2])]
+        if early:
+            previous, day, rows, _ = early[-1]
             warnings.append(
-                f"{table}: {count_of(row[2], 'row')} kept with times more than a year after all others (from {first}; "
+                f"{table}: {count_of(rows, 'row')} kept with times more than a year before all others (until "
+                f"{previous}; after that the first is of {day}). Check these times, since some programs write the "
+                "first day they know for none, and leave such rows out by a filter."
+            )
+        if late:
+            previous, day, _, rows = late[0]
+            warnings.append(
+                f"{table}: {count_of(rows, 'row')} kept with times more than a year after all others (from {day}; "
                 f"before that the last is of {previous}). Check these times and time_format, or look back from an "
                 f"earlier day: as_of = {previous}."
             )
     return warnings
+
+
+def _are_strays(rows: int, others: int) -> bool:
+    return rows < others and rows <= max(_FEW_STRAYS, _FEW_OF_ALL * (rows + others))
+
+
+def stranger_warnings(connection: "duckdb.DuckDBPyConnection") -> list[str]:
+    """Return a sentence if customers with orders have no touchpoints, as if the two tables named them differently."""
+    sample = f"(SELECT DISTINCT customer_id FROM orders ORDER BY hash(customer_id) LIMIT {_LOOKED_FOR})"
+    met = f"SELECT 1 FROM touchpoints SEMI JOIN {sample} USING (customer_id) LIMIT 1"
+    if connection.execute(met).fetchall():
+        return []
+    first = connection.execute(
+        "SELECT (SELECT min(customer_id)::VARCHAR FROM orders), (SELECT min(customer_id)::VARCHAR FROM touchpoints)"
+    ).fetchall()
+    (ordered, touched), remedy = first[0], "Check the column customer_id of both."
+    for change, said in (("lower(customer_id)", "blind to case"), ("ltrim(customer_id, '0')", "without leading zeros")):
+        alike = f"SELECT {change.replace('customer_id', 'customer_id::VARCHAR')} AS alike FROM"
+        if connection.execute(f"{alike} touchpoints INTERSECT {alike} {sample} LIMIT 1").fetchall():
+            remedy = f'Some are alike {said}: map both by columns = {{ customer_id = {{ sql = "{change}" }} }}.'
+    return [
+        "orders: none of their customers, or of a thousand of them, has touchpoints, so nothing converts (orders name "
+        f"{ordered!r} first, touchpoints {touched!r}). {remedy}"
+    ]
 
 
 def no_order_problem(orders: list[OpenSource], outcomes: dict[int, dict[str, tuple[int, int | None]]]) -> str:

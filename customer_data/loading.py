@@ -10,7 +10,13 @@ from customer_data.expressions import scalar_functions
 from customer_data.judging import OpenSource
 from customer_data.known_orders import KEPT_TABLES
 from customer_data.load_report import LoadReport
-from customer_data.load_warnings import no_order_problem, order_warnings, stray_time_warnings, survey_warnings
+from customer_data.load_warnings import (
+    no_order_problem,
+    order_warnings,
+    stranger_warnings,
+    stray_time_warnings,
+    survey_warnings,
+)
 from customer_data.mapping import Mapped, map_source
 from customer_data.nearest import count_of
 from customer_data.orders import make_orders
@@ -119,7 +125,9 @@ def _load(
             outcomes[number] |= {"kept": (kept, None), "another row of a customer": (rows, None)}
     _write_counts(connection, opened, surveys, outcomes)
     warnings += order_warnings(opened, outcomes, currency)
-    warnings += stray_time_warnings(connection, _present(connection, ("touchpoints", "orders")), settings.as_of)
+    present = _present(connection, ("touchpoints", "orders"))
+    warnings += stray_time_warnings(connection, present, settings.as_of)
+    warnings += stranger_warnings(connection) if len(present) == 2 else []
     return _report(connection, warnings, settings, currency)
 
 

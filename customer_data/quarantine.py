@@ -78,7 +78,10 @@ def remedies(opened: OpenSource, told: str, *, share: float = 1.0) -> str:
         )
     if "is not a number" in told and share > _FEW:
         mark = "," if opened.source.decimal == "." else "."
-        advice.append(f'State the decimal mark, decimal = "{mark}", or clean the numbers by an SQL expression.')
+        advice.append(
+            f'State the decimal mark, decimal = "{mark}", or clean the numbers by an SQL expression, as in '
+            "value = { sql = \"replace(value, '$', '')\" } with their name of it."
+        )
     if "bytes that are not" in told:
         advice.append(
             'Say encoding = "latin-1" if that is what the file is in. If it was put together from several files, '

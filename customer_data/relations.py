@@ -122,7 +122,9 @@ def keep_rows(connection: "duckdb.DuckDBPyConnection", relation: Relation) -> Re
         return relation
     if sum(Path(file.path).stat().st_size for file in relation.text_files) > _LARGEST_KEPT:
         return relation
-    names = ",".join(f"{file.path}\0{file.encoding}\0{file.separator}\0{file.names}" for file in relation.text_files)
+    names = ",".join(
+        f"{file.path}\0{file.encoding}\0{file.separator}\0{file.preamble}\0{file.names}" for file in relation.text_files
+    )
     rows = f"__kept_{hashlib.sha256(names.encode()).hexdigest()[:16]}"
     with in_order(connection, relation):
         connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS {rows} AS FROM {relation.located_scan}")
@@ -231,9 +233,9 @@ def _text(paths: list[str], source: Source, label: str) -> Relation:
             )
     if problems:
         raise InputError(problems)
-    groups: dict[tuple[str, tuple[str, ...]], list[TextFile]] = {}
+    groups: dict[tuple[str, int, tuple[str, ...]], list[TextFile]] = {}
     for file in files:
-        groups.setdefault((file.separator, file.names), []).append(file)
+        groups.setdefault((file.separator, file.preamble, file.names), []).append(file)
     listed = ", ".join(identifier(name) for name in first.names)
     scans = [scan_sql(group) for group in groups.values()]
     scan = scans[0] if len(scans) == 1 else "(" + " UNION ALL ".join(f"SELECT {listed} FROM {s}" for s in scans) + ")"

@@ -5,8 +5,10 @@ import csv
 import glob
 import gzip
 import io
+import re
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
@@ -14,16 +16,18 @@ from typing import IO, cast
 from customer_data.errors import InputError
 from customer_data.sources import WHITESPACE, Source
 from customer_data.sql_text import identifier, literal
+from customer_data.table_specs import TABLE_SPECS
 
 NO_VALUE = ("", "NULL", "\\N")
 """What stands for no value in a CSV file."""
 _SAMPLE = 65_536
+_LONGEST_PREAMBLE = 50
 _SEPARATORS = (",", ";", "\t", "|")
 
 
 @dataclass(frozen=True)
 class TextFile:
-    """One CSV file: how it is written and the names of its columns, which are unique."""
+    """One CSV file: how it is written, the names of its columns, which are unique, and the lines before its header."""
 
     path: str
     encoding: str
@@ -31,6 +35,7 @@ class TextFile:
     names: tuple[str, ...]
     has_header: bool
     renamed: tuple[str, ...] = ()
+    preamble: int = 0
 
 
 def matching_files(data: str | Path) -> list[str]:
@@ -55,6 +60,9 @@ def open_bytes(path: str) -> IO[bytes]:
 def inspect_text_file(path: str, source: Source, label: str) -> TextFile:
     """Find the separator and the names of the columns of one CSV file.
 
+    The header is the first line, or the first of the first lines that names all columns wanted, as reports of ad
+    networks begin with their title and dates, and spreadsheets with ``sep=;``.
+
     Raises
     ------
     InputError
@@ -73,10 +81,38 @@ def inspect_text_file(path: str, source: Source, label: str) -> TextFile:
     if source.names is not None:
         return TextFile(path, source.encoding, separator, tuple(source.names), False)
     header = next(iter(split_records(text.lstrip("\r\n"), separator)), [])
+    preamble = 0
+    if not _wanted(source) <= _folded(header) and (found := _later_header(text, source)):
+        separator, preamble, header = found
     names = _unique_names(header)
     stated = {field.strip() for field in header}
     renamed = tuple(name for name, field in zip(names, header, strict=True) if field.strip() and name not in stated)
-    return TextFile(path, source.encoding, separator, names, True, renamed)
+    return TextFile(path, source.encoding, separator, names, True, renamed, preamble)
+
+
+def _wanted(source: Source) -> set[str]:
+    """The columns that the header must name, as far as they are known, blind to case."""
+    spec = TABLE_SPECS.get(source.table)
+    required = [column.name for column in spec.columns if column.required] if spec else []
+    names = {name: name for name in required} | dict(source.columns)
+    return _folded(name for name in names.values() if isinstance(name, str))
+
+
+def _folded(names: Iterable[str]) -> set[str]:
+    return {name.strip().casefold() for name in names}
+
+
+def _later_header(text: str, source: Source) -> tuple[str, int, list[str]] | None:
+    """Separator, lines before it and fields of the first line that names all columns wanted, if one does."""
+    wanted = _wanted(source)
+    separators = _SEPARATORS if source.separator is None else (source.separator,)
+    for before, line in enumerate(re.split("\r\n|\r|\n", text)[:_LONGEST_PREAMBLE]):
+        for separator in separators:
+            with suppress(csv.Error):
+                header = next(iter(split_records(line, separator)), [])
+                if wanted and wanted <= _folded(header):
+                    return separator, before, header
+    return None
 
 
 def split_records(text: str, separator: str) -> Iterable[list[str]]:
@@ -104,6 +140,8 @@ def scan_sql(files: Iterable[TextFile], *, ordered: bool = False) -> str:
         "columns": "{" + ", ".join(f"{literal(name)}: 'VARCHAR'" for name in first.names) + "}",
     }
     options["compression"] = "'gzip'" if any(is_packed(file.path) for file in files) else "'none'"
+    if first.preamble:
+        options["skip"] = str(first.preamble)
     if ordered:
         options["parallel"] = "false"
     paths = "[" + ", ".join(literal(file.path) for file in files) + "]"
@@ -119,7 +157,7 @@ def located_scan_sql(file: TextFile) -> str:
         f"coalesce(strlen({identifier(name)}) - strlen(replace({identifier(name)}, chr(10), '')), 0)"
         for name in file.names
     )
-    first = 2 + sum(name.count("\n") for name in file.names) if file.has_header else 1
+    first = file.preamble + 2 + sum(name.count("\n") for name in file.names) if file.has_header else 1
     return (
         f"(SELECT *, {literal(file.path)} AS __file, row_number() OVER () + {first - 1}"
         " + CAST(coalesce(sum(__breaks) OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), 0) AS BIGINT)"

@@ -86,3 +86,55 @@ def test_a_header_of_two_lines_does_not_shift_the_line_that_is_told(
     text = 'customer_id,"time\n(UTC)",value\na,2023-01-05,1\nb,2023-01-05,x\n'
     loaded(connection, tmp_path, text, columns={"time": "time\n(UTC)"})
     assert set_aside(connection) == [(4, "value is not a number")]
+
+
+@pytest.mark.parametrize("careful", [False, True])
+@pytest.mark.parametrize(
+    "preamble",
+    ["sep=;\n", "# Report: orders\n# 2023-01-01 - 2023-02-01\n#\n", 'Orders\n"January 1, 2023 - January 31, 2023"\n\n'],
+)
+def test_lines_before_the_header_are_told_and_lines_keep_their_numbers(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path, preamble: str, careful: bool
+) -> None:
+    rows = "a;2023-01-05;1\nTotal;;1\n" + ('"b;2023-01-05;1\n' if careful else "")
+    report = loaded(connection, tmp_path, preamble + HEADER.replace(",", ";") + rows)
+    header = preamble.count("\n") + 1
+    assert any(f"orders.csv has its header on line {header}; what" in warning for warning in report.warnings)
+    assert customers(connection) == ["a"]
+    assert [row for row, _ in set_aside(connection)] == [header + 2, header + 3][: 1 + careful]
+
+
+def test_a_header_is_not_looked_for_where_the_first_line_is_one(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    report = loaded(connection, tmp_path, HEADER + "a,2023-01-05,1\n" + HEADER)
+    assert report.warnings == ("orders: 1 of 2 rows set aside: repeats the header.",)
+    assert set_aside(connection) == [(3, "repeats the header")]
+
+
+def test_customers_named_differently_in_touchpoints_and_orders_are_told(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    def warnings(touched: str, ordered: str) -> tuple[str, ...]:
+        touches, orders = tmp_path / "touches.csv", tmp_path / "orders.csv"
+        touches.write_text("customer_id,time,channel\n" + "".join(f"{one},2023-01-01,x\n" for one in touched.split()))
+        orders.write_text(HEADER + "".join(f"{one},2023-01-05,1\n" for one in ordered.split()))
+        sources = [Source(table="touchpoints", data=touches), Source(table="orders", data=orders)]
+        return load(connection, sources).warnings
+
+    assert warnings("a@x.com b@x.com", "b@x.com c@x.com") == ()
+    (strangers,) = warnings("1 2", "c1 c2")
+    assert "has touchpoints, so nothing converts (orders name 'c1' first, touchpoints '1')" in strangers
+    assert strangers.endswith("Check the column customer_id of both.")
+    (capitals,) = warnings("A@x.com", "a@X.com")
+    assert 'alike blind to case: map both by columns = { customer_id = { sql = "lower(customer_id)" } }.' in capitals
+    (zeros,) = warnings("0017", "17")
+    assert "alike without leading zeros" in zeros
+
+
+def test_days_that_programs_write_for_none_are_told(connection: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    rows = "".join(f"a,2023-01-{day:02},1\n" for day in range(1, 29))
+    report = loaded(connection, tmp_path, HEADER + rows + "b,1900-01-01 00:00:00,1\nb,0000-00-00,1\n")
+    assert counts(report)["kept"] == 29
+    (strays,) = (warning for warning in report.warnings if "before all others" in warning)
+    assert strays.startswith("orders: 1 row kept with times more than a year before all others (until 1900-01-01; ")
