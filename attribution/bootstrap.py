@@ -10,7 +10,8 @@ in the paths, so customers cannot be drawn. Journeys are drawn as if each were a
 is refitted exactly; then all replicates are moved about their mean by one linear map of credit, the least displacing
 one that carries the delta method's covariance without shared customers to the one with them. So their mean and shape
 are those of exact refits over journeys, and their covariance has what customers share to first order: what sharing does
-to the skewness of credit is not in them.
+to the skewness of credit is not in them. Where journeys can be read with their customers,
+:mod:`attribution.customer_bootstrap` draws customers, and is exact.
 
 Replicates come in fixed blocks, each with its own random stream, so the number of threads changes nothing.
 """
@@ -64,6 +65,21 @@ class Replicates:
     conversions: Floats
     value: Floats
 
+    def of(self, model: str, paths: Paths) -> Floats:
+        """Credit of conversions under one model, array ``(replicates, channels)``.
+
+        Raises
+        ------
+        ConfigurationError
+            When the model is not among those drawn, or the channels are not those of ``paths``.
+        """
+        if model not in self.models or self.channels != paths.channels:
+            raise ConfigurationError(
+                f"drawn: these are {len(self.models)} models ({', '.join(self.models)}) of {len(self.channels)} "
+                f"channels, wanted is {model} of the {len(paths.channels)} of the paths. Draw from the same data."
+            )
+        return self.conversions[:, self.models.index(model)]
+
 
 def bootstrap_credit(
     paths: Paths,
@@ -100,13 +116,7 @@ def bootstrap_credit(
         When a model does not exist or is ``shapley``, or replicates are not a whole number from 1 on.
     """
     check_models(paths, models)
-    if "shapley" in models:
-        raise ConfigurationError(
-            "models: 'shapley' is not drawn again. Take its intervals by the delta method (0 replicates), or those of "
-            "attribution.shapley.shapley."
-        )
-    if isinstance(replicates, bool) or not isinstance(replicates, int | np.integer) or replicates < 1:
-        raise ConfigurationError(f"replicates: {replicates!r} is not a whole number from 1 on. 1000 is usual.")
+    require_replicates(models, replicates)
     plan = _Plan.make(paths, models, order, options or RuleOptions())
     sizes = [min(BLOCK, int(replicates) - first) for first in range(0, int(replicates), BLOCK)]
     streams = np.random.SeedSequence(seed).spawn(len(sizes))
@@ -117,6 +127,17 @@ def bootstrap_credit(
     if paths.shared is None or paths.shared.nnz == 0:
         return drawn
     return _with_shared_journeys(paths, drawn, order=order, options=options or RuleOptions())
+
+
+def require_replicates(models: Sequence[str], replicates: int) -> None:
+    """Refuse models that are not drawn again, and numbers of replicates that are none."""
+    if "shapley" in models:
+        raise ConfigurationError(
+            "models: 'shapley' is not drawn again. Take its intervals by the delta method (0 replicates), or those of "
+            "attribution.shapley.shapley."
+        )
+    if isinstance(replicates, bool) or not isinstance(replicates, int | np.integer) or replicates < 1:
+        raise ConfigurationError(f"replicates: {replicates!r} is not a whole number from 1 on. 1000 is usual.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,16 +251,11 @@ class _ChainPlan:
 
     def refit(self, drawn: Draws, conversions: Floats, noise: Floats, nulls: Draws) -> tuple[Floats, Floats]:
         """Credit ``(channels, replicates)`` of conversions (drawn, and in double precision) and of value."""
-        found, kind = self.found, self.by_nulls.dtype
+        kind = self.by_nulls.dtype
         steps = self.by_conversions @ drawn.astype(kind, copy=False)
         steps += self.by_nulls @ nulls.astype(kind, copy=False)
         converted, paid = self.ends.summed(conversions, noise)
-        solve = _refitted_batch if found.order == 1 and len(found.states) <= BATCHED_STATES else _refitted_singly
-        effects = solve(found, steps.astype(float), converted, paid)
-        total = np.stack([converted.sum(axis=0), paid.sum(axis=0)])
-        summed = effects.sum(axis=1, keepdims=True)
-        credit = np.divide(effects, summed, out=np.zeros_like(effects), where=summed > 0) * total[:, None, :]
-        return credit[0], credit[1]
+        return refitted(self.found, steps.astype(float), converted, paid)
 
 
 def _shares(paths: Paths, model: str, options: RuleOptions, rows: Integers) -> "tuple[csr_array, csr_array]":
@@ -250,6 +266,20 @@ def _shares(paths: Paths, model: str, options: RuleOptions, rows: Integers) -> "
     means = delta.model_gradient(paths, model, options=options)
     assert isinstance(means, ShareGradient)
     return means.conversions[rows].T.tocsr(), means.value[rows].T.tocsr()
+
+
+def refitted(found: Transitions, steps: Floats, converted: Floats, paid: Floats) -> tuple[Floats, Floats]:
+    """Credit of conversions and of value, arrays ``(channels, replicates)``, of chains with these counts.
+
+    ``steps`` is ``(transitions, replicates)``; ``converted`` and ``paid`` are ``(states, replicates)``, conversions and
+    their value at the last state of paths.
+    """
+    solve = _refitted_batch if found.order == 1 and len(found.states) <= BATCHED_STATES else _refitted_singly
+    effects = solve(found, steps, converted, paid)
+    total = np.stack([converted.sum(axis=0), paid.sum(axis=0)])
+    summed = effects.sum(axis=1, keepdims=True)
+    credit = np.divide(effects, summed, out=np.zeros_like(effects), where=summed > 0) * total[:, None, :]
+    return credit[0], credit[1]
 
 
 def _refitted_batch(found: Transitions, steps: Floats, converted: Floats, paid: Floats) -> Floats:
@@ -342,8 +372,11 @@ def rank_stability(
     seed: int | None = None,
     confidence: float = 0.90,
     options: RuleOptions | None = None,
+    drawn: Replicates | None = None,
 ) -> "pandas.DataFrame":
     """How sure the order of channels by credit of conversions is.
+
+    ``drawn`` are replicates of this model made already, in place of ``replicates`` and ``seed``.
 
     Returns
     -------
@@ -354,10 +387,11 @@ def rank_stability(
     import pandas
 
     options = options or RuleOptions()
-    drawn = bootstrap_credit(paths, [model], order=order, replicates=replicates, seed=seed, options=options)
+    if drawn is None:
+        drawn = bootstrap_credit(paths, [model], order=order, replicates=replicates, seed=seed, options=options)
     estimate = model_credit(paths, model, order=order, options=options).conversions
     by_rank = np.argsort(-estimate, kind="stable")
-    replicated = drawn.conversions[:, 0, by_rank]
+    replicated = drawn.of(model, paths)[:, by_rank]
     ranks = np.argsort(np.argsort(-replicated, axis=1, kind="stable"), axis=1) + 1
     low, high = np.quantile(ranks, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0, method="inverted_cdf").astype(
         int

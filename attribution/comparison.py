@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attribution.bootstrap import bootstrap_credit, percentile_interval
+from attribution.bootstrap import Replicates, bootstrap_credit, percentile_interval
 from attribution.credit import check_models, model_credit
 from attribution.delta import credit_variance, interval
 from attribution.paths import Paths
@@ -29,6 +29,7 @@ def compare(
     seed: int | None = None,
     confidence: float = 0.90,
     options: RuleOptions | None = None,
+    drawn: Replicates | None = None,
 ) -> "pandas.DataFrame":
     """What a model credits to each channel beside what a baseline does, with an interval of the difference.
 
@@ -48,6 +49,9 @@ def compare(
         Of the intervals, which hold for each channel by itself.
     options
         Options of the rules.
+    drawn
+        Replicates of both models made already, in place of ``replicates`` and ``seed``: those of
+        :func:`attribution.customer_bootstrap.bootstrap_customers` are exact for customers with several journeys.
 
     Returns
     -------
@@ -59,7 +63,8 @@ def compare(
     Raises
     ------
     ConfigurationError
-        When a model does not exist, both are the same, or replicates or confidence are out of range.
+        When a model does not exist, both are the same, replicates or confidence are out of range, or what was drawn is
+        of other models or channels.
     """
     import pandas
 
@@ -73,14 +78,14 @@ def compare(
     options = options or RuleOptions()
     before, after = (model_credit(paths, name, order=order, options=options).conversions for name in (baseline, model))
     difference = after - before
-    if replicates == 0:
+    if replicates == 0 and drawn is None:
         spread = credit_variance(paths, model, baseline=baseline, order=order, options=options)
         low, high = interval(difference, spread.conversions, confidence=confidence)
     else:
-        drawn = bootstrap_credit(
+        drawn = drawn or bootstrap_credit(
             paths, [baseline, model], order=order, replicates=replicates, seed=seed, options=options
-        ).conversions
-        low, high = percentile_interval(drawn[:, 1] - drawn[:, 0], confidence=confidence)
+        )
+        low, high = percentile_interval(drawn.of(model, paths) - drawn.of(baseline, paths), confidence=confidence)
     table = pandas.DataFrame(
         {
             "channel": paths.channels,
