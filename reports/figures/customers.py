@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_SEGMENTS = 16
+MOST_FLOWS = 8  # beside a chart of the usual height
 PAIR_HEIGHT = 2.25
 _SHADES = (style.VALUE, "#6fb39c", "#b9d8cd", "#c9ced6")
 _SOURCES = (
@@ -220,7 +221,7 @@ def quarter_name(first_day: Any) -> str:
 def draw_segment_flows(flows: pd.DataFrame) -> str:
     """Per segment what known and new customers bring over the horizon, stacked; ``segment, source, contribution``."""
     wide = flows.pivot_table(index="segment", columns="source", values="contribution", aggfunc="sum").fillna(0.0)
-    rows = wide.sort_values("total", ascending=False, kind="stable").head(MOST_SEGMENTS)
+    rows = wide.sort_values("total", ascending=False, kind="stable").head(MOST_FLOWS)
     labels = short_names([str(name) for name in rows.index], 20)
     with style.Chart(style.HALF_WIDTH, max(PAIR_HEIGHT, style.row_height(len(rows), per_row=0.225, rest=0.8))) as chart:
         axes, positions = chart.axes, range(len(rows))

@@ -10,6 +10,7 @@ from reports.pages.customers import clv_sections
 from reports.pages.data_quality import quality_section
 from reports.pages.front import front_page
 from reports.pages.method import method_section
+from reports.pages.parameters import parameter_sections
 from reports.results.run_results import RunResults
 from reports.wording.number_format import day, day_range
 
@@ -28,6 +29,7 @@ def build_report(results: RunResults) -> Report:
         *clv_sections(results),
         *value_depth_sections(results),
         *((quality,) if quality is not None else ()),
+        *parameter_sections(results),
         method_section(results),
     )
     as_of = f"As of {day(results.as_of)}" if results.as_of else ""

@@ -160,7 +160,9 @@ def _sensitivity_blocks(depth: ChannelDepth, attribution: AttributionResults, ru
     summary, table = depth.sensitivity_summary, depth.sensitivity
     if summary is None or table is None or not len(summary):
         return []
-    choices = [name for name in dict.fromkeys(table["choice"]) if name != "as configured"]
+    words = {"order": "the order of the chain", "path transform": "which touches of a path count"}
+    words |= {"lookback": "the lookback", "grain": "touches or visits"}
+    choices = [words.get(name, name) for name in dict.fromkeys(table["choice"]) if name != "as configured"]
     largest = summary.iloc[0]
     name, shift = shorten(clean(largest["channel"]), 40), abs(float(largest["largest_shift"]))
     steady = int((summary["best_rank"] == summary["worst_rank"]).sum())
@@ -208,9 +210,20 @@ def _sensitivity_blocks(depth: ChannelDepth, attribution: AttributionResults, ru
     ]
 
 
+_CHOICES = {
+    "path transform: collapse_repeats": "repeats in a row counted once",
+    "path transform: first_of_each": "the first touch of each channel alone",
+    "path transform: last_of_each": "the last touch of each channel alone",
+    "path transform: drop_direct_unless_alone": "direct visits counted only where alone",
+}
+
+
 def _in_words(shifted_by: object) -> str:
-    """A choice as a page says it, without the underscores of its name in the configuration."""
-    return clean(shifted_by).replace("_", " ") if shifted_by else "none"
+    """A choice as a page says it, not as the configuration does."""
+    if not shifted_by:
+        return "none"
+    said = _CHOICES.get(str(shifted_by), clean(shifted_by).replace("_", " "))
+    return said.replace("order: ", "a chain of order ").replace("lookback: ", "a lookback of ")
 
 
 def _order_blocks(depth: ChannelDepth, attribution: AttributionResults) -> list[Block]:

@@ -85,8 +85,9 @@ def _origin_blocks(depth: ValueDepth, clv: ClvResults, run: RunResults) -> list[
                 Column("widening", "Widened\n(times)", "ratio"),
                 Column("verdict", "Held as\nstated"),
             ),
-            caption="Intervals are moved and widened where past errors are larger than chance explains. Held once "
-            "changed: by what the other days taught.",
+            caption="Bias: forecast less what came, of what came. Intervals are moved and widened where past errors "
+            "are larger than chance explains. Held once changed: the share that holds then, each day changed by what "
+            "the other days taught.",
             bold_rows=tuple(place for place, is_all in enumerate(last) if is_all),
             tones=(("not shown", "muted"),),
         ),
@@ -112,12 +113,19 @@ def _cash_blocks(depth: ValueDepth, clv: ClvResults, run: RunResults) -> list[Bl
     if new < 0.005:
         title = f"Known customers are to bring the {what} of the next {horizon(clv.horizon_months)}"
     won = depth.new_customers
-    text = f"Expected {what}, not discounted: {amount(float(rows['total'].sum()), run.currency)} in all"
-    if won is not None and len(won):
-        text += f", with {number(float(won['expected'].sum()))} customers yet to be won"
+    text = (
+        f"Over the next {horizon(clv.horizon_months)} {amount(float(rows['total'].sum()), run.currency)} of {what} is "
+        f"expected, not discounted: {amount(float(rows[names[0]].sum()), run.currency)} from customers known today"
+    )
+    expected = 0.0 if won is None else float(won["expected"].sum())
+    if expected >= 0.5:
+        text += (
+            f" and {amount(float(rows[names[1:3]].to_numpy().sum()), run.currency)} from {number(expected)} "
+            f"{plural(round(expected), 'customer')} yet to be won"
+        )
     first = rows.iloc[0]
     text += (
-        f". In the first period, eight of ten times it lies between "
+        f". In eight cases of ten {first['period']:%B %Y} brings "
         f"{amount_range(float(first['p10']), float(first['p90']), run.currency)}."
     )
     return [
@@ -183,9 +191,9 @@ def _flow_figures(depth: ValueDepth, run: RunResults, what: str) -> list[Block]:
         if len(shares) > 1:
             title = (
                 f"New customers bring {percent(float(shares.min()), 0)} to {percent(float(shares.max()), 0)} of a "
-                "segment's flow"
+                f"segment's {what}"
             )
-        drawn = min(segments["segment"].nunique(), figure_clv.MOST_SEGMENTS)
+        drawn = min(segments["segment"].nunique(), figure_clv.MOST_FLOWS)
         left = segments["segment"].nunique() - drawn
         blocks.append(
             Figure(

@@ -1,4 +1,4 @@
-"""The customer pages: what segments are worth, month by month, whether the forecast has held, and its parameters."""
+"""The customer pages: what segments are worth, month by month, and whether the forecast has held."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from reports.figures import customers as figure_clv
 from reports.pages import prose
-from reports.pages.content import Block, Column, Figure, Heading, Points, Prose, Section, Table
+from reports.pages.content import Block, Column, Figure, Prose, Section, Table
 from reports.pages.holdout import customer_figures, score_table
 from reports.results.run_results import ClvResults, RunResults
 from reports.wording.labels import clean, plural, shorten, table_name
@@ -21,15 +21,10 @@ from reports.wording.number_format import (
     number,
     number_range,
     percent,
-    significant,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
-
-PARAMETER_SEGMENTS = 12
-
-_CALLOUTS = 2  # more notes than that make a list
 
 
 def clv_sections(run: RunResults) -> tuple[Section, ...]:
@@ -44,13 +39,12 @@ def clv_sections(run: RunResults) -> tuple[Section, ...]:
     blocks += time_figures(clv, run)
     if clv.monthly is not None and len(clv.monthly):
         blocks.append(_month_table(clv.monthly, run))
-    held = Section(
-        "Has the forecast held?", tuple(_holdout_blocks(clv, run) + _parameter_blocks(clv, run)), new_page=False
-    )
+    held = Section("Has the forecast held?", tuple(_holdout_blocks(clv, run)), new_page=False)
     return Section("Customers: what they are worth", tuple(blocks)), held
 
 
-def _segments(clv: ClvResults) -> pd.DataFrame:
+def segments_by_value(clv: ClvResults) -> pd.DataFrame:
+    """The segments that have customers, of the forecast's columns, the most valuable first."""
     rows = clv.segment_forecast
     rows = rows[(rows["segment"] != "all") & (rows["customers"] > 0)]
     return rows.sort_values(["clv", "segment"], ascending=[False, True], kind="stable").reset_index(drop=True)
@@ -68,7 +62,7 @@ def _models(clv: ClvResults) -> str:
 
 def segment_figures(clv: ClvResults, run: RunResults, *, most: int) -> list[Block]:
     """Total value and value per customer of the largest segments, side by side; nothing for fewer than two."""
-    rows = _segments(clv)
+    rows = segments_by_value(clv)
     if len(rows) < 2 or not rows["clv"].notna().any():
         return []
     drawn = rows.head(most)
@@ -109,7 +103,7 @@ def _segment_table(clv: ClvResults, run: RunResults) -> Table:
     import pandas as pd
 
     total = clv.segment_forecast[clv.segment_forecast["segment"] == "all"].assign(segment="All customers")
-    segments = _segments(clv)
+    segments = segments_by_value(clv)
     rows = pd.concat([segments, total], ignore_index=True)
     customers = rows["customers"].where(rows["customers"] > 0)
     scale, thousand = (1000, " thousand") if float(rows["clv"].abs().max() or 0) >= 1e7 else (1, "")
@@ -192,7 +186,10 @@ def _month_table(monthly: pd.DataFrame, run: RunResults) -> Table:
 
 
 def _holdout_blocks(clv: ClvResults, run: RunResults) -> list[Block]:
-    blocks: list[Block] = [Prose(prose.holdout_sentence(clv, run))]
+    totals = clv.holdout_totals
+    table = [] if totals is None or not len(totals) else [_holdout_table(totals, run)]
+    is_short = totals is not None and len(totals) <= 3
+    blocks: list[Block] = [Prose(prose.holdout_sentence(clv, run)), *(table if is_short else ())]
     blocks += held_figures(clv, run)
     rows = clv.holdout_by_frequency
     if rows is not None and len(rows):
@@ -214,9 +211,7 @@ def _holdout_blocks(clv: ClvResults, run: RunResults) -> list[Block]:
         )
     blocks += customer_figures(clv, run)
     blocks += score_table(clv)
-    if clv.holdout_totals is not None and len(clv.holdout_totals):
-        blocks.append(_holdout_table(clv.holdout_totals, run))
-    return blocks
+    return blocks if is_short else [*blocks, *table]
 
 
 def held_figures(clv: ClvResults, run: RunResults) -> list[Block]:
@@ -288,92 +283,3 @@ def _holdout_table(totals: pd.DataFrame, run: RunResults) -> Table:
         bold_rows=tuple(range(len(segments), len(rows))),
         tones=(("outside", "down"),),
     )
-
-
-def _parameter_blocks(clv: ClvResults, run: RunResults) -> list[Block]:
-    blocks: list[Block] = []
-    if clv.parameters is not None and len(clv.parameters):
-        blocks.append(Heading("Parameters"))
-        pooled = clv.parameters[clv.parameters["segment"] == "all"]
-        if len(pooled):
-            blocks.append(_parameter_table(pooled, run))
-        largest = [name for name in _segments(clv)["segment"] if name in set(clv.parameters["segment"])]
-        for model, rows in clv.parameters[clv.parameters["segment"] != "all"].groupby("model", sort=False):
-            blocks.append(_segment_parameters(str(model), rows, largest))
-    if clv.convergence is not None and len(clv.convergence):
-        blocks.append(_convergence_table(clv.convergence))
-    if clv.spend_correlation is not None and clv.spend_correlation == clv.spend_correlation:
-        blocks.append(
-            Prose(
-                f"Among repeat customers the correlation of frequency and mean order value is "
-                f"{number(clv.spend_correlation, 2)}; Gamma-Gamma assumes none.",
-                tone="muted",
-            )
-        )
-    if len(clv.notes) <= _CALLOUTS:
-        return blocks + [Prose(note, tone="callout") for note in clv.notes]
-    return [*blocks, Heading("What to keep in mind"), Points(tuple(("", note) for note in clv.notes))]
-
-
-def _parameter_table(rows: pd.DataFrame, run: RunResults) -> Table:
-    return Table(
-        title="Estimates by maximum likelihood, all customers",
-        data=rows.assign(
-            interval=[f"{significant(a)} to {significant(b)}" for a, b in zip(rows["low"], rows["high"], strict=True)]
-        ),
-        columns=(
-            Column("model", "Model", width=1),
-            Column("parameter", "Parameter"),
-            Column("estimate", "Estimate", "significant"),
-            Column("std_error", "Standard error", "significant"),
-            Column("interval", prose.interval_name(run.confidence), align="right"),
-        ),
-    )
-
-
-def _segment_parameters(model: str, rows: pd.DataFrame, largest: list[str]) -> Table:
-    """One row per segment, each parameter with its standard error in brackets."""
-    names = largest or list(dict.fromkeys(rows["segment"]))
-    shown, left = names[:PARAMETER_SEGMENTS], max(0, len(names) - PARAMETER_SEGMENTS)
-    written = rows.assign(
-        text=[
-            f"{significant(e)} ({significant(s, 2)})" for e, s in zip(rows["estimate"], rows["std_error"], strict=True)
-        ]
-    )
-    parameters = list(dict.fromkeys(rows["parameter"]))
-    wide = written.pivot_table(index="segment", columns="parameter", values="text", aggfunc="first")
-    table = wide.reindex(index=shown, columns=parameters).reset_index()
-    return Table(
-        title=f"{model} per segment: estimate (standard error)",
-        data=table.assign(segment=[shorten(clean(name), 40) for name in shown]),
-        columns=(Column("segment", "Segment", width=1), *(Column(p, p, align="right") for p in parameters)),
-        caption=f"{left} smaller {plural(left, 'segment')} left to the table beside this report." if left else "",
-    )
-
-
-def _convergence_table(convergence: pd.DataFrame) -> Table:
-    failed = int((~convergence["converged"].astype(bool)).sum())
-    rows = convergence[~convergence["converged"].astype(bool) | (convergence["segment"] == "all")]
-    rows = (rows if len(rows) else convergence).head(24).reset_index(drop=True)
-    rows = rows.assign(
-        segment=[shorten(clean("All customers" if s == "all" else s), 40) for s in rows["segment"]],
-        state=["converged" if bool(flag) else "did not converge" for flag in rows["converged"]],
-        message=[
-            "" if bool(fine) or not isinstance(text, str) or not text.strip() else clean(text)
-            for fine, text in zip(rows["converged"], rows["message"], strict=True)
-        ],
-    )
-    columns = [
-        Column("model", "Model"),
-        Column("segment", "Segment", width=1),
-        Column("customers", "Customers", "count"),
-        Column("log_likelihood", "Log-likelihood", "credit"),
-        Column("state", "Fit"),
-    ]
-    if (rows["message"] != "").any():
-        columns.append(Column("message", "Remark", width=1))
-    title = f"{failed} of {len(convergence)} fits did not converge"
-    if failed == 0:
-        words = {1: "The fit", 2: "Both fits"}
-        title = f"{words.get(len(convergence), f'All {len(convergence)} fits')} converged"
-    return Table(title=title, data=rows, columns=tuple(columns), tones=(("did not converge", "down"),))

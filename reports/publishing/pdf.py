@@ -23,7 +23,7 @@ _OWN_FONTS = (_HERE / "fonts" / "DejaVuSans.ttf", _HERE / "fonts" / "DejaVuSans-
 _FONT_SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
 _REPLACEMENT = "\ufffd"
 _BREAK = "\u200b"
-_LONGEST_WHOLE_TABLE = 15  # in lines: a longer one may break, so that no page ends half empty
+_LONGEST_WHOLE_TABLE = 8  # in lines: a longer one may break, so that no page ends half empty
 _LINE = 60  # characters of a cell that are taken to stand in a line
 _LONG_RUN = re.compile(r"\S{25,}")
 

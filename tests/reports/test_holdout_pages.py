@@ -106,7 +106,7 @@ def test_flows_are_drawn_by_quarter_of_first_order_and_by_segment(booked):
     titles = [block.title for block in section.blocks if isinstance(block, Figure)]
     assert titles[1:] == [
         "Customers of Q1 2025 bring 20% of the revenue of known customers",
-        "New customers bring 25% to 50% of a segment's flow",
+        "New customers bring 25% to 50% of a segment's revenue",
     ]
     drawn = texts(figure_clv.draw_cohorts(booked.cohorts, shown=3))
     assert {"Q1 2025", "Q4 2024", "Q3 2024", "earlier"} <= set(drawn)

@@ -6,6 +6,7 @@ import pytest
 
 from reports.pages.assembly import build_report
 from reports.pages.content import Figure, Heading, KeyFigures, Points, Prose, Table
+from reports.pages.parameters import readable_note
 from tests.reports.report_samples import WORST_CASES, built, shop, worst_cases
 
 
@@ -40,8 +41,27 @@ def test_the_first_page_answers_four_questions_and_the_rest_follows(report):
         "Customers: what they are worth",
         "Has the forecast held?",
         "Data quality",
+        "Parameters of the customer models",
         "Method, terms and settings",
     ]
+
+
+def test_a_fit_that_needed_a_prior_is_not_said_to_have_converged_by_itself():
+    run = shop()
+    fits = run.clv.convergence.copy()
+    fits.loc[0, "message"] = "gradient and curvature checked; log-normal with medians r 0.5"
+    table = table_of(build_report(replace(run, clv=replace(run.clv, convergence=fits))), "All ")
+    assert table.title == f"All {len(fits)} fits converged, 1 with a weak prior"
+    assert list(table.data["state"]) == ["converged with a weak prior", "converged"]
+
+
+def test_notes_of_the_models_are_written_as_a_page_writes():
+    said = (
+        "Segment 'all': from 2012-08-18 to 2015-03-19 missed by -6.6% (+0.77); Segment 'DE': -0.5, id A-7, 2012-13-99."
+    )
+    assert readable_note(said) == (
+        "All customers: from 18 August 2012 to 19 March 2015 missed by −6.6% (+0.77); “DE”: −0.5, id A-7, 2012-13-99."
+    )
 
 
 def test_channels_only_and_customers_only_leave_the_other_part_out():

@@ -1,0 +1,138 @@
+"""The parameters of the customer models: estimates, whether the fits converged, and what to keep in mind of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import TYPE_CHECKING
+
+from reports.pages import prose
+from reports.pages.content import Block, Column, Heading, Points, Prose, Section, Table
+from reports.pages.customers import segments_by_value
+from reports.results.run_results import ClvResults, RunResults
+from reports.wording.labels import clean, plural, shorten
+from reports.wording.number_format import MINUS, day, number, significant
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PARAMETER_SEGMENTS = 12
+_CALLOUTS = 2  # more notes than that make a list
+
+
+def parameter_sections(run: RunResults) -> tuple[Section, ...]:
+    """Build the pages for whoever checks the models; none where the run has no forecast."""
+    blocks = () if run.clv is None else tuple(_parameter_blocks(run.clv, run))
+    return (Section("Parameters of the customer models", blocks, new_page=False),) if blocks else ()
+
+
+def readable_note(note: str) -> str:
+    """A note of the models, which terminals show as well, as a page writes it: days in words, true minus signs."""
+    note = re.sub(r"\b\d{4}-\d{2}-\d{2}\b", _day_in_words, note)
+    note = re.sub(r"Segment '([^']*)'", lambda found: "All customers" if found[1] == "all" else f"“{found[1]}”", note)
+    return re.sub(r"(?<![\w.-])-(?=\d)", MINUS, note)
+
+
+def _day_in_words(found: re.Match[str]) -> str:
+    try:
+        return day(dt.date.fromisoformat(found[0]))
+    except ValueError:
+        return found[0]
+
+
+def _parameter_blocks(clv: ClvResults, run: RunResults) -> list[Block]:
+    blocks: list[Block] = []
+    if clv.parameters is not None and len(clv.parameters):
+        pooled = clv.parameters[clv.parameters["segment"] == "all"]
+        if len(pooled):
+            blocks.append(_parameter_table(pooled, run))
+        largest = [name for name in segments_by_value(clv)["segment"] if name in set(clv.parameters["segment"])]
+        for model, rows in clv.parameters[clv.parameters["segment"] != "all"].groupby("model", sort=False):
+            blocks.append(_segment_parameters(str(model), rows, largest))
+    if clv.convergence is not None and len(clv.convergence):
+        blocks.append(_convergence_table(clv.convergence))
+    if clv.spend_correlation is not None and clv.spend_correlation == clv.spend_correlation:
+        blocks.append(
+            Prose(
+                f"Among repeat customers the correlation of frequency and mean order value is "
+                f"{number(clv.spend_correlation, 2)}; Gamma-Gamma assumes none.",
+                tone="muted",
+            )
+        )
+    if len(clv.notes) <= _CALLOUTS:
+        return blocks + [Prose(readable_note(note), tone="callout") for note in clv.notes]
+    return [*blocks, Heading("What to keep in mind"), Points(tuple(("", readable_note(note)) for note in clv.notes))]
+
+
+def _parameter_table(rows: pd.DataFrame, run: RunResults) -> Table:
+    return Table(
+        title="Estimates by maximum likelihood, all customers",
+        data=rows.assign(
+            interval=[f"{significant(a)} to {significant(b)}" for a, b in zip(rows["low"], rows["high"], strict=True)]
+        ),
+        columns=(
+            Column("model", "Model", width=1),
+            Column("parameter", "Parameter"),
+            Column("estimate", "Estimate", "significant"),
+            Column("std_error", "Standard error", "significant"),
+            Column("interval", prose.interval_name(run.confidence), align="right"),
+        ),
+    )
+
+
+def _segment_parameters(model: str, rows: pd.DataFrame, largest: list[str]) -> Table:
+    """One row per segment, each parameter with its standard error in brackets."""
+    names = largest or list(dict.fromkeys(rows["segment"]))
+    shown, left = names[:PARAMETER_SEGMENTS], max(0, len(names) - PARAMETER_SEGMENTS)
+    written = rows.assign(
+        text=[
+            f"{significant(e)} ({significant(s, 2)})" for e, s in zip(rows["estimate"], rows["std_error"], strict=True)
+        ]
+    )
+    parameters = list(dict.fromkeys(rows["parameter"]))
+    wide = written.pivot_table(index="segment", columns="parameter", values="text", aggfunc="first")
+    table = wide.reindex(index=shown, columns=parameters).reset_index()
+    return Table(
+        title=f"{model} per segment: estimate (standard error)",
+        data=table.assign(segment=[shorten(clean(name), 40) for name in shown]),
+        columns=(Column("segment", "Segment", width=1), *(Column(p, p, align="right") for p in parameters)),
+        caption=f"{left} smaller {plural(left, 'segment')} left to the table beside this report." if left else "",
+    )
+
+
+def _with_prior(convergence: pd.DataFrame) -> pd.Series[bool]:
+    """Fits that converged only once a weak prior was stated, which the model's message names by its law."""
+    return convergence["message"].fillna("").astype(str).str.contains("log-normal")
+
+
+def _convergence_table(convergence: pd.DataFrame) -> Table:
+    failed = int((~convergence["converged"].astype(bool)).sum())
+    rows = convergence[~convergence["converged"].astype(bool) | (convergence["segment"] == "all")]
+    rows = (rows if len(rows) else convergence).head(24).reset_index(drop=True)
+    rows = rows.assign(
+        segment=[shorten(clean("All customers" if s == "all" else s), 40) for s in rows["segment"]],
+        state=[
+            "did not converge" if not fine else "converged with a weak prior" if helped else "converged"
+            for fine, helped in zip(rows["converged"].astype(bool), _with_prior(rows), strict=True)
+        ],
+        message=[
+            "" if bool(fine) or not isinstance(text, str) or not text.strip() else clean(text)
+            for fine, text in zip(rows["converged"], rows["message"], strict=True)
+        ],
+    )
+    columns = [
+        Column("model", "Model"),
+        Column("segment", "Segment", width=1),
+        Column("customers", "Customers", "count"),
+        Column("log_likelihood", "Log-likelihood", "credit"),
+        Column("state", "Fit"),
+    ]
+    if (rows["message"] != "").any():
+        columns.append(Column("message", "Remark", width=1))
+    title = f"{failed} of {len(convergence)} fits did not converge"
+    if failed == 0:
+        words = {1: "The fit", 2: "Both fits"}
+        title = f"{words.get(len(convergence), f'All {len(convergence)} fits')} converged"
+        if helped := int(_with_prior(convergence).sum()):
+            title += f", {number(helped)} with a weak prior"
+    return Table(title=title, data=rows, columns=tuple(columns), tones=(("did not converge", "down"),))
