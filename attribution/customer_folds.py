@@ -53,13 +53,12 @@ def customer_folds(
     options = (options or JourneyOptions()).closed(connection)
     fold = fold_of(type_of_customers(connection, options.touchpoints), folds=folds, seed=seed)
     channels = channel_names(connection)
-    found: dict[int, Paths] = {}
-    if _touches(connection, options) <= TOUCHES_AT_ONCE:
-        journeys = cut(read_events(connection, options, fold=fold), options)
-        return tuple(journeys.paths(channels, number) for number in range(folds))
-    for number in range(folds):
-        found[number] = cut(read_events(connection, options, wanted=f"{fold} = {number}"), options).paths(channels)
-    return tuple(found.values())
+    parts: list[list[Paths]] = [[] for _ in range(folds)]
+    for events in _in_parts(connection, options, fold=fold):
+        journeys = cut(events, options)
+        for number, some in enumerate(parts):
+            some.append(journeys.paths(channels, number))
+    return tuple(_joined(channels, some) for some in parts)
 
 
 def recount(connection: "duckdb.DuckDBPyConnection", choices: Mapping[Name, JourneyOptions]) -> dict[Name, Paths]:
@@ -106,21 +105,15 @@ def fold_of(customer_type: str, *, folds: int, seed: int) -> str:
     return f"(CASE {whens} ELSE {folds - 1} END)"
 
 
-def _touches(connection: "duckdb.DuckDBPyConnection", options: JourneyOptions) -> int:
-    row = connection.execute(f"SELECT count(*) FROM {options.touchpoints}").fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-def _in_parts(connection: "duckdb.DuckDBPyConnection", options: JourneyOptions) -> Iterator[Events]:
-    """All events, as many customers at a time as memory takes easily."""
-    parts = -(-_touches(connection, options) // TOUCHES_AT_ONCE)
+def _in_parts(connection: "duckdb.DuckDBPyConnection", options: JourneyOptions, *, fold: str = "0") -> Iterator[Events]:
+    """All events, as many customers at a time as memory takes easily; no answer depends on which are together."""
+    ((touches,),) = connection.execute(f"SELECT count(*) FROM {options.touchpoints}").fetchall()
+    parts = -(-touches // TOUCHES_AT_ONCE)
     if parts <= 1:
-        yield read_events(connection, options)
+        yield read_events(connection, options, fold=fold)
         return
-    part = fold_of(type_of_customers(connection, options.touchpoints), folds=parts, seed=0)
     for number in range(parts):
-        yield read_events(connection, options, wanted=f"{part} = {number}")
+        yield read_events(connection, options, fold=fold, wanted=f"hash(customer_id) % {parts} = {number}")
 
 
 def _joined(channels: tuple[str, ...], parts: list[Paths]) -> Paths:
