@@ -19,7 +19,7 @@ IntArray: TypeAlias = npt.NDArray[np.int64]
 Numbers: TypeAlias = npt.ArrayLike
 Result = TypeVar("Result")
 
-BLOCK: Final = 16_384
+BLOCK: Final = 32_768
 
 
 class Column(Protocol):
@@ -41,7 +41,7 @@ def floats(*values: Numbers) -> tuple[FloatArray, ...]:
 def in_blocks(work: Callable[[slice], Result], length: int, *, block: int = BLOCK) -> list[Result]:
     """What ``work`` returns for each block of the length, in order."""
     parts = [slice(first, min(first + block, length)) for first in range(0, length, block)]
-    workers = min(os.cpu_count() or 1, len(parts) // 2)
+    workers = min(os.cpu_count() or 1, len(parts))
     if workers < 2:
         return [work(part) for part in parts]
     found: dict[int, Result] = {}

@@ -38,8 +38,15 @@ def _p_alive(
     x: FloatArray, t_x: FloatArray, T: FloatArray, *, r: float, alpha: float, a: float, b: float
 ) -> FloatArray:
     repeat = np.greater(x, 0).astype(np.float64)
-    silent = np.exp((r + x) * np.log((alpha + t_x) / (alpha + T))) + _TINY
-    return np.asarray(silent / (silent + a * repeat / (b + (x - repeat))))
+    silent = np.log((alpha + t_x) / (alpha + T))
+    silent *= r + x
+    np.exp(silent, out=silent)
+    silent += _TINY
+    left = a * repeat
+    left /= b + (x - repeat)
+    left += silent
+    silent /= left
+    return np.asarray(silent)
 
 
 def p_alive_at(

@@ -6,6 +6,7 @@ not much larger than the number of rows, a table over its cells takes the place 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import Self
 
@@ -88,7 +89,10 @@ class ReadOff:
         if not grid.is_dense:
             rows, index = distinct(*columns)
             return cls(arrays[0].shape, function(*rows), index.__getitem__)
-        cells = np.arange(grid.size) if grid.size <= _FEW * grid.length else np.flatnonzero(grid.present())
+        if grid.size <= _FEW * grid.length:
+            everywhere = np.meshgrid(*grid.values, indexing="ij")
+            return cls(arrays[0].shape, function(*(values.ravel() for values in everywhere)), grid.cells)
+        cells = np.flatnonzero(grid.present())
         table = np.empty(grid.size)
         table[cells] = function(*_rows(cells, grid.values))
         return cls(arrays[0].shape, table, grid.cells)
@@ -129,9 +133,9 @@ class _Axis:
         values[rank] = column
         return cls(values, rank.astype(np.float64))
 
-    def places(self, part: slice) -> FloatArray:
-        steps = self.column[part] if self.per_unit == 1 else np.rint(self.column[part] * self.per_unit)
-        return np.asarray(steps - self.least)
+    def steps(self, part: slice) -> FloatArray:
+        """The places of these rows, plus ``least``."""
+        return self.column[part] if self.per_unit == 1 else np.asarray(np.rint(self.column[part] * self.per_unit))
 
 
 @dataclass(frozen=True)
@@ -148,9 +152,16 @@ class _Grid:
     def values(self) -> tuple[FloatArray, ...]:
         return tuple(axis.values for axis in self.axes)
 
-    @property
+    @cached_property
     def size(self) -> int:
         return prod(len(values) for values in self.values)
+
+    @cached_property
+    def strides(self) -> list[tuple[_Axis, int]]:
+        """The axes that tell rows apart, with the cells from one of their values to the next."""
+        lengths = [len(values) for values in self.values]
+        strides = [(axis, prod(lengths[place:])) for place, axis in enumerate(self.axes, start=1)]
+        return [(axis, stride) for axis, stride in strides if len(axis.values) > 1] or strides[:1]
 
     @property
     def length(self) -> int:
@@ -163,11 +174,12 @@ class _Grid:
     def cells(self, part: slice, dtype: type = np.int64) -> IntArray:
         """The cells of these rows."""
         exact = np.float64 if self.size <= _EXACT else np.int64
-        first, *others = (axis for axis in self.axes if len(axis.values) > 1 or axis is self.axes[0])
-        cell = first.places(part).astype(exact, copy=False)
-        for axis in others:
-            cell *= len(axis.values)
-            cell += axis.places(part).astype(exact, copy=False)
+        (first, stride), *others = self.strides
+        cell = np.multiply(first.steps(part).astype(exact, copy=False), stride)
+        for axis, stride in others:
+            steps = axis.steps(part).astype(exact, copy=False)
+            cell += steps if stride == 1 else steps * stride
+        cell -= sum(axis.least * stride for axis, stride in self.strides)
         return cell.astype(dtype, copy=False)
 
     def all_cells(self, dtype: type) -> IntArray:
