@@ -37,7 +37,7 @@ purchases AS (
            CAST(max(place) - 1 AS INTEGER) AS frequency,
            max(day) - min(day) AS recency_days,
            {until_day} - min(day) AS age_days,
-           CAST(coalesce(sum(value) FILTER (place > 1), 0) AS BIGINT) AS spend,
+           CAST(sum(value) - sum(value) FILTER (place = 1) AS BIGINT) AS spend,
            CAST(sum(value) FILTER (place = 1) AS BIGINT) AS first_value
     FROM ranked
     GROUP BY customer_id
