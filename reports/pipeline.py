@@ -18,7 +18,14 @@ from reports.publishing.table_files import write_tables
 from reports.results.channel_depth import channel_depth, order_choice, with_depth
 from reports.results.channel_experiments import calibrated_with_tests
 from reports.results.channel_segments import types_in_value
-from reports.results.channels import channel_costs, channel_results, journeys, paths_of_file, transformed
+from reports.results.channels import (
+    channel_costs,
+    channel_results,
+    drawn_customers,
+    journeys,
+    paths_of_file,
+    transformed,
+)
 from reports.results.checks import (
     Check,
     convergence_checks,
@@ -196,7 +203,8 @@ def credit_channels(
     touches = None if configuration.settings.paths is not None else connection
     with progress.step("Crediting channels"):
         choice = order_choice(seen, configuration, touches)
-        channels = channel_results(seen, configuration, costs, order=choice.order)
+        drawn = None if touches is None else drawn_customers(touches, configuration, order=choice.order)
+        channels = channel_results(seen, configuration, costs, order=choice.order, drawn=drawn)
         tested = calibrated_with_tests(seen, configuration, touches, order=choice.order)
     if choice.why_not and configuration.settings.attribution.order == "auto":
         progress.warn(f"attribution.order: it could not be chosen, so it is {choice.order}: {choice.why_not}")

@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from attribution import Paths
+    from attribution.bootstrap import Replicates
     from attribution.journey_parts import JourneyOptions
     from attribution.rules import RuleOptions
     from reports.configuration.reading import Configuration
     from reports.configuration.settings import AttributionSection
+
+MOST_TOUCHES_DRAWN = 20_000_000
 
 
 def journey_options(configuration: Configuration) -> JourneyOptions:
@@ -71,9 +74,17 @@ def paths_of_file(configuration: Configuration) -> Paths:
 
 
 def channel_results(
-    paths: Paths, configuration: Configuration, costs: pd.DataFrame | None, *, order: int
+    paths: Paths,
+    configuration: Configuration,
+    costs: pd.DataFrame | None,
+    *,
+    order: int,
+    drawn: Replicates | None = None,
 ) -> AttributionResults:
-    """Credit the channels of these paths and compare the model with the baseline, by a chain of this order."""
+    """Credit the channels of these paths and compare the model with the baseline, by a chain of this order.
+
+    ``drawn`` are the replicates of both where customers were drawn (see :func:`drawn_customers`).
+    """
     from attribution.comparison import compare
     from attribution.credit import attribute, removal_effects
     from attribution.descriptions import path_lengths, top_paths
@@ -101,6 +112,7 @@ def channel_results(
             seed=report.seed,
             confidence=report.confidence,
             options=options,
+            drawn=drawn,
         ),
         comparison_value=value_comparison(paths, configuration, order=order),
         removal_effects=removal_effects(paths, order=order) if paths.conversions.sum() > 0 else None,
@@ -116,7 +128,7 @@ def channel_results(
         order=order,
         lookback_days=None if from_file else wanted.lookback_days,
         half_life_days=None if from_file else wanted.half_life_days,
-        interval_method=interval_method(wanted),
+        interval_method=interval_method(wanted, of_customers=drawn is not None),
         from_file=from_file,
         made_of=_made_of(wanted),
     )
@@ -170,10 +182,37 @@ def all_models(wanted: AttributionSection) -> list[str]:
     return list(dict.fromkeys((*wanted.models, wanted.baseline, wanted.model)))
 
 
-def interval_method(wanted: AttributionSection) -> str:
+def drawn_customers(
+    connection: duckdb.DuckDBPyConnection, configuration: Configuration, *, order: int
+) -> Replicates | None:
+    """Draw customers again, with all their journeys, for the comparison.
+
+    None where no bootstrap is wanted, or where it goes by the paths: when a transform changes these, when time decay is
+    compared, which they do not know, and when there are more touches than memory easily takes.
+    """
+    from attribution.customer_bootstrap import bootstrap_customers, customer_journeys
+
+    wanted = configuration.settings.attribution
+    names = (wanted.baseline, wanted.model)
+    if not wanted.bootstrap_replicates or wanted.transform != "keep_all" or {"time_decay", "shapley"} & set(names):
+        return None
+    ((touches,),) = connection.execute("SELECT count(*) FROM touchpoints").fetchall()
+    if touches > MOST_TOUCHES_DRAWN:
+        return None
+    return bootstrap_customers(
+        customer_journeys(connection, journey_options(configuration)),
+        names,
+        order=order,
+        replicates=wanted.bootstrap_replicates,
+        seed=configuration.settings.report.seed,
+        options=rule_options(wanted),
+    )
+
+
+def interval_method(wanted: AttributionSection, *, of_customers: bool) -> str:
     """Say how the intervals were made."""
     if wanted.bootstrap_replicates:
-        return f"bootstrap over customers, {wanted.bootstrap_replicates:,} replicates"
+        return f"bootstrap over {'customers' if of_customers else 'paths'}, {wanted.bootstrap_replicates:,} replicates"
     return "delta method"
 
 

@@ -19,7 +19,7 @@ from reports.pages.content import Figure, Prose, Table
 from reports.pages.journeys import window
 from reports.results.channel_depth import OrderChoice, channel_depth, order_choice, other_choices, with_depth
 from reports.results.channel_segments import segment_results, types_in_value
-from reports.results.channels import channel_results, journeys, paths_of_file, transformed
+from reports.results.channels import channel_results, drawn_customers, journeys, paths_of_file, transformed
 from reports.results.run_results import AttributionResults, ChannelDepth, RunResults, SegmentResults
 from reports.wording.labels import listing
 
@@ -149,6 +149,22 @@ def test_lookbacks_and_the_grain_are_tried_around_the_configured_ones(shop_run):
         built = other_choices(connection, by_decay)["lookback"]["7 days"]
     assert built.time_decay is not None
     assert np.array_equal(built.conversions, tried["lookback"]["7 days"].conversions)
+
+
+def test_a_bootstrap_draws_customers_where_they_are_known_and_else_says_it_goes_by_paths(shop_run):
+    connection, configuration, paths = shop_run
+    assert drawn_customers(connection, configuration, order=1) is None
+    wanted = changed(configuration, bootstrap_replicates=40)
+    drawn = drawn_customers(connection, wanted, order=1)
+    found = channel_results(paths, wanted, None, order=1, drawn=drawn)
+    assert found.interval_method == "bootstrap over customers, 40 replicates"
+    table = found.comparison.set_index("channel").loc[list(paths.channels)]
+    difference = drawn.of("markov", paths) - drawn.of("last_click", paths)
+    assert table["difference_high"].to_numpy() == pytest.approx(np.quantile(difference, 0.95, axis=0))
+    for other in (changed(wanted, transform="first_of_each"), changed(wanted, model="time_decay")):
+        assert drawn_customers(connection, other, order=1) is None
+    by_paths = channel_results(paths, wanted, None, order=1)
+    assert by_paths.interval_method == "bootstrap over paths, 40 replicates"
 
 
 def test_a_run_over_touches_holds_out_customers_and_tells_first_from_later_orders(shop_run):
