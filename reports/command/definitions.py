@@ -28,7 +28,7 @@ Exit codes:
 def _configuration(command: Callable[..., Any]) -> Callable[..., Any]:
     """The argument CONFIGURATION and the flags that win over what stands in it."""
     options = (
-        click.argument("configuration", type=click.Path(path_type=Path)),
+        click.argument("configuration", default="pathworth.toml", type=click.Path(path_type=Path)),
         _override("--output", "report.output", "FOLDER", "Where the run folders go (report.output)."),
         _override(
             "--as-of", "report.as_of", "DAY", "Look back from the end of this day, as 2026-01-31 (report.as_of)."
@@ -40,7 +40,7 @@ def _configuration(command: Callable[..., Any]) -> Callable[..., Any]:
             multiple=True,
             expose_value=False,
             callback=_keep_assignments,
-            help="Any other key, as attribution.order=2.",
+            help="Any other key, as attribution.order=2; may be repeated.",
         ),
     )
     command = click.pass_obj(command)
@@ -93,8 +93,8 @@ def pathworth() -> None:
 
     \b
     pathworth init sessions.csv orders.csv   writes a commented pathworth.toml
-    pathworth check pathworth.toml           reads and counts, writes nothing
-    pathworth report pathworth.toml          publishes a folder with report.pdf
+    pathworth check                          reads and counts, writes nothing
+    pathworth report                         publishes a folder with report.pdf
 
     Every key of the configuration can also be given as an environment variable, as PATHWORTH_REPORT_SEED=7 for seed of
     [report]. A flag wins over the environment, the environment over the file, the file over the default.
@@ -118,7 +118,7 @@ def init(files: tuple[Path, ...], out: Path, force: bool) -> int:
 @_configuration
 @_verbosity
 def check(flags: Flags | None, configuration: Path, verbosity: int) -> int:
-    """Read and count what CONFIGURATION names, and write nothing.
+    """Read and count what CONFIGURATION (pathworth.toml) names, and write nothing.
 
     Prints the rows read, kept and left out by reason, and the first rows that would be put aside.
     """
@@ -132,7 +132,11 @@ def check(flags: Flags | None, configuration: Path, verbosity: int) -> int:
 @click.option("--force", is_flag=True, help="Run although nothing has changed.")
 @_verbosity
 def report(flags: Flags | None, configuration: Path, force: bool, verbosity: int) -> int:
-    """Run what CONFIGURATION asks for and publish it; prints the run's folder."""
+    """Run what CONFIGURATION (pathworth.toml) asks for and publish it; prints the run's folder.
+
+    The folder holds report.pdf, every table as CSV and Parquet, lists of customers to act on, and manifest.json;
+    "latest" beside it points at the newest. A run that nothing has changed for is not made again.
+    """
     from reports.command import actions
 
     return actions.report(configuration, flags or {}, force=force, verbosity=verbosity)
@@ -147,7 +151,7 @@ def config() -> None:
 @_configuration
 @click.option("--origin", is_flag=True, help="Say beside each value where it comes from.")
 def config_show(flags: Flags | None, configuration: Path, origin: bool) -> int:
-    """Print every value in force, as TOML."""
+    """Print every value in force of CONFIGURATION (pathworth.toml), as TOML."""
     from reports.command import actions
 
     return actions.config_show(configuration, flags or {}, with_origin=origin)

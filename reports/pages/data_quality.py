@@ -13,7 +13,7 @@ from reports.wording.number_format import days, number
 if TYPE_CHECKING:
     import pandas as pd
 
-SAMPLE_ROWS = 12
+PER_REASON, SAMPLE_ROWS = 2, 12
 _JOURNEYS = {
     "customers": ("Customers with a touch", "who were touched at least once in the period"),
     "touches": ("Touches in journeys", "after the lookback was applied"),
@@ -141,7 +141,7 @@ def _journey_table(attribution: AttributionResults, run: RunResults) -> Table:
 
 
 def _quarantine_table(quality: DataQuality, sample: pd.DataFrame) -> Table:
-    rows = sample.head(SAMPLE_ROWS).reset_index(drop=True)
+    rows = sample.groupby(["source", "reason"], sort=False).head(PER_REASON).head(SAMPLE_ROWS).reset_index(drop=True)
     rows = rows.assign(
         source=rows["source"].map(_reason),
         where=[
@@ -152,7 +152,7 @@ def _quarantine_table(quality: DataQuality, sample: pd.DataFrame) -> Table:
         record=[shorten(clean(record), 140) for record in rows["record"]],
     )
     return Table(
-        title=f"The first {len(rows)} of {number(quality.quarantine_rows)} rows put aside"
+        title=f"{len(rows)} of the {number(quality.quarantine_rows)} rows put aside, the first of each reason"
         if quality.quarantine_rows > len(rows)
         else "The rows put aside",
         data=rows,

@@ -71,10 +71,12 @@ def test_packages_from_another_folder_stop_the_command(tmp_path):
     assert stopped.stdout == ""
 
 
-def test_what_is_wrong_with_the_command_line_or_the_configuration_is_2(command, orders_only):
+def test_what_is_wrong_with_the_command_line_or_the_configuration_is_2(command, orders_only, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     assert command("reprot").code == 2
     assert "Did you mean" in command("reprot").err
-    assert command("report").code == 2
+    missing = command("report")
+    assert (missing.code, "pathworth.toml: there is no such file" in missing.err) == (2, True)
     assert command("report", orders_only, "--set", "seed").code == 2
     wrong = command("report", orders_only, "--set", "atribution.order=2")
     assert (wrong.code, wrong.out) == (2, "")
