@@ -72,7 +72,8 @@ def test_packages_from_another_folder_stop_the_command(tmp_path):
 
 
 def test_what_is_wrong_with_the_command_line_or_the_configuration_is_2(command, orders_only, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
     assert command("reprot").code == 2
     assert "Did you mean" in command("reprot").err
     missing = command("report")
