@@ -71,7 +71,8 @@ def attribute(
     position_weights, custom_weights, direct
         Options of the rules, see :class:`attribution.rules.RuleOptions`.
     convention
-        ``"exact"``, or ``"channelattribution"`` to count overlong walks as lost as that R package does.
+        ``"exact"``, or ``"channelattribution"`` to count overlong walks as lost as that R package does. Intervals then
+        stand around that credit, but are as wide as those of exact credit, whose derivatives they take.
     confidence
         Of the intervals, by the delta method and cut off at 0 (but for ``shapley``); None leaves them missing and takes
         less time.

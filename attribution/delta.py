@@ -68,7 +68,7 @@ def credit_covariance(
     models
         A name, or several, of rules, ``time_decay``, ``markov`` or ``shapley``.
     order
-        Order of the Markov chain, whose walks are followed to their end.
+        Order of the Markov chain, whose walks are followed to their end whatever the convention of the credit.
     options
         Options of the rules.
 

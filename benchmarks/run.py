@@ -55,6 +55,11 @@ own, in turn, several rounds, and prints what stands below: medians, the spread,
 Seconds depend on the machine; the ratios are the claims. CPU seconds are those of the whole process, start-up included,
 on all cores; they suffer less when the machine is busy. `python benchmarks/run.py --write` writes this page, and each
 script of `benchmarks/` runs alone with other sizes (`--help`).
+
+Markov credit is held against every peer that can do the size: marketing_attribution_models at order 1, and
+do-attribution while its dense matrix has 3,000 states at most (12 channels at order 3; 50 would have 124,000), both up
+to a million journeys: ten million take the one more than 16 GB and the other many minutes. A peer that takes more than
+nine minutes is ended.
 """
 
 

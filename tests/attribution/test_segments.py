@@ -134,6 +134,19 @@ def test_visits_by_hand(engine):
         make_visits(engine, session_minutes=float("nan"))
 
 
+def test_last_non_direct_click_goes_by_visits_where_journeys_are_made_of_them(engine):
+    # A visit of a, one of b that also touched c, one that came direct and touched c: of touches c is the last that is
+    # not direct, of visits it is b.
+    touches = [(1, 0, 1), (1, 100, 2), (1, 110, 3), (1, 200, 4), (1, 210, 3), (1, 215, 4)]
+    load_rows(engine, [(c, m * MINUTE_US, k) for c, m, k in touches], [(1, 220 * MINUTE_US, 1)])
+    earned = {}
+    for minutes in (None, 30.0):
+        paths = JourneyOptions(session_minutes=minutes).build(engine)
+        credit = attribution.attribute(paths, models=["last_non_direct_click"], direct="d").set_index("channel")
+        earned[minutes] = credit.index[credit["conversions"] == 1].tolist()
+    assert earned == {None: ["c"], 30.0: ["b"]}
+
+
 @settings(max_examples=10)
 @given(
     st.lists(st.tuples(st.integers(1, 3), st.integers(0, 90), st.integers(1, 3)), max_size=25),
