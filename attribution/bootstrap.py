@@ -17,7 +17,7 @@ Replicates come in fixed blocks, each with its own random stream, so the number 
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -26,13 +26,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attribution import delta
-from attribution.chain import chain_from_counts
 from attribution.credit import check_models, model_credit
 from attribution.gradient import ShareGradient
-from attribution.markov import removal_effects
 from attribution.paths import Paths
 from attribution.poisson import PoissonDraws
 from attribution.ragged import Floats, Integers
+from attribution.refits import refitted
 from attribution.rules import RULES, RuleOptions, channel_shares
 from attribution.transitions import Transitions, transitions
 from customer_data.errors import ConfigurationError
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
     from scipy.sparse import csc_array, csr_array
 
 BLOCK = 32
-BATCHED_STATES = 64
 EXACT_SINGLE = 1 << 23
 
 Draws = NDArray[np.float32]
@@ -118,15 +116,27 @@ def bootstrap_credit(
     check_models(paths, models)
     require_replicates(models, replicates)
     plan = _Plan.make(paths, models, order, options or RuleOptions())
-    sizes = [min(BLOCK, int(replicates) - first) for first in range(0, int(replicates), BLOCK)]
-    streams = np.random.SeedSequence(seed).spawn(len(sizes))
-    with ThreadPoolExecutor(max_workers=threads or os.cpu_count() or 1) as pool:
-        parts = list(pool.map(plan.draw_block, streams, sizes))
-    conversions, value = (np.concatenate([part[measure] for part in parts]) for measure in (0, 1))
+    conversions, value = in_blocks(plan.draw_block, replicates, seed=seed, threads=threads)
     drawn = Replicates(tuple(models), paths.channels, conversions, value)
     if paths.shared is None or paths.shared.nnz == 0:
         return drawn
     return _with_shared_journeys(paths, drawn, order=order, options=options or RuleOptions())
+
+
+def in_blocks(
+    draw_block: Callable[[np.random.SeedSequence, int], tuple[Floats, Floats]],
+    replicates: int,
+    *,
+    seed: int | None,
+    threads: int | None,
+) -> tuple[Floats, Floats]:
+    """Replicates block by block, each of its own random stream: arrays ``(replicates, models, channels)``."""
+    sizes = [min(BLOCK, int(replicates) - first) for first in range(0, int(replicates), BLOCK)]
+    streams = np.random.SeedSequence(seed).spawn(len(sizes))
+    with ThreadPoolExecutor(max_workers=threads or os.cpu_count() or 1) as pool:
+        parts = list(pool.map(draw_block, streams, sizes))
+    conversions, value = (np.concatenate([part[measure] for part in parts]) for measure in (0, 1))
+    return conversions, value
 
 
 def require_replicates(models: Sequence[str], replicates: int) -> None:
@@ -266,62 +276,6 @@ def _shares(paths: Paths, model: str, options: RuleOptions, rows: Integers) -> "
     means = delta.model_gradient(paths, model, options=options)
     assert isinstance(means, ShareGradient)
     return means.conversions[rows].T.tocsr(), means.value[rows].T.tocsr()
-
-
-def refitted(found: Transitions, steps: Floats, converted: Floats, paid: Floats) -> tuple[Floats, Floats]:
-    """Credit of conversions and of value, arrays ``(channels, replicates)``, of chains with these counts.
-
-    ``steps`` is ``(transitions, replicates)``; ``converted`` and ``paid`` are ``(states, replicates)``, conversions and
-    their value at the last state of paths.
-    """
-    solve = _refitted_batch if found.order == 1 and len(found.states) <= BATCHED_STATES else _refitted_singly
-    effects = solve(found, steps, converted, paid)
-    total = np.stack([converted.sum(axis=0), paid.sum(axis=0)])
-    summed = effects.sum(axis=1, keepdims=True)
-    credit = np.divide(effects, summed, out=np.zeros_like(effects), where=summed > 0) * total[:, None, :]
-    return credit[0], credit[1]
-
-
-def _refitted_batch(found: Transitions, steps: Floats, converted: Floats, paid: Floats) -> Floats:
-    """Removal effects ``(2, channels, replicates)`` of many chains whose states are single channels."""
-    states, size = converted.shape
-    counts = np.zeros((size, states + 1, states))
-    counts[:, found.source, found.target] = steps.T
-    # A state is left as often as it is entered, the start as often as there are journeys.
-    left = np.column_stack([counts.sum(axis=1), counts[:, states].sum(axis=1)])
-    rate = np.divide(1.0, left, out=np.zeros_like(left), where=left > 0)
-    probability = counts * rate[:, :, None]
-    inverse = np.linalg.inv(np.eye(states) - probability[:, :states])
-    visits = np.einsum("rs,rst->rt", probability[:, states], inverse)
-    first_entry = visits / np.einsum("rss->rs", inverse)
-    effects = np.zeros((2, len(found.channels), size))
-    channel = found.states[:, 0]
-    for measure, reward in enumerate((converted, paid)):
-        worth = np.einsum("rst,rt->rs", inverse, reward.T * rate[:, :states])
-        whole = np.einsum("rs,rs->r", probability[:, states], worth)[:, None]
-        lost = np.divide(first_entry * worth, whole, out=np.zeros_like(worth), where=whole > 0)
-        effects[measure, channel] = lost.T
-    return effects
-
-
-def _refitted_singly(found: Transitions, steps: Floats, converted: Floats, paid: Floats) -> Floats:
-    """The same for chains of any order and size, one replicate after the other."""
-    states = len(found.states)
-    effects = np.zeros((2, len(found.channels), converted.shape[1]))
-    for number in range(converted.shape[1]):
-        counts = steps[:, number]
-        entered = np.bincount(found.target, weights=counts, minlength=states)
-        left = np.bincount(found.source, weights=counts, minlength=states + 1)[:states]
-        chain = chain_from_counts(
-            found,
-            steps=counts,
-            conversions=converted[:, number],
-            value=paid[:, number],
-            nulls=entered - left - converted[:, number],
-        )
-        solved = removal_effects(chain)
-        effects[0, :, number], effects[1, :, number] = solved.conversions, solved.value
-    return effects
 
 
 def _with_shared_journeys(paths: Paths, drawn: Replicates, *, order: int, options: RuleOptions) -> Replicates:

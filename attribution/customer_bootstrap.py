@@ -6,21 +6,20 @@ every customer a Poisson(1) weight, adds up the journeys of each distinct path b
 fits every model to the sums. Hand what it gives to ``compare`` or ``rank_stability`` as ``drawn``.
 """
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from attribution import ragged
-from attribution.bootstrap import BLOCK, Replicates, refitted, require_replicates
+from attribution.bootstrap import Replicates, in_blocks, require_replicates
 from attribution.credit import check_models
 from attribution.customer_keys import customer_keys, type_of_customers
 from attribution.journey_parts import JourneyOptions
 from attribution.paths import Paths
 from attribution.ragged import Floats, Integers
+from attribution.refits import refitted
 from attribution.rules import RuleOptions, channel_shares
 from attribution.sorted_events import channel_names, cut, read_events
 from attribution.transitions import Transitions, transitions
@@ -134,11 +133,7 @@ def bootstrap_customers(
     check_models(journeys.paths, models)
     require_replicates(models, replicates)
     plan = _Plan.make(journeys, models, order, options or RuleOptions())
-    sizes = [min(BLOCK, int(replicates) - first) for first in range(0, int(replicates), BLOCK)]
-    streams = np.random.SeedSequence(seed).spawn(len(sizes))
-    with ThreadPoolExecutor(max_workers=threads or os.cpu_count() or 1) as pool:
-        parts = list(pool.map(plan.draw_block, streams, sizes))
-    conversions, value = (np.concatenate([part[measure] for part in parts]) for measure in (0, 1))
+    conversions, value = in_blocks(plan.draw_block, replicates, seed=seed, threads=threads)
     return Replicates(tuple(models), journeys.paths.channels, conversions, value)
 
 

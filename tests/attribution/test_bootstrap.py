@@ -53,7 +53,7 @@ def test_every_replicate_is_the_credit_of_the_paths_drawn(paths, order):
 
 def test_chains_of_many_channels_are_solved_singly_to_the_same_credit(paths, monkeypatch):
     batched = bootstrap_credit(paths, ["markov"], replicates=40, seed=4)
-    monkeypatch.setattr(bootstrap, "BATCHED_STATES", 1)
+    monkeypatch.setattr("attribution.refits.BATCHED_STATES", 1)
     singly = bootstrap_credit(paths, ["markov"], replicates=40, seed=4)
     assert singly.conversions == pytest.approx(batched.conversions, rel=1e-9)
     assert singly.value == pytest.approx(batched.value, rel=1e-9)
