@@ -82,6 +82,12 @@ def remedies(opened: OpenSource, told: str, *, share: float = 1.0) -> str:
             f'State the decimal mark, decimal = "{mark}", or clean the numbers by an SQL expression, as in '
             "value = { sql = \"replace(value, '$', '')\" } with their name of it."
         )
+    value = opened.mapped.columns.get("value")
+    if "value is missing" in told and opened.has("order_id") and value is not None and not value.computed:
+        advice.append(
+            "If further lines of an order leave it blank, read the first alone: "
+            f"filter = '{value.expression} IS NOT NULL'."
+        )
     if "bytes that are not" in told:
         advice.append(
             'Say encoding = "latin-1" if that is what the file is in. If it was put together from several files, '

@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from customer_data import InputError, LoadReport, LoadSettings, Source, load
+from customer_data import InputError, LoadReport, LoadSettings, Source, Sql, line_reader, load
 
 HEADER = "customer_id,time,value\n"
 
@@ -138,3 +138,29 @@ def test_days_that_programs_write_for_none_are_told(connection: duckdb.DuckDBPyC
     assert counts(report)["kept"] == 29
     (strays,) = (warning for warning in report.warnings if "before all others" in warning)
     assert strays.startswith("orders: 1 row kept with times more than a year before all others (until 1900-01-01; ")
+
+
+@pytest.mark.parametrize("lines_at_once", [1, 3, 5_000])
+def test_lines_split_at_once_are_those_split_one_by_one(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines_at_once: int
+) -> None:
+    monkeypatch.setattr(line_reader, "_BLOCK", lines_at_once)
+    text = (
+        HEADER + 'a,2023-01-01,1,\n\n"b\nb",2023-01-01,1\r\n  \n"c,2023-01-01,1\nd,2023-01-01,1,x\n'
+        'e,2023-01-01,"1"\n"f""f",2023-01-01,1\ng"g,2023-01-01,1\n""\n"h\n\nh",2023-01-01,1'
+    )
+    report = loaded(connection, tmp_path, text)
+    assert customers(connection) == ["a", "b\nb", "e", 'f"f', 'g"g', "h\n\nh"]
+    assert counts(report)["read"] == 9
+    assert [row for row, _ in set_aside(connection)] == [7, 8, 12]
+
+
+def test_lines_of_an_order_that_leave_its_total_blank_are_answered_with_a_filter(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    text = "Name,Email,Total,Created at\n#1,a,12.00,2023-01-05 10:11:12 -0500\n#1,a,,2023-01-05 10:11:12 -0500\n"
+    columns = {"order_id": "Name", "customer_id": "Email", "value": "Total", "time": "Created at"}
+    report = loaded(connection, tmp_path, text, columns=columns)
+    assert report.warnings[0].endswith("read the first alone: filter = '\"Total\" IS NOT NULL'.")
+    assert loaded(connection, tmp_path, text, columns=columns, filter=Sql('"Total" IS NOT NULL')).warnings == ()
+    assert connection.execute("SELECT time_us FROM orders").fetchall() == [(1_672_931_472_000_000,)]
