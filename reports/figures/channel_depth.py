@@ -20,7 +20,7 @@ def draw_roles(roles: pd.DataFrame) -> str:
     rows = roles[roles["conversions"] > 0].sort_values("conversions", ascending=False, kind="stable")
     rows = rows.head(MOST_CHANNELS)
     labels = short_names(rows["channel"])
-    with style.Chart(style.FULL_WIDTH, style.row_height(len(rows), per_row=0.21, rest=0.62)) as chart:
+    with style.Chart(style.FULL_WIDTH, style.row_height(len(rows), per_row=0.165, rest=0.6)) as chart:
         axes, positions = chart.axes, range(len(rows))
         left = [0.0] * len(rows)
         for name, label, colour in parts:
@@ -50,7 +50,7 @@ def draw_sensitivity(summary: pd.DataFrame, table: pd.DataFrame) -> str:
     rows = summary.sort_values("share", ascending=False, kind="stable").head(MOST_CHANNELS)
     labels = short_names(rows["channel"])
     other = table[table["choice"] != "as configured"]
-    with style.Chart(style.FULL_WIDTH, style.row_height(len(rows), per_row=0.21, rest=0.72)) as chart:
+    with style.Chart(style.FULL_WIDTH, style.row_height(len(rows), per_row=0.185, rest=0.7)) as chart:
         axes, positions = chart.axes, range(len(rows))
         axes.hlines(
             positions, 100 * rows["lowest_share"], 100 * rows["highest_share"], color=style.PALE_MODEL, linewidth=5

@@ -33,7 +33,7 @@ def draw_dumbbell(
     labels = short_names(rows["channel"])
     low = rows[baseline] + rows["difference_low"]
     high = rows[baseline] + rows["difference_high"]
-    with style.Chart(style.FULL_WIDTH, style.row_height(len(rows), per_row=0.19, rest=0.7, least=1.3)) as chart:
+    with style.Chart(style.FULL_WIDTH, style.row_height(len(rows), per_row=0.18, rest=0.7, least=1.3)) as chart:
         axes = chart.axes
         positions = range(len(rows))
         colours = [_colour(*bounds) for bounds in zip(rows["difference_low"], rows["difference_high"], strict=True)]

@@ -9,6 +9,12 @@ from reports.wording.labels import clean, plural, shorten
 from reports.wording.number_format import days, number, percent
 
 Point = tuple[str, str]
+_CHOICES = {
+    "order": "the chain's memory",
+    "path transform": "which touches count",
+    "lookback": "how far back they count",
+    "grain": "touches or visits",
+}
 
 
 def certainty(run: RunResults) -> tuple[Point, ...]:
@@ -49,9 +55,10 @@ def choices_sentence(attribution: AttributionResults) -> str:
     of = f"{number(stable)} of the {number(len(clear))}" if stable < len(clear) else f"all {number(len(clear))}"
     if len(clear) == 1:
         of = "the one channel that differs" if stable else "not even the one channel that differs"
+    kinds = [_CHOICES.get(str(kind), str(kind)) for kind in dict.fromkeys(others["choice"])]
     verb = "stays" if 1 in (stable, len(clear)) else "stay"
     return (
-        f"With {number(tried)} other choices (how far back touches count, which of them, the chain's memory) {of} "
+        f"With {number(tried)} other {plural(tried, 'choice')} ({', '.join(kinds)}) {of} "
         f"{verb} on the same side of {prose.in_sentence(attribution.baseline)} every time. {name} hangs on them most: "
         f"{percent(most['lowest_share'])} to {percent(most['highest_share'])} of the credit, here "
         f"{percent(most['share'])}.{_order_remark(attribution, depth)}"

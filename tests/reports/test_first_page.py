@@ -134,7 +134,7 @@ def test_a_change_that_another_choice_turns_round_is_not_counted_as_stable():
     orders = pd.DataFrame({"order": [1.0, 2.0, None], "chosen": [False, True, False]})
     depth = ChannelDepth(sensitivity=tried, sensitivity_summary=summary, orders=orders)
     assert choices_sentence(replace(attribution, depth=depth)) == (
-        "With 2 other choices (how far back touches count, which of them, the chain's memory) 1 of the 2 stays on "
+        "With 2 other choices (how far back they count, the chain's memory) 1 of the 2 stays on "
         "the same side of last click every time. B hangs on them most: 70.0% to 95.0% of the credit, here 80.0%. Order "
         "2 of the chain foretells unseen journeys better than order 1."
     )
