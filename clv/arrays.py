@@ -41,7 +41,7 @@ def floats(*values: Numbers) -> tuple[FloatArray, ...]:
 def in_blocks(work: Callable[[slice], Result], length: int, *, block: int = BLOCK) -> list[Result]:
     """What ``work`` returns for each block of the length, in order."""
     parts = [slice(first, min(first + block, length)) for first in range(0, length, block)]
-    workers = min(os.cpu_count() or 1, len(parts))
+    workers = min(os.cpu_count() or 1, len(parts) // 2)  # a thread costs as much as a block
     if workers < 2:
         return [work(part) for part in parts]
     found: dict[int, Result] = {}

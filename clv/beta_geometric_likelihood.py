@@ -134,8 +134,8 @@ class BetaGeometricLikelihood:
 
 def maximise_beta_geometric(patterns: Patterns, prior: LogNormalPrior | None, *, model: str, survived: int) -> Estimate:
     """Maximum likelihood, or a posteriori, of a beta-geometric model; raises ModelError without repeat orders."""
-    orders = float(patterns.count @ patterns.x)
-    time = float(patterns.count @ patterns.T)
+    orders = float((patterns.count * patterns.x).sum())
+    time = float((patterns.count * patterns.T).sum())
     if orders == 0 and prior is None:
         raise ModelError(
             f"{model}: none of the {patterns.customers:,.0f} customers has a repeat order, so neither the order "

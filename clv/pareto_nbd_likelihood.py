@@ -169,7 +169,7 @@ class ParetoLikelihood:
 
 def maximise_pareto(patterns: Patterns, prior: LogNormalPrior | None) -> Estimate:
     """Maximum likelihood, or a posteriori, of Pareto/NBD; raises ModelError without repeat orders."""
-    orders = float(patterns.count @ patterns.x)
+    orders = float((patterns.count * patterns.x).sum())
     if orders == 0 and prior is None:
         raise ModelError(
             f"Pareto/NBD: none of the {patterns.customers:,.0f} customers has a repeat order, so neither the order "
@@ -177,7 +177,7 @@ def maximise_pareto(patterns: Patterns, prior: LogNormalPrior | None) -> Estimat
             "under one id."
         )
     longest = float(patterns.T.max())
-    rate = max(orders, 0.5) / float(patterns.count @ patterns.T)
+    rate = max(orders, 0.5) / float((patterns.count * patterns.T).sum())
     starts: list[Mapping[str, float]] = [
         {"r": r, "alpha": max(r / rate * stay, 1e-3 * longest), "s": s, "beta": beta * longest}
         for r, stay, s, beta in ((0.6, 0.6, 0.6, 0.4), (0.2, 0.4, 0.3, 0.1), (2.0, 0.8, 1.0, 2.0), (1.0, 1.0, 0.1, 0.2))
