@@ -14,6 +14,7 @@ from customer_data.money import SCALE
 from customer_data.sources import EPOCH_FORMATS, LoadSettings, Source
 from customer_data.sql_text import identifier, literal
 from customer_data.table_specs import Kind
+from customer_data.time_zones import utc_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -204,7 +205,8 @@ def _time(sql: str, type_: str, time_format: str | None, timezone: str) -> Typed
         return f"epoch_us({time})" if timezone == "UTC" else f"epoch_us(timezone({literal(timezone)}, {time}))"
 
     if type_ == "DATE" or type_.startswith("TIMESTAMP"):
-        instant = f"epoch_us({sql})" if type_ == "TIMESTAMP WITH TIME ZONE" else local(f"CAST({sql} AS TIMESTAMP)")
+        aware = type_ == "TIMESTAMP WITH TIME ZONE"
+        instant = f"epoch_us({sql})" if aware else utc_of(f"epoch_us(CAST({sql} AS TIMESTAMP))", timezone)
         inside = f"{sql} BETWEEN '1900-01-01' AND '2199-12-31'"
         return Typed(clean, f"CASE WHEN {inside} THEN {instant} END", trouble)
     if time_format in EPOCH_FORMATS:
