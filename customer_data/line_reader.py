@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from customer_data.sources import WHITESPACE
 from customer_data.sql_text import identifier
-from customer_data.text_files import NO_VALUE, TextFile, open_bytes
+from customer_data.text_files import NO_VALUE, TextFile, open_bytes, python_encoding
 
 if TYPE_CHECKING:
     import duckdb
@@ -247,7 +247,7 @@ def _parsed(text: str, separator: str) -> list[str] | str:
 
 def _lines(file: TextFile) -> Iterator[str]:
     with open_bytes(file.path) as opened:
-        encoding = {"utf-8": "utf-8-sig", "utf-16": _utf16_flavour(opened.read(2))}.get(file.encoding, file.encoding)
+        encoding = _utf16_flavour(opened.read(2)) if file.encoding == "utf-16" else python_encoding(file.encoding)
         opened.seek(0)
         errors = "surrogateescape" if file.encoding == "utf-8" else "replace"
         with io.TextIOWrapper(opened, encoding=encoding, errors=errors, newline="") as text:

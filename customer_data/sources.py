@@ -35,7 +35,8 @@ class Source:
         The table it fills. Several sources may fill one table.
     data : str, Path or pandas.DataFrame
         A CSV file (also ``.gz``), a Parquet file, a pattern of several such as ``"sessions/*.parquet"``, a DuckDB
-        file, or a frame. In CSV files an empty field, ``NULL`` and ``\\N`` mean that there is no value.
+        file, or a frame. In CSV files an empty field, ``NULL`` and ``\\N`` mean that there is no value; the header may
+        stand below a preamble of up to fifty lines. An identity such as ``(not set)`` or ``nan`` is none.
     relation : str, optional
         The table or view inside a DuckDB file; ``"schema.table"`` is understood.
     columns : mapping of str to str or Sql
@@ -48,7 +49,7 @@ class Source:
         The character between the fields of a CSV file; sniffed when not given. ``"whitespace"`` splits at runs of
         blanks.
     encoding : {"utf-8", "utf-16", "latin-1"}
-        The encoding of a CSV file.
+        The encoding of a CSV file; latin-1 is read with the signs of Windows-1252.
     decimal : {".", ","}
         The decimal mark in numbers that come as text. The other mark may group thousands.
     names : sequence of str, optional

@@ -20,6 +20,10 @@ from customer_data.table_specs import TABLE_SPECS
 
 NO_VALUE = ("", "NULL", "\\N")
 """What stands for no value in a CSV file."""
+_WINDOWS_SIGNS = {
+    chr(code): sign for code in range(0x80, 0xA0) if (sign := bytes([code]).decode("cp1252", errors="ignore"))
+}
+"""Signs such as the euro where Latin 1 has none that print."""
 _SAMPLE = 65_536
 _LONGEST_PREAMBLE = 50
 _SEPARATORS = (",", ";", "\t", "|")
@@ -145,7 +149,17 @@ def scan_sql(files: Iterable[TextFile], *, ordered: bool = False) -> str:
     if ordered:
         options["parallel"] = "false"
     paths = "[" + ", ".join(literal(file.path) for file in files) + "]"
-    return f"read_csv({paths}, {', '.join(f'{name}={value}' for name, value in options.items())})"
+    scan = f"read_csv({paths}, {', '.join(f'{name}={value}' for name, value in options.items())})"
+    if first.encoding != "latin-1":
+        return scan
+    before, after = (literal("".join(signs)) for signs in zip(*_WINDOWS_SIGNS.items(), strict=True))
+    columns = (f"translate({identifier(name)}, {before}, {after}) AS {identifier(name)}" for name in first.names)
+    return f"(SELECT {', '.join(columns)} FROM {scan})"
+
+
+def python_encoding(encoding: str) -> str:
+    """Python's name of an encoding as it is found in files: what is called Latin 1 is that of Windows mostly."""
+    return {"utf-8": "utf-8-sig", "latin-1": "cp1252"}.get(encoding, encoding)
 
 
 def located_scan_sql(file: TextFile) -> str:
@@ -200,7 +214,7 @@ def _decoded(start: bytes, encoding: str, where: str) -> str:
         even = start[: len(start) // 2 * 2]
         marked = even.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         return even.decode("utf-16" if marked else "utf-16-le", errors="replace")
-    return start.decode("utf-8-sig" if encoding == "utf-8" else encoding, errors="replace")
+    return start.decode(python_encoding(encoding), errors="replace")
 
 
 def _sniffed_separator(text: str) -> str:

@@ -164,3 +164,10 @@ def test_lines_of_an_order_that_leave_its_total_blank_are_answered_with_a_filter
     assert report.warnings[0].endswith("read the first alone: filter = '\"Total\" IS NOT NULL'.")
     assert loaded(connection, tmp_path, text, columns=columns, filter=Sql('"Total" IS NOT NULL')).warnings == ()
     assert connection.execute("SELECT time_us FROM orders").fetchall() == [(1_672_931_472_000_000,)]
+
+
+@pytest.mark.parametrize("spoilt", ["", '"b,2023-01-05,1\n'], ids=["by the engine", "carefully"])
+def test_latin_1_is_that_of_windows(connection: duckdb.DuckDBPyConnection, tmp_path: Path, spoilt: str) -> None:
+    text = "Kundë,time,value\nBüro – 5 €,2023-01-05,1\n" + spoilt
+    loaded(connection, tmp_path, text.encode("cp1252"), encoding="latin-1", columns={"customer_id": "Kundë"})
+    assert customers(connection) == ["Büro – 5 €"]
