@@ -25,19 +25,7 @@ _FEW = 0.25  # ... up to here all are computed, whether they have rows or not
 
 def distinct(*columns: FloatArray) -> tuple[tuple[FloatArray, ...], IntArray]:
     """Distinct rows of equally long columns, in lexicographic order, and for each input row the index of its own."""
-    grid = _Grid.of(columns)
-    if grid.size > _LARGEST and len(columns) > 2:
-        rows, index = distinct(*columns[:-1])
-        (of_rows, last), index = distinct(index.astype(np.float64), columns[-1])
-        return (*(column[of_rows.astype(np.int64)] for column in rows), last), index
-    if grid.is_dense:
-        present = grid.present()
-        return _rows(np.flatnonzero(present), grid.values), grid.taken(np.cumsum(present) - 1)
-    cells = grid.all_cells(np.int64)
-    index, count = _sorted_ranks(cells)
-    found = np.empty(count, dtype=np.int64)
-    found[index] = cells
-    return _rows(found, grid.values), index
+    return _distinct_in(_Grid.of(columns), columns)
 
 
 def levels(column: FloatArray) -> tuple[FloatArray, IntArray]:
@@ -53,7 +41,7 @@ def counted(columns: list[FloatArray]) -> tuple[tuple[FloatArray, ...], FloatArr
     """
     grid = _Grid.of(columns)
     if grid.size > _LARGEST:
-        rows, index = distinct(*columns)
+        rows, index = _distinct_in(grid, columns)
         return rows, np.bincount(index).astype(np.float64)
     cells = grid.all_cells(np.int32 if grid.size < 2**31 else np.int64)
     values = grid.values
@@ -87,7 +75,7 @@ class ReadOff:
         columns = [array if array.ndim == 1 else array.ravel() for array in arrays]
         grid = _Grid.of(columns)
         if not grid.is_dense:
-            rows, index = distinct(*columns)
+            rows, index = _distinct_in(grid, columns)
             return cls(arrays[0].shape, function(*rows), index.__getitem__)
         if grid.size <= _FEW * grid.length:
             everywhere = np.meshgrid(*grid.values, indexing="ij")
@@ -211,6 +199,21 @@ class _Grid:
 
         in_blocks(work, self.length)
         return found
+
+
+def _distinct_in(grid: _Grid, columns: Sequence[FloatArray]) -> tuple[tuple[FloatArray, ...], IntArray]:
+    if grid.size > _LARGEST and len(columns) > 2:
+        rows, index = distinct(*columns[:-1])
+        (of_rows, last), index = distinct(index.astype(np.float64), columns[-1])
+        return (*(column[of_rows.astype(np.int64)] for column in rows), last), index
+    if grid.is_dense:
+        present = grid.present()
+        return _rows(np.flatnonzero(present), grid.values), grid.taken(np.cumsum(present) - 1)
+    cells = grid.all_cells(np.int64)
+    index, count = _sorted_ranks(cells)
+    found = np.empty(count, dtype=np.int64)
+    found[index] = cells
+    return _rows(found, grid.values), index
 
 
 def _rows(cells: IntArray, values: Sequence[FloatArray]) -> tuple[FloatArray, ...]:
