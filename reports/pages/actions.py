@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from reports.pages import prose
 from reports.results.run_results import AttributionResults, ClvResults, RunResults
 from reports.wording.labels import clean, plural, shorten
-from reports.wording.number_format import amount, horizon, number, percent, short_amount
+from reports.wording.number_format import amount, horizon, is_missing, number, percent, short_amount
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -147,7 +147,22 @@ def _plan(clv: ClvResults, run: RunResults) -> Proposal | None:
         f". {month['period']:%B %Y}: "
         f"{_about(float(month['p10']), run.currency)} to {_about(float(month['p90']), None)} in eight cases of ten."
     )
+    text += _missed_before(clv)
     return f"Plan with {_about(everything, run.currency)}.", text
+
+
+def _missed_before(clv: ClvResults) -> str:
+    """Which way the forecast of the part held back went wrong, where what came lies outside its interval."""
+    held = None if clv.holdout_totals is None else prose.total_row(clv.holdout_totals)
+    if held is None:
+        return ""
+    actual, forecast, low, high = (
+        float(str(held[name])) for name in ("actual_orders", "forecast_orders", "low", "high")
+    )
+    if not actual > 0 or is_missing(low) or is_missing(high) or low <= actual <= high:
+        return ""
+    error = forecast / actual - 1
+    return f" Leave room: orders held back were forecast {percent(abs(error), 0)} too {'high' if error > 0 else 'low'}."
 
 
 def _about(value: float, currency: str | None) -> str:

@@ -72,7 +72,10 @@ def _order_remark(attribution: AttributionResults, depth: ChannelDepth) -> str:
     best = orders.loc[orders["chosen"].astype(bool) & orders["order"].notna(), "order"]
     if not len(best) or int(best.iloc[0]) in (0, attribution.order):
         return ""
-    return f" Order {int(best.iloc[0])} of the chain foretells unseen journeys better than order {attribution.order}."
+    return (
+        f" A model that remembers {int(best.iloc[0])} channels foretells unseen journeys better than this one of "
+        f"{attribution.order}."
+    )
 
 
 def _untouched(attribution: AttributionResults) -> str:

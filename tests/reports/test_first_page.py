@@ -109,6 +109,11 @@ def test_customers_to_write_to_and_what_to_plan_with():
     )
     assert plan[0] == "Plan with EUR\u00a02,000."
     assert "25% of it from customers yet to be won. January 2026: EUR\u00a0900 to 1,230 in eight" in plan[1]
+    held = pd.DataFrame([("all", 100.0, 81.0, 75.0, 90.0)])
+    held.columns = ["segment", "actual_orders", "forecast_orders", "low", "high"]
+    missed = what_to_do(run_of(clv=replace(clv, holdout_totals=held)))[1][1]
+    assert missed.endswith("Leave room: orders held back were forecast 19% too low.")
+    assert "Leave room" not in what_to_do(run_of(clv=replace(clv, holdout_totals=held.assign(high=110.0))))[1][1]
     later = what_to_do(replace(run_of(clv=clv), as_of=dt.date(2026, 1, 11)))[1][1]
     assert "February 2026" in later  # January is cut by the horizon
 
@@ -135,7 +140,7 @@ def test_a_change_that_another_choice_turns_round_is_not_counted_as_stable():
     depth = ChannelDepth(sensitivity=tried, sensitivity_summary=summary, orders=orders)
     assert choices_sentence(replace(attribution, depth=depth)) == (
         "With 2 other choices (how far back they count, the chain's memory) 1 of the 2 stays on "
-        "the same side of last click every time. B hangs on them most: 70.0% to 95.0% of the credit, here 80.0%. Order "
-        "2 of the chain foretells unseen journeys better than order 1."
+        "the same side of last click every time. B hangs on them most: 70.0% to 95.0% of the credit, here 80.0%. A "
+        "model that remembers 2 channels foretells unseen journeys better than this one of 1."
     )
     assert choices_sentence(attribution) == ""
