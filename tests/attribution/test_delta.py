@@ -171,6 +171,18 @@ def test_ways_and_blocks_of_summing_variances_change_nothing(order, cells, monke
     assert credit_variance(paths, "markov", order=order).conversions == pytest.approx(whole, rel=1e-10)
 
 
+@pytest.mark.parametrize("baseline", [None, "last_click"])
+def test_processors_change_no_byte_of_a_variance(baseline, monkeypatch):
+    paths = chain_paths(np.random.default_rng(3), 900, **CHAIN)
+    monkeypatch.setattr("attribution.delta.BLOCK_CELLS", 40)
+    found = []
+    for processors in (1, 5):
+        monkeypatch.setattr("os.cpu_count", lambda number=processors: number)
+        found.append(credit_variance(paths, "markov", baseline=baseline))
+    assert found[0].conversions.tobytes() == found[1].conversions.tobytes()
+    assert found[0].value.tobytes() == found[1].value.tobytes()
+
+
 def test_differences_of_models_have_no_variance_in_sum():
     paths = chain_paths(np.random.default_rng(2), 2000, **CHAIN)
     spread = credit_covariance(paths, ["last_click", "markov"])
