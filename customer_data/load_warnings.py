@@ -41,6 +41,11 @@ def survey_warnings(opened: list[OpenSource], surveys: list[Survey], currency: s
             + remedies(one, reason, share=rows / found.rows)
             for reason, (rows, amount) in sorted(found.bad.items(), key=lambda item: (-item[1][0], item[0]))
         ]
+        warnings += [
+            f"{one.label}.{name}: {count_of(rows, 'row')} with a number as spreadsheets round long ones (first: "
+            f"{first}), so that several become one. Export anew, and do not save the file from a spreadsheet."
+            for name, (rows, first) in found.rounded.items()
+        ]
         if DUPLICATE in found.counts:
             warnings.append(f"{one.label}: {count_of(found.counts[DUPLICATE][0], 'row')} dropped: {DUPLICATE}.")
         if found.repeated:

@@ -1,6 +1,7 @@
 """One pass over a source that checks every row and counts."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from customer_data.errors import InputError
@@ -34,6 +35,8 @@ class Survey:
         First and last time of the good rows.
     repeated : int
         Rows kept that equal another in every column of the source.
+    rounded : dict
+        Good rows of each column of identities that were rounded as ``1.23457E+12``, and the first of them.
     """
 
     counts: dict[str | None, tuple[int, int | None]]
@@ -42,6 +45,7 @@ class Survey:
     first_us: int | None
     last_us: int | None
     repeated: int = 0
+    rounded: Mapping[str, tuple[int, str]] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -154,6 +158,7 @@ def survey(connection: "duckdb.DuckDBPyConnection", opened: OpenSource) -> Surve
         first_us=min((first for first, _ in times), default=None),
         last_us=max((last for _, last in times), default=None),
         repeated=0 if opened.drops_duplicates else repeated,
+        rounded=_rounded_identities(connection, opened),
     )
 
 
@@ -175,6 +180,21 @@ def _repeated_rows(connection: "duckdb.DuckDBPyConnection", opened: OpenSource, 
         f"SELECT count(*) - count(DISTINCT hash({listed})) FROM {opened.relation.scan} AS source"
     ).fetchone()
     return 0 if row is None else int(row[0])
+
+
+def _rounded_identities(connection: "duckdb.DuckDBPyConnection", opened: OpenSource) -> dict[str, tuple[int, str]]:
+    """Long numbers that a spreadsheet rounded when it saved a CSV file."""
+    found: dict[str, tuple[int, str]] = {}
+    for name, column in opened.mapped.columns.items():
+        if opened.relation.is_text and column.column.kind is Kind.IDENTITY:
+            it = identifier(name)
+            rounded = f"contains({it}, 'E+') AND regexp_full_match({it}, '[0-9]([.,][0-9]+)?E[+][0-9]+')"
+            ((rows, first),) = connection.execute(
+                f"SELECT count(*), min({it}) FROM ({judged_sql(opened)}) WHERE __reason IS NULL AND {rounded}"
+            ).fetchall()
+            if rows:
+                found[name] = int(rows), str(first)
+    return found
 
 
 def _float_tails(connection: "duckdb.DuckDBPyConnection", opened: OpenSource) -> frozenset[str]:

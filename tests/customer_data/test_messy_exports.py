@@ -171,3 +171,12 @@ def test_latin_1_is_that_of_windows(connection: duckdb.DuckDBPyConnection, tmp_p
     text = "Kundë,time,value\nBüro – 5 €,2023-01-05,1\n" + spoilt
     loaded(connection, tmp_path, text.encode("cp1252"), encoding="latin-1", columns={"customer_id": "Kundë"})
     assert customers(connection) == ["Büro – 5 €"]
+
+
+def test_identities_that_a_spreadsheet_rounded_are_told(connection: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    rows = "1.23457E+12,2023-01-05,1\n1.23457E+12,2023-01-06,2\nE+1,2023-01-06,2\n"
+    report = loaded(connection, tmp_path, HEADER + rows)
+    assert report.warnings == (
+        "orders.customer_id: 2 rows with a number as spreadsheets round long ones (first: 1.23457E+12), so that "
+        "several become one. Export anew, and do not save the file from a spreadsheet.",
+    )
