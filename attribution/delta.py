@@ -144,15 +144,16 @@ def _by_last_state(paths: Paths, gradient: ChainGradient) -> Floats:
 
     width, states = gradient.width, len(gradient.gain)
     root = np.sqrt(paths.conversions + paths.nulls)
-    each = [
-        np.divide(amounts, root, out=np.zeros_like(root), where=paths.conversions > 0)
-        for amounts in (paths.conversions, paths.value)
-    ]
+    converting = paths.conversions > 0
 
     def of_block(first: int, end: int) -> tuple[Floats, list[Floats]]:
         rooted = gradient.endings(slice(first, end), root[first:end])
-        last, begins = gradient.found.last[first:end], np.arange(end - first + 1)
-        by_state = [csc_array((one[first:end], last, begins), shape=(states, end - first)) @ rooted for one in each]
+        some = first + np.flatnonzero(converting[first:end])
+        last, begins = gradient.found.last[some], ragged.offsets(converting[first:end])
+        by_state = [
+            np.asarray(csc_array((amounts[some] / root[some], last, begins), shape=(states, end - first)) @ rooted)
+            for amounts in (paths.conversions, paths.value)
+        ]
         return np.einsum("pc,pc->c", rooted, rooted), by_state
 
     squared, grouped = np.zeros(2 * width), np.zeros((2, states, 2 * width))
