@@ -97,6 +97,14 @@ def _attribution_problems(data: Mapping[str, Any]) -> list[tuple[KeyPath, str]]:
                 "attribution.transform leaves no times of touches, which time_decay needs. Keep one of the two.",
             )
         )
+    if wanted.get("bootstrap_replicates") and "shapley" in (wanted.get("baseline"), wanted.get("model")):
+        found.append(
+            (
+                ("attribution", "bootstrap_replicates"),
+                "attribution.bootstrap_replicates: Shapley values have intervals of their own and are not drawn again. "
+                "Leave it out.",
+            )
+        )
     if "paths" in data and wanted.get("grain") == "session":
         found.append(
             (
