@@ -44,7 +44,7 @@ class Contender:
     rounds: int | None = None
     command: tuple[str, ...] | None = None
     python: Path = PEERS
-    timeout: float = 900.0
+    timeout: float = 540.0
 
 
 @dataclass(frozen=True)

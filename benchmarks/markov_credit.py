@@ -11,7 +11,6 @@ from touchpoints import write_journeys
 
 MOST_JOURNEYS_OF_SMALL_PEERS = 1_000_000
 MOST_DENSE_STATES = 3_000
-LONGEST_SECONDS = 540.0
 
 
 def main(size: int = 1_000_000, rounds: int = 5, channels: int = 12, order: int = 1) -> str:
@@ -25,7 +24,6 @@ def main(size: int = 1_000_000, rounds: int = 5, channels: int = 12, order: int 
             "markov_channelattribution.py",
             (file, str(order)),
             peer=True,
-            timeout=LONGEST_SECONDS,
         ),
     ]
     if order == 1 and size <= MOST_JOURNEYS_OF_SMALL_PEERS:
@@ -40,7 +38,6 @@ def main(size: int = 1_000_000, rounds: int = 5, channels: int = 12, order: int 
                 (file, str(order)),
                 peer=True,
                 rounds=1,
-                timeout=LONGEST_SECONDS,
             )
         )
     return table(
