@@ -40,7 +40,7 @@ LARGE: dict[str, Callable[..., str]] = {
     "markov-large-50": partial(markov_credit.main, size=10_000_000, rounds=1, channels=50),
     "markov-large-50-3": partial(markov_credit.main, size=10_000_000, rounds=1, channels=50, order=3),
     "customers-large": partial(customer_models.main, size=10_000_000, rounds=1),
-    "pareto-large": partial(customer_models.main, size=10_000_000, rounds=1, model="ParetoNBD", lifetimes=False),
+    "pareto-large": partial(customer_models.main, size=10_000_000, rounds=5, model="ParetoNBD", lifetimes=False),
     "predictions-large": partial(customer_predictions.main, size=10_000_000, rounds=1),
     "patterns-large": partial(orders_to_patterns.main, size=100_000_000, rounds=1),
     "paths-large": partial(touchpoints_to_paths.main, size=100_000_000, rounds=1, memory_limit="4GB"),
