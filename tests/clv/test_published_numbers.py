@@ -67,8 +67,8 @@ def test_beta_geo_of_customer_1516(beta_geo: BetaGeoFit) -> None:
 
 
 def test_beta_geo_of_a_new_customer(beta_geo: BetaGeoFit) -> None:
-    # The parameters of the source are not printed. Ours and lifetimes' fits agree on 1.44401, one unit of the last digit
-    # above it, and no parameters near the maximum give all its rows: the tolerances here are what is left.
+    # The parameters of the source are not printed. Ours and lifetimes' fits agree on 1.44401, one unit of the last
+    # digit above it, and no parameters tried near the maximum give all its rows: the tolerances are what is left.
     assert beta_geo.expected_orders_new(52) == pytest.approx(1.44400, rel=1e-5)
     printed = [0.574305, 0.199193, 0.085324, 0.045798]
     np.testing.assert_allclose(beta_geo.probability_of_orders([0, 1, 2, 3], 39), printed, rtol=2e-5)
