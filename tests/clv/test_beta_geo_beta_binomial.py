@@ -10,6 +10,7 @@ from clv import beta_geo_beta_binomial as formulas
 from clv.beta_geo_beta_binomial import BetaGeoBetaBinomial, BetaGeoBetaBinomialFit
 from clv.beta_geo_beta_binomial_likelihood import BetaBinomialLikelihood, log_likelihood
 from customer_data.errors import InputError, ModelError
+from tests.clv.published import BTYD_BETA_BINOMIAL, BTYD_THIRD_SEARCH, assert_printed
 
 NAMES = ("alpha", "beta", "gamma", "delta")
 ONES = dict.fromkeys(NAMES, 1.0)
@@ -33,22 +34,29 @@ def test_donations_parameters_and_likelihood(fit: BetaGeoBetaBinomialFit) -> Non
     assert fit.log_likelihood == pytest.approx(-33225.581, abs=1e-3)
 
 
+def test_donations_searches_of_btyd_stopped_below_the_maximum(fit: BetaGeoBetaBinomialFit) -> None:
+    likelihood = BetaBinomialLikelihood(fit.patterns)
+    for stopped in (BTYD_BETA_BINOMIAL, BTYD_THIRD_SEARCH):
+        assert 0 < fit.log_likelihood - likelihood(np.array(list(stopped.values())))[0] < 2e-5
+    assert_printed(list(BTYD_BETA_BINOMIAL.values()), "1.2035", "0.7498", "0.6568", "2.7839")
+
+
 def test_donations_forecasts(fit: BetaGeoBetaBinomialFit, donations: pd.DataFrame) -> None:
-    assert fit.expected_orders_new(10) == pytest.approx(3.17981, rel=1e-5)
-    np.testing.assert_allclose(fit.expected_orders(10, [0, 4], [0, 5], 6), [0.13022, 3.62786], rtol=4e-5)
+    assert_printed(formulas.expected_orders_new(10, **BTYD_THIRD_SEARCH), "3.17981")
+    assert_printed(formulas.expected_orders(10, [0, 4], [0, 5], 6, **BTYD_THIRD_SEARCH), "0.13022", "3.62786")
     five_years = fit.expected_orders(5, donations["frequency"], donations["recency"], donations["T"])
-    assert five_years @ donations["weight"] == pytest.approx(12884.2, abs=0.05)
+    assert_printed(five_years @ donations["weight"], "12884.2")
 
 
-def test_donations_chance_to_be_there(fit: BetaGeoBetaBinomialFit) -> None:
+def test_donations_chance_to_be_there() -> None:
     # The printed .10815 is for period 7; staying from 6 to 7 has the chance (delta + 6) / (gamma + delta + 6).
-    gamma, delta = fit.parameters["gamma"], fit.parameters["delta"]
-    next_period = fit.p_alive(0, 0, 6) * (delta + 6) / (gamma + delta + 6)
-    assert next_period == pytest.approx(0.10815, rel=2e-4)
+    gamma, delta = BTYD_BETA_BINOMIAL["gamma"], BTYD_BETA_BINOMIAL["delta"]
+    stays = (delta + 6) / (gamma + delta + 6)
+    assert_printed(formulas.p_alive(0, 0, 6, **BTYD_BETA_BINOMIAL) * stays, "0.10815")
 
 
 def test_discounted_orders_without_end() -> None:
-    assert formulas.discounted_orders(np.log(1.1), 3, 4, 6, **PRINTED) == pytest.approx(1.62138, abs=1e-5)
+    assert_printed(formulas.discounted_orders(np.log(1.1), 3, 4, 6, **PRINTED), "1.62138")
 
 
 def test_likelihood_by_hand() -> None:
