@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from customer_data.channel_names import renamed_name, renaming_warnings, similar_channel_warnings
 from customer_data.engine import timezone_problems
 from customer_data.errors import ConfigurationError, InputError, PathworthError
 from customer_data.expressions import scalar_functions
@@ -102,7 +103,7 @@ def _load(
         one.number: {"kept": _good_count(found), **_other_counts(found)}
         for one, found in zip(opened, surveys, strict=True)
     }
-    make_channels(connection, surveys)
+    make_channels(connection, surveys, settings.rename_channels)
     if by_table["touchpoints"]:
         make_touchpoints(connection, by_table["touchpoints"])
     if by_table["orders"]:
@@ -128,7 +129,27 @@ def _load(
     present = _present(connection, ("touchpoints", "orders"))
     warnings += stray_time_warnings(connection, present, settings.as_of)
     warnings += stranger_warnings(connection) if len(present) == 2 else []
+    warnings += _channel_warnings(opened, surveys, settings)
     return _report(connection, warnings, settings, currency)
+
+
+def _channel_warnings(opened: list[OpenSource], surveys: list[Survey], settings: LoadSettings) -> list[str]:
+    """What the names of channels tell: some that are to be renamed do not come, others look mistyped."""
+    written: dict[str, dict[str, int]] = {"touchpoints": {}, "spend": {}}
+    for one, found in zip(opened, surveys, strict=True):
+        for name, rows in found.channels.items():
+            counts = written[one.source.table]
+            counts[name] = counts.get(name, 0) + rows
+    renamed = settings.rename_channels
+    touches: dict[str, float] = {}
+    for name, rows in written["touchpoints"].items():
+        ours = renamed_name(name, renamed)
+        touches[ours] = touches.get(ours, 0) + rows
+    paid = {renamed_name(name, renamed) for name in written["spend"]}
+    return [
+        *renaming_warnings(sorted({*written["touchpoints"], *written["spend"]}), renamed, label="rename_channels"),
+        *similar_channel_warnings(touches, spend_only=sorted(paid - set(touches)), table="touchpoints"),
+    ]
 
 
 def _drop(connection: "duckdb.DuckDBPyConnection", *, results: bool) -> None:

@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from customer_data.channel_names import renaming_problems
 from customer_data.nearest import did_you_mean
 from customer_data.table_specs import TABLE_SPECS
 
@@ -98,6 +99,8 @@ class LoadSettings:
         dropped, because finding them costs more than all other checks together.
     missing_channel : str, optional
         The channel of touchpoints and spend that name none; without it such rows are quarantined.
+    rename_channels : mapping of str to str
+        The name to count a channel under, by the name that touchpoints or spend give it.
     as_of : date, optional
         The day from whose end the models look back. What was booked later on an order of that day or before, a refund
         or a further line, was not known then: it is counted and changes nothing. Later orders stay in the tables, where
@@ -110,6 +113,7 @@ class LoadSettings:
     refunds: Literal["net", "reject"] = "net"
     duplicates: Literal["keep", "drop"] = "keep"
     missing_channel: str | None = None
+    rename_channels: Mapping[str, str] = field(default_factory=dict)
     as_of: date | None = None
 
 
@@ -127,7 +131,7 @@ def setting_problems(settings: LoadSettings) -> list[str]:
         problems.append('currency_rates: rates need the currency they lead to. Say currency = "EUR", for one.')
     if settings.missing_channel is not None and not settings.missing_channel.strip():
         problems.append("missing_channel: a channel needs a name. Leave the option out to quarantine such rows.")
-    return problems
+    return problems + renaming_problems(settings.rename_channels, "rename_channels")
 
 
 def source_problems(source: Source, label: str) -> list[str]:

@@ -27,8 +27,8 @@ class Survey:
     ----------
     counts : dict
         Rows and amount (units, or None) per reason; the reason None counts the good rows.
-    channels : frozenset of str
-        Channels of the good rows.
+    channels : dict of str
+        Good rows by channel.
     currencies : dict
         Good rows by currency.
     first_us, last_us : int or None
@@ -40,7 +40,7 @@ class Survey:
     """
 
     counts: dict[str | None, tuple[int, int | None]]
-    channels: frozenset[str]
+    channels: dict[str, int]
     currencies: dict[str, int]
     first_us: int | None
     last_us: int | None
@@ -136,12 +136,15 @@ def survey(connection: "duckdb.DuckDBPyConnection", opened: OpenSource) -> Surve
     ).fetchall()
     counts: dict[str | None, tuple[int, int | None]] = {}
     currencies: dict[str, int] = {}
-    for reason, _, currency, rows, amount, _, _ in found:
+    channels: dict[str, int] = {}
+    for reason, channel, currency, rows, amount, _, _ in found:
         before_rows, before_amount = counts.get(reason, (0, None))
         total = before_amount if amount is None else int(amount) + (before_amount or 0)
         counts[reason] = (before_rows + int(rows), total)
         if reason is None and currency is not None:
             currencies[currency] = currencies.get(currency, 0) + int(rows)
+        if reason is None and channel is not None:
+            channels[str(channel)] = channels.get(str(channel), 0) + int(rows)
     looked_at = sum(rows for rows, _ in counts.values())
     if opened.relation.broken is not None:
         broken = connection.execute(f"SELECT reason, count(*) FROM {opened.relation.broken} GROUP BY 1").fetchall()
@@ -153,7 +156,7 @@ def survey(connection: "duckdb.DuckDBPyConnection", opened: OpenSource) -> Surve
     times = [row[5:] for row in good if row[5] is not None]
     return Survey(
         counts=counts,
-        channels=frozenset(str(row[1]) for row in good) if opened.has("channel") else frozenset(),
+        channels=channels,
         currencies=currencies,
         first_us=min((first for first, _ in times), default=None),
         last_us=max((last for _, last in times), default=None),

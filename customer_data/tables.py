@@ -1,7 +1,9 @@
 """The tables that need no more than typing: channels, touchpoints, spend, customers."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from customer_data.channel_names import renamed_name
 from customer_data.judging import OpenSource, judged_sql
 from customer_data.nearest import count_of
 from customer_data.sql_text import identifier
@@ -13,13 +15,22 @@ if TYPE_CHECKING:
 _OPTIONAL = ("campaign", "cost", "device")
 
 
-def make_channels(connection: "duckdb.DuckDBPyConnection", surveys: list[Survey]) -> None:
-    """Make ``channels``: codes from 1 in alphabetical order of the names of all sources, if a source has any."""
-    names = sorted(frozenset().union(*(found.channels for found in surveys)))
-    if not names:
+def make_channels(connection: "duckdb.DuckDBPyConnection", surveys: list[Survey], renamed: Mapping[str, str]) -> None:
+    """Make ``channels``: codes from 1 in alphabetical order of the names of all sources, if a source has any.
+
+    The codes of names as they are written, before any is renamed, are in ``__written_channels``.
+    """
+    written = sorted(frozenset[str]().union(*(found.channels for found in surveys)))
+    if not written:
         return
+    names = sorted({renamed_name(name, renamed) for name in written})
+    codes = {name: code for code, name in enumerate(names, start=1)}
     connection.execute("CREATE TABLE channels (code INTEGER, channel VARCHAR)")
-    connection.executemany("INSERT INTO channels VALUES (?, ?)", list(enumerate(names, start=1)))
+    connection.executemany("INSERT INTO channels VALUES (?, ?)", [(code, name) for name, code in codes.items()])
+    connection.execute("CREATE TEMP TABLE __written_channels (code INTEGER, channel VARCHAR)")
+    connection.executemany(
+        "INSERT INTO __written_channels VALUES (?, ?)", [(codes[renamed_name(name, renamed)], name) for name in written]
+    )
 
 
 def make_touchpoints(connection: "duckdb.DuckDBPyConnection", sources: list[OpenSource]) -> None:
@@ -29,7 +40,7 @@ def make_touchpoints(connection: "duckdb.DuckDBPyConnection", sources: list[Open
         optional = "".join(f", {name}" for name in _OPTIONAL if opened.has(name))
         parts.append(
             f"SELECT customer_id, time AS time_us, code AS channel_code{optional} "
-            f"FROM ({judged_sql(opened)}) JOIN channels USING (channel) WHERE __reason IS NULL"
+            f"FROM ({judged_sql(opened)}) JOIN __written_channels USING (channel) WHERE __reason IS NULL"
         )
     connection.execute(f"CREATE TABLE touchpoints AS {' UNION ALL BY NAME '.join(parts)}")
 
@@ -38,7 +49,7 @@ def make_spend(connection: "duckdb.DuckDBPyConnection", sources: list[OpenSource
     """Make ``spend`` from the good rows of its sources."""
     parts = [
         f'SELECT "date" AS day, code AS channel_code, cost FROM ({judged_sql(opened)}) '
-        "JOIN channels USING (channel) WHERE __reason IS NULL"
+        "JOIN __written_channels USING (channel) WHERE __reason IS NULL"
         for opened in sources
     ]
     connection.execute(f"CREATE TABLE spend AS {' UNION ALL '.join(parts)}")

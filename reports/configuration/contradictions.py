@@ -45,7 +45,21 @@ def contradictions(data: Mapping[str, Any], environment: Mapping[str, str]) -> l
         found += _timezone_problems(report["timezone"])
     if isinstance(report, Mapping) and report.get("currency_rates") and "currency" not in report:
         found.append((("report", "currency_rates"), 'report.currency_rates needs report.currency, as in "EUR".'))
+    found += _renaming_problems(data)
     return found + _source_problems(data) + _unset_variables(data, environment, ())
+
+
+def _renaming_problems(data: Mapping[str, Any]) -> list[tuple[KeyPath, str]]:
+    """What the new names of channels say of each other."""
+    from customer_data.channel_names import renaming_problems
+
+    found: list[tuple[KeyPath, str]] = []
+    for section in ("touchpoints", "paths"):
+        named = data[section].get("rename_channels") if isinstance(data.get(section), Mapping) else None
+        if isinstance(named, Mapping) and all(isinstance(name, str) for name in named.values()):
+            key = (section, "rename_channels")
+            found += [(key, said) for said in renaming_problems(named, ".".join(key))]
+    return found
 
 
 def _where_problems(table: str, section: Mapping[str, Any]) -> list[str]:

@@ -142,6 +142,7 @@ class Configuration:
             currency_rates=report.currency_rates,
             refunds=orders.refunds if orders else "net",
             missing_channel=touchpoints.missing_channel if touchpoints else None,
+            rename_channels=touchpoints.rename_channels if touchpoints else {},
             as_of=report.as_of,
         )
 

@@ -128,6 +128,9 @@ class SourceSection(Section):
 
 class TouchpointsSection(SourceSection):
     missing_channel: str | None = Field(default=None, description="The channel of rows that name none (spend too).")
+    rename_channels: dict[str, str] = Field(
+        default_factory=dict, description="Channels to count under another name (spend too): theirs = ours."
+    )
 
 
 class OrdersSection(SourceSection):

@@ -1,0 +1,111 @@
+"""Names of channels: renamed as the user says, and told of where they look mistyped. Nothing is merged unasked."""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+
+from customer_data.nearest import count_of, did_you_mean
+from customer_data.similar_names import SimilarName, similar_names
+
+_SHOWN = 8
+_WIDEST = 60
+
+
+def renaming_problems(renamed: Mapping[str, str], label: str) -> list[str]:
+    """Return one sentence for each new name of a channel that cannot be."""
+    problems = []
+    for theirs, ours in renamed.items():
+        if not ours.strip():
+            problems.append(f"{label}: {quoted(theirs)} gets no name. Write the name to count it under.")
+        elif renamed.get(ours.strip(), ours.strip()) != ours.strip():
+            problems.append(
+                f"{label}: {quoted(theirs)} is to be {quoted(ours)}, which is renamed itself, to "
+                f"{quoted(renamed[ours.strip()])}. Name the last one for both."
+            )
+    return problems
+
+
+def renamed_name(name: str, renamed: Mapping[str, str]) -> str:
+    """Return the name that a channel counts under."""
+    return renamed.get(name, name).strip()
+
+
+def renaming_warnings(names: Sequence[str], renamed: Mapping[str, str], *, label: str) -> list[str]:
+    """Return a sentence if some of the names to replace do not come."""
+    strange = [theirs for theirs in renamed if theirs not in set(names)]
+    if not strange:
+        return []
+    more = f" and {len(strange) - 1:,} more" if len(strange) > 1 else ""
+    return [f"{label}: there is no channel {quoted(strange[0])}{more} to rename.{did_you_mean(strange[0], names)}"]
+
+
+def similar_channel_warnings(touches: Mapping[str, float], *, spend_only: Sequence[str] = (), table: str) -> list[str]:
+    """Return a sentence if channels look like other spellings of more common ones, another for channels of spend.
+
+    Parameters
+    ----------
+    touches
+        Touches of each channel.
+    spend_only
+        Channels that only spend names.
+    table
+        The section of the configuration that describes the touches: "touchpoints" or "paths".
+    """
+    found = similar_names({**dict.fromkeys(spend_only, 0.0), **touches}) if touches else []
+    strangers = set(spend_only) - set(touches)
+    warnings = []
+    if similar := [one for one in found if one.rare not in strangers]:
+        kept = "channel" if len(similar) == 1 else f"{len(similar):,} channels"
+        warnings.append(
+            f"{table}.{'channel' if table == 'touchpoints' else 'path'}: {'a ' if len(similar) == 1 else ''}{kept} "
+            f"may be another spelling of a more common one: {_listed(similar)}. "
+            f"{'It is' if len(similar) == 1 else 'They are'} kept apart. {_remedy(similar[0], table)}"
+        )
+    if similar := [one for one in found if one.rare in strangers and one.common not in strangers]:
+        is_one = len(similar) == 1
+        warnings.append(
+            f"spend.channel: {count_of(len(similar), 'channel')} without any touch may be another spelling of "
+            f"{'one' if is_one else 'those'} with touches: {_listed(similar)}. Until renamed, "
+            f"{'its' if is_one else 'their'} cost counts against no credit. {_remedy(similar[0], table)}"
+        )
+    return warnings
+
+
+def quoted(name: str) -> str:
+    """Return a name as TOML writes it, with signs that cannot be seen, and every blank but the first, as escapes."""
+    text, before = [], ""
+    for sign in name:
+        unseen = unicodedata.category(sign)[0] in "ZC" and not (sign == " " and before != " ")
+        if sign in '"\\':
+            text.append(f"\\{sign}")
+        elif unseen:
+            text.append(f"\\u{ord(sign):04X}" if ord(sign) < 1 << 16 else f"\\U{ord(sign):08X}")
+        else:
+            text.append(sign)
+        before = sign
+    return f'"{"".join(text)}"'
+
+
+def _listed(similar: Sequence[SimilarName]) -> str:
+    shown = [
+        f"{_short(one.rare)} ({_touches(one.rare_count)}) of {_short(one.common)} ({_touches(one.common_count)})"
+        for one in similar[:_SHOWN]
+    ]
+    more = f"; and {len(similar) - _SHOWN:,} more" if len(similar) > _SHOWN else ""
+    return "; ".join(shown) + more
+
+
+def _touches(count: float) -> str:
+    if count == 0:
+        return "no touches"
+    return f"{round(count):,} touch{'' if round(count) == 1 else 'es'}" if count >= 1 else "less than one touch"
+
+
+def _short(name: str) -> str:
+    return quoted(name if len(name) <= _WIDEST else f"{name[: _WIDEST - 16]}…{name[-15:]}")
+
+
+def _remedy(first: SimilarName, table: str) -> str:
+    return (
+        f"To count such channels together, say in [{table}]: rename_channels = {{ {quoted(first.rare)} = "
+        f"{quoted(first.common)} }}."
+    )
