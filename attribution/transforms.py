@@ -4,7 +4,7 @@ Each turns distinct paths into distinct paths and keeps conversions, value and n
 are no longer known afterwards, so credit by time decay is not available on transformed paths.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attribution import ragged
-from attribution.paths import Paths
+from attribution.paths import FileCounts, Paths
+from customer_data.channel_names import renamed_name
 from customer_data.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -47,6 +48,28 @@ def transform_paths(paths: Paths, transform: str, *, direct: str = "direct") -> 
     if transform not in _RULES:
         raise ConfigurationError(f'transform: "{transform}" is unknown. Choose one of {", ".join(TRANSFORMS)}.')
     return _kept(paths, _RULES[transform](paths))
+
+
+def rename_channels(paths: Paths, renamed: Mapping[str, str]) -> Paths:
+    """Distinct paths with some channels under another name; paths that are then equal are merged.
+
+    Parameters
+    ----------
+    paths
+        Distinct paths.
+    renamed
+        The new name by the one that the paths hold; several may get one name. Names that do not come change nothing.
+    """
+    names = [renamed_name(name, renamed) for name in paths.channels]
+    if names == list(paths.channels):
+        return paths
+    channels = sorted(set(names))
+    code = {name: number for number, name in enumerate(channels)}
+    codes = np.array([code[name] for name in names], dtype=paths.codes.dtype)[paths.codes]
+    merged = _kept(replace(paths, channels=tuple(channels), codes=codes), np.ones(len(codes), dtype=bool))
+    if not isinstance(merged.counts, FileCounts):
+        return merged
+    return merged.with_counts(replace(merged.counts, merged_rows=merged.counts.merged_rows + len(paths) - len(merged)))
 
 
 def drop_channel(paths: Paths, code: int) -> tuple[ragged.Integers, Paths]:

@@ -25,6 +25,7 @@ from reports.results.channels import (
     journeys,
     paths_of_file,
     transformed,
+    with_named_channels,
 )
 from reports.results.checks import (
     Check,
@@ -218,7 +219,9 @@ def credit_channels(
 def read_path_file(configuration: Configuration, results: RunResults, progress: Progress) -> tuple[Paths, RunResults]:
     """Read the file of aggregated paths and count its rows."""
     with progress.step("Reading the paths"):
-        paths = paths_of_file(configuration)
+        paths, told = with_named_channels(paths_of_file(configuration), configuration)
+    for warning in told:
+        progress.warn(warning)
     return paths, replace(results, quality=with_path_file(results.quality, paths, configuration))
 
 

@@ -153,6 +153,9 @@ class PathsSection(Section):
     )
     separator: str = Field(default=",", description="Between the fields of a CSV file.")
     step: str = Field(default=">", description="Between the channels of a path.")
+    rename_channels: dict[str, str] = Field(
+        default_factory=dict, description="Channels to count under another name: theirs = ours."
+    )
     encoding: str = Field(default="utf-8", description="utf-8, utf-16 or latin-1.")
     decimal: str = Field(default=".", description="The decimal mark.")
 

@@ -1,10 +1,12 @@
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attribution.paths import Paths
-from attribution.transforms import TRANSFORMS, transform_paths
+from attribution.path_files import read_paths
+from attribution.paths import FileCounts, Paths
+from attribution.transforms import TRANSFORMS, rename_channels, transform_paths
 from customer_data.errors import ConfigurationError
 
 
@@ -52,3 +54,16 @@ def test_totals_are_kept_and_a_second_time_changes_nothing(paths, transform):
     )
     assert np.array_equal(once.codes, twice.codes)
     assert by_name(once) == by_name(twice)
+
+
+def test_renamed_channels_are_one_and_their_paths_merged_with_all_that_came_of_them() -> None:
+    frame = pd.DataFrame({"path": ["B > a", "b > a", "c > B", "c"], "conversions": [1, 2, 0, 4], "nulls": [0, 1, 5, 0]})
+    paths = read_paths(frame, nulls="nulls")
+    renamed = rename_channels(paths, {"B": "b", "c": "a b", "z": "y"})
+    assert renamed.channels == ("a", "a b", "b")
+    assert renamed.names() == ["a b", "a b > b", "b > a"]
+    assert renamed.conversions.tolist() == [4, 0, 3]
+    assert renamed.nulls.tolist() == [0, 5, 1]
+    assert isinstance(renamed.counts, FileCounts)
+    assert renamed.counts.merged_rows == 1
+    assert rename_channels(paths, {"z": "y"}) is paths

@@ -94,6 +94,23 @@ standard_error = 1
         assert "Building journeys" not in said.err
 
 
+def test_mistyped_channels_are_told_until_they_are_renamed(command, shop_of):
+    rows = "Paid Social > Email,700\nEmail,50\nPaid Socail,2\nPaid_Social > Email,1\n"
+    told = 'paths.path: 2 channels may be another spelling of a more common one: "Paid Socail" (2 touches) of "Paid So'
+    files = {"paths.csv": f"path,conversions\n{rows}"}
+    said = command("check", shop_of(files))
+    assert (said.code, told in said.err) == (0, True)
+    assert 'say in [paths]: rename_channels = { "Paid Socail" = "Paid Social" }.' in said.err
+    names = "rename_channels = { 'Paid Socail' = 'Paid Social', Paid_Social = 'Paid Social', TV = 'Email' }\n"
+    said = command("check", shop_of(files, names))
+    assert 'warning: paths.rename_channels: there is no channel "TV" to rename.' in said.err
+    assert "another spelling" not in said.err
+    assert "1                      merged with an equal path" in said.out
+    said = command("check", shop_of(files, "[paths.rename_channels]\na = 'b'\nb = 'c'\n"))
+    assert said.code == 2
+    assert 'p.toml:3:1: paths.rename_channels: "a" is to be "b", which is renamed itself, to "c".' in said.err
+
+
 def test_a_line_of_an_error_has_an_end(command, shop_of):
     said = command("check", shop_of({"orders.csv": f"{'x' * 30_000}\n1\n"}))
     assert said.code == 3
