@@ -122,7 +122,7 @@ def forecast(
         `clv.segments.fit_segments`.
     orders_model : {"bg_nbd", "mbg_nbd", "pareto_nbd", "auto"}
         BG/NBD; MBG/NBD, under which customers may leave after the first order already; Pareto/NBD, under which they may
-        leave at any time; or the one that foretold the last third of the data best, see
+        leave at any time; or the one that foretold the last third of the data best, in its order time, see
         `clv.order_choice.choose_order_model`. A note tells what "auto" chose.
     order_time : {"days", "continuous"}
         Of BG/NBD and MBG/NBD: days, of which each holds one purchase at most, as the histories count them (see
@@ -144,7 +144,7 @@ def forecast(
     terms = Terms(horizon_months, annual_rate, margin, confidence, draws, seed)
     summary = build_histories(connection, until_day=as_of_day, segment_by=segment_by)
     calendar_months(summary.until_day, horizon_months)
-    choice = choose_order_model(connection, orders_model, until_day=summary.until_day)
+    choice = choose_order_model(connection, orders_model, until_day=summary.until_day, order_time=order_time)
     fitted = fit_segments(
         connection, parameters=segment_parameters, orders_model=choice.name, order_time=order_time,
         confidence=confidence,

@@ -152,7 +152,7 @@ def holdout(
     check_interval(confidence, draws)
     until, end = holdout_days(connection, until_day, end_day)
     summary = build_histories(connection, until_day=until, segment_by=segment_by, table=_TABLE)
-    choice = choose_order_model(connection, orders_model, until_day=until)
+    choice = choose_order_model(connection, orders_model, until_day=until, order_time=order_time)
     fitted = fit_segments(
         connection, parameters=segment_parameters, orders_model=choice.name, order_time=order_time,
         confidence=confidence, table=_TABLE,

@@ -1,16 +1,25 @@
-"""Which model of orders fits best: by what it foretold of held-out time, with AIC and BIC beside it."""
+"""Which model of orders fits best: by what it foretold of held-out time, with AIC and BIC beside it.
 
-from collections.abc import Sequence
+Where each day holds one purchase at most (see `clv.purchase_days`), BG/NBD and MBG/NBD are compared as they are then
+fitted and forecast with. Models that know continuous time only compete as they are: theirs are densities of orders at
+the same days, and what they give to two orders of one day, which no history shows, they lose.
+"""
+
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from clv import beta_geo, modified_beta_geo
+from clv.arrays import FloatArray
 from clv.beta_geo import BetaGeo
-from clv.modified_beta_geo import ModifiedBetaGeo
+from clv.modified_beta_geo import ModifiedBetaGeo, ModifiedBetaGeoFit
 from clv.nbd import NBD
+from clv.order_laws import BetaGeometricLaw
 from clv.order_models import OrdersFit
 from clv.pareto_nbd import ParetoNBD
-from clv.patterns import numeric_columns
+from clv.patterns import numeric_columns, patterns_of
+from clv.purchase_days import without_taken_time
 from customer_data.errors import InputError, ModelError
 
 if TYPE_CHECKING:
@@ -29,6 +38,7 @@ def compare_order_models(
     *,
     later: "pd.DataFrame | None" = None,
     models: Sequence[OrderModel] = (BetaGeo(), ModifiedBetaGeo(), ParetoNBD(), NBD()),
+    day: float = 0.0,
 ) -> "pd.DataFrame":
     """Fit several models to the same histories and compare them.
 
@@ -40,14 +50,19 @@ def compare_order_models(
         The same customers, row by row, observed for longer: frequency, recency, T in the same unit.
     models : sequence
         Models to be fitted; without it BG/NBD, MBG/NBD, Pareto/NBD and NBD.
+    day : float
+        The time, in the unit of the histories, of which each holds one purchase at most: 1/7 for days in histories in
+        weeks. BG/NBD and MBG/NBD are then fitted to it, see `clv.purchase_days`; other models have continuous time
+        only. 0 where time is continuous.
 
     Returns
     -------
     DataFrame
         One row per model, the best first (by ``holdout_log_likelihood``, without ``later`` by ``bic``): model,
-        parameters (their number), customers, log_likelihood, aic, bic, holdout_log_likelihood (of what happened after
-        T, given the history), actual_orders, forecast_orders, mae, rmse (per customer), problem (why a model could not
-        be fitted, else empty). Without ``later`` the holdout columns are missing values.
+        order_time ("days", or "continuous" where the model was compared without regard to ``day``), parameters (their
+        number), customers, log_likelihood, aic, bic, holdout_log_likelihood (of what happened after T, given the
+        history), actual_orders, forecast_orders, mae, rmse (per customer), problem (why a model could not be fitted,
+        else empty). Without ``later`` the holdout columns are missing values.
 
     Raises
     ------
@@ -58,7 +73,8 @@ def compare_order_models(
 
     if later is not None:
         _check_continuation(histories, later)
-    table = pd.DataFrame([_row(model, histories, later) for model in models], columns=list(_COLUMNS)).astype(_COLUMNS)
+    rows = [_row(model, histories, later, day) for model in models]
+    table = pd.DataFrame(rows, columns=list(_COLUMNS)).astype(_COLUMNS)
     criterion = table["bic"] if later is None else -table["holdout_log_likelihood"]
     return table.iloc[np.argsort(criterion.to_numpy(), kind="stable")].reset_index(drop=True)
 
@@ -74,16 +90,24 @@ _NUMBERS = (
     "mae",
     "rmse",
 )
-_COLUMNS = {"model": "object", "parameters": "Int64", **dict.fromkeys(_NUMBERS, "float64"), "problem": "object"}
+_COLUMNS = {
+    **dict.fromkeys(("model", "order_time"), "object"),
+    "parameters": "Int64",
+    **dict.fromkeys(_NUMBERS, "float64"),
+    "problem": "object",
+}
 
 
-def _row(model: OrderModel, histories: "pd.DataFrame", later: "pd.DataFrame | None") -> dict[str, object]:
+def _row(model: OrderModel, histories: "pd.DataFrame", later: "pd.DataFrame | None", day: float) -> dict[str, object]:
+    day = day if isinstance(model, BetaGeo | ModifiedBetaGeo) else 0.0
+    order_time = "days" if day else "continuous"
     try:
-        fit = model.fit(histories)
+        fit = _fit(model, histories, day)
     except ModelError as error:
-        return {"model": type(model).__name__, "problem": str(error)}
+        return {"model": type(model).__name__, "order_time": order_time, "problem": str(error)}
     row: dict[str, object] = {
         "model": fit.estimate.model,
+        "order_time": order_time,
         "parameters": len(fit.parameters),
         "customers": fit.customers,
         "log_likelihood": fit.log_likelihood,
@@ -97,16 +121,35 @@ def _row(model: OrderModel, histories: "pd.DataFrame", later: "pd.DataFrame | No
     after = numeric_columns(later, required=("frequency", "recency", "T"))
     weight = before.get("weight", np.ones(len(histories)))
     actual = after["frequency"] - before["frequency"]
-    expected = fit.expected_orders(after["T"] - before["T"], before["frequency"], before["recency"], before["T"])
-    continued = later.assign(weight=weight)
+    expected = _expected_orders(fit, after["T"] - before["T"], before, day)
+    continued = without_taken_time(fit.read(later.assign(weight=weight)), day)
     customers = float(weight.sum())
     return row | {
-        "holdout_log_likelihood": fit.score(continued) - fit.log_likelihood,
+        "holdout_log_likelihood": fit.score_patterns(continued) - fit.log_likelihood,
         "actual_orders": float(weight @ actual),
         "forecast_orders": float(weight @ expected),
         "mae": float(weight @ np.abs(expected - actual)) / customers,
         "rmse": float(np.sqrt(weight @ (expected - actual) ** 2 / customers)),
     }
+
+
+def _fit(model: OrderModel, histories: "pd.DataFrame", day: float) -> OrdersFit:
+    if day == 0 or not isinstance(model, BetaGeo | ModifiedBetaGeo):
+        return model.fit(histories)
+    patterns = without_taken_time(patterns_of(histories), day)
+    if isinstance(model, BetaGeo):
+        return beta_geo.fit_patterns(patterns, prior=model.prior, fallback=model.fallback)
+    return modified_beta_geo.fit_patterns(patterns, prior=model.prior, fallback=model.fallback)
+
+
+def _expected_orders(fit: OrdersFit, t: FloatArray, before: Mapping[str, FloatArray], day: float) -> FloatArray:
+    """Expected orders, or days of purchase, in (T, T + t] given the histories before."""
+    x, t_x, T = before["frequency"], before["recency"], before["T"]
+    if day == 0:
+        return fit.expected_orders(t, x, t_x, T)
+    before_repeat = int(isinstance(fit, ModifiedBetaGeoFit))
+    law = BetaGeometricLaw(**fit.parameters, chances_before_repeat=before_repeat, day=day)
+    return law.expected_orders(t, x, t_x, T)
 
 
 def _check_continuation(histories: "pd.DataFrame", later: "pd.DataFrame") -> None:

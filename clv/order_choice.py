@@ -5,7 +5,7 @@ almost nobody comes back they differ much: under BG/NBD every one-time buyer sta
 """
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
@@ -18,6 +18,7 @@ from clv.maximum_likelihood import LogNormalPrior, ModelWarning
 from clv.model_choice import compare_order_models
 from clv.order_laws import BetaGeometricLaw, FittedModelName, OrderLaw, ParetoLaw
 from clv.order_models import OrdersFit
+from clv.purchase_days import OrderTime, day_of_time
 from customer_data.errors import ConfigurationError
 from customer_data.known_orders import known_orders
 
@@ -71,20 +72,22 @@ def weak_prior_of(name: FittedModelName) -> LogNormalPrior:
 
 
 def choose_order_model(
-    connection: "duckdb.DuckDBPyConnection", wanted: OrdersModel, *, until_day: int
+    connection: "duckdb.DuckDBPyConnection", wanted: OrdersModel, *, until_day: int, order_time: OrderTime = "days"
 ) -> OrderModelChoice:
     """The model asked for; with "auto" the one of higher held-out log-likelihood until ``until_day``.
 
     The candidates are fitted to the first two thirds of the time until that day, in whole weeks, and scored on what the
-    same customers did in the rest. Nothing after ``until_day`` is looked at.
+    same customers did in the rest: in the order time in which the forecast is then made, but Pareto/NBD, which has no
+    law of days, in continuous time. Nothing after ``until_day`` is looked at.
 
     Raises
     ------
     ConfigurationError
-        ``wanted`` is none of the names.
+        ``wanted`` is none of the names, or ``order_time`` neither of the two.
     """
     if wanted not in get_args(OrdersModel):
         raise ConfigurationError(f"orders_model is {wanted!r}; it must be one of {', '.join(get_args(OrdersModel))}.")
+    day = day_of_time(order_time)
     if wanted != "auto":
         return OrderModelChoice(wanted, None, "")
     first = int(single_row(connection, f"SELECT coalesce(min(day), {until_day}) FROM orders")[0])
@@ -102,19 +105,23 @@ def choose_order_model(
                 modified_beta_geo.ModifiedBetaGeo(fallback=weak_prior_of("mbg_nbd")),
                 pareto_nbd.ParetoNBD(fallback=weak_prior_of("pareto_nbd")),
             ],
+            day=day,
         )
     best = table.iloc[0]
     if best["problem"]:
         return OrderModelChoice("bg_nbd", table, f"Models of orders could not be compared: {best['problem']}")
     name = next(name for name, title in TITLES.items() if title == best["model"])
-    found = ", ".join(
-        f"{row['model']} {row['holdout_log_likelihood']:,.1f}" for row in table.to_dict("records") if not row["problem"]
-    )
+    found = ", ".join(_scored(row) for row in table.to_dict("records") if not row["problem"])
     note = (
         f"{TITLES[name]} was chosen for its held-out log-likelihood from {day_date(split + 1)} to "
         f"{day_date(until_day)}: {found}."
     )
     return OrderModelChoice(name, table, note)
+
+
+def _scored(row: Mapping[Hashable, object]) -> str:
+    in_days = " in days of purchase" if row["order_time"] == "days" else " in continuous time"
+    return f"{row['model']} {row['holdout_log_likelihood']:,.1f}{in_days}"
 
 
 def weeks_of_last_third(first: int, last: int) -> int:

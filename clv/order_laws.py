@@ -20,8 +20,9 @@ from typing import Literal, Protocol, Self, TypeAlias
 
 import numpy as np
 
+from clv.arrays import elementwise
 from clv.calendar import Floats
-from clv.smooth_integrals import sums_along
+from clv.smooth_integrals import orders_within, sums_along
 from clv.special import rate_while_alive
 
 FittedModelName: TypeAlias = Literal["bg_nbd", "mbg_nbd", "pareto_nbd"]
@@ -145,6 +146,11 @@ class BetaGeometricLaw:
 
         formula = modified_beta_geo.expected_orders_new if self.chances_before_repeat else beta_geo.expected_orders_new
         return formula(t, r=self.r, alpha=self.time_scale, a=self.a, b=self.b)
+
+    def expected_orders(self, t: Floats, x: Floats, t_x: Floats, T: Floats) -> Floats:
+        """Expected orders in (T, T + t] given the history; t of each customer its own."""
+        while_alive = orders_within(t, x, T, r=self.r, alpha=self.time_scale, a=self.a, b=self.b_of_the_living)
+        return elementwise(np.multiply, self.p_alive(x, t_x, T), while_alive)
 
     @property
     def b_of_the_living(self) -> float:

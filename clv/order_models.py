@@ -106,4 +106,8 @@ class OrdersFit(FittedModel):
         The score of customers observed longer, minus their score when the model was fitted, is the held-out
         log-likelihood: how well the model foretold what they did in between.
         """
-        return float(self.formulas.likelihood(self.read(histories))(np.array(list(self.parameters.values())))[0])
+        return self.score_patterns(self.read(histories))
+
+    def score_patterns(self, patterns: Patterns) -> float:
+        """What `score` returns, for histories as distinct patterns."""
+        return float(self.formulas.likelihood(patterns)(np.array(list(self.parameters.values())))[0])

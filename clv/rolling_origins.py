@@ -261,7 +261,7 @@ def _one_origin(
     seed: int,
 ) -> list[dict[str, object]]:
     build_histories(connection, until_day=origin, segment_by=segment_by, table=_TABLE)
-    choice = choose_order_model(connection, orders_model, until_day=origin)
+    choice = choose_order_model(connection, orders_model, until_day=origin, order_time=order_time)
     fitted = fit_segments(
         connection, parameters=segment_parameters, orders_model=choice.name, order_time=order_time,
         confidence=confidence, table=_TABLE,

@@ -24,7 +24,8 @@ def maven(connection, shared_data):
 
 def test_the_model_chosen_foretells_the_few_repeats_and_the_weak_prior_moves_nothing(maven):
     chosen = holdout(maven, orders_model="auto", draws=300)
-    assert chosen.scores["method"].iloc[0] == "Pareto/NBD"  # held out -89.2, MBG/NBD -89.2, BG/NBD -106.8
+    # Held out, in days of purchase MBG/NBD -89.0 and BG/NBD -106.4, in continuous time Pareto/NBD -89.2.
+    assert chosen.scores["method"].iloc[0] == "MBG/NBD"
     total = chosen.totals.iloc[-1]
     assert total["actual_orders"] == 28  # one of them by a customer whose first order was refunded after the line
     assert abs(total["error"]) < 0.25

@@ -27,6 +27,28 @@ def test_silence_is_scored_by_the_probability_of_no_order(histories: pd.DataFram
     assert row["mae"] == pytest.approx(row["forecast_orders"] / 800)
 
 
+def test_models_with_a_law_of_days_are_compared_under_it() -> None:
+    # In days: the likelihood of 1 - e^-l a day with an order, e^-l a day without, is that of continuous time with half
+    # a day less for each order; and what is foretold are days of purchase, fewer than orders.
+    shop = beta_geo_histories(800, seed=2, r=0.9, alpha=20, a=0.8, b=2.5)
+    days = shop.assign(recency=np.ceil(shop["recency"]), T=np.ceil(shop["T"]))
+    days = days[days["frequency"] <= days["recency"]]
+    taken = days["frequency"] / 2
+    models = [BetaGeo(), NBD()]
+    later = days.assign(T=days["T"] + 50)
+    found = compare_order_models(days, later=later, models=models, day=1.0).set_index("model")
+    assert dict(found["order_time"]) == {"BG/NBD": "days", "NBD": "continuous"}
+    fit = BetaGeo().fit(days.assign(recency=days["recency"] - taken, T=days["T"] - taken))
+    assert found.loc["BG/NBD", "log_likelihood"] == pytest.approx(fit.log_likelihood, rel=1e-12)
+    continued = later.assign(recency=days["recency"] - taken, T=later["T"] - taken)
+    held_out = fit.score(continued) - fit.log_likelihood
+    assert found.loc["BG/NBD", "holdout_log_likelihood"] == pytest.approx(held_out, rel=1e-9)
+    continuous = compare_order_models(days, later=later, models=models).set_index("model")
+    assert set(continuous["order_time"]) == {"continuous"}
+    assert continuous.loc["NBD"].drop("order_time").equals(found.loc["NBD"].drop("order_time"))
+    assert found.loc["BG/NBD", "forecast_orders"] < continuous.loc["BG/NBD", "forecast_orders"]
+
+
 def test_a_model_that_cannot_be_fitted_says_why_and_comes_last() -> None:
     regular = pd.DataFrame({"frequency": [30] * 40, "recency": [30.0] * 40, "T": [30.0] * 40})
     table = compare_order_models(regular, models=[BetaGeo(), NBD()])

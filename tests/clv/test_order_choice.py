@@ -42,6 +42,24 @@ def test_auto_takes_the_model_that_foretold_more_and_says_so(once_only):
     assert choose_order_model(once_only, "bg_nbd", until_day=END).note == ""
 
 
+def test_models_are_compared_in_the_time_in_which_they_forecast(once_only):
+    split = END - 19 * 7  # the last third of 401 days, in whole weeks
+    choice = choose_order_model(once_only, "auto", until_day=END)
+    rows = choice.comparison.set_index("model")
+    assert dict(rows["order_time"]) == {"BG/NBD": "days", "MBG/NBD": "days", "Pareto/NBD": "continuous"}
+    assert "MBG/NBD" in choice.note.split(" in days of purchase")[0]
+    made = forecast(once_only, as_of_day=split, orders_model="mbg_nbd", draws=100)
+    fitted = made.convergence.set_index("model").loc["MBG/NBD"]
+    assert rows.loc["MBG/NBD", "log_likelihood"] == pytest.approx(fitted["log_likelihood"], rel=1e-12)
+    held = holdout(once_only, until_day=split, end_day=END, orders_model="mbg_nbd", draws=100)
+    assert rows.loc["MBG/NBD", "forecast_orders"] == pytest.approx(held.scores["total"].iloc[0], rel=1e-9)
+    assert rows.loc["MBG/NBD", "mae"] == pytest.approx(held.scores["mae"].iloc[0], rel=1e-9)
+    published = choose_order_model(once_only, "auto", until_day=END, order_time="continuous")
+    assert set(published.comparison["order_time"]) == {"continuous"}
+    with pytest.raises(ConfigurationError, match="order_time is 'weeks'"):
+        choose_order_model(once_only, "auto", until_day=END, order_time="weeks")
+
+
 def test_the_choice_looks_at_nothing_after_its_day(once_only):
     before = choose_order_model(once_only, "auto", until_day=300).note
     once_only.execute("INSERT INTO orders SELECT * REPLACE (day + 250 AS day) FROM orders WHERE day + 250 > 300")
