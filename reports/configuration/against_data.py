@@ -6,7 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from customer_data.errors import ConfigurationError
-from customer_data.nearest import did_you_mean
+from customer_data.nearest import count_of, did_you_mean
 from reports.configuration.messages import at_place
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ def require_in_data(
             f"clv.holdout_until: nothing is left to hold back after {settings.clv.holdout_until}; the run looks back "
             f"from {as_of}. Choose an earlier day."
         )
+    if settings.orders is not None and "value" in settings.report.parts:
+        problems += _nothing_to_fit_on(connection, configuration, as_of)
     attributes = _columns(connection, "customers")
     problems += [
         f"clv.segment_by: [customers] has no column {name!r}.{_hint(name, attributes)}"
@@ -45,6 +47,31 @@ def require_in_data(
         problems += _unknown_channels(connection, configuration)
     if problems:
         raise ConfigurationError("\n".join(problems))
+
+
+def _nothing_to_fit_on(
+    connection: duckdb.DuckDBPyConnection, configuration: Configuration, as_of: dt.date
+) -> list[str]:
+    """The sentence about orders that are all held back, so that none is left to fit the models on."""
+    wanted, epoch = configuration.settings.clv, dt.date(1970, 1, 1)
+    ((first_day,),) = connection.execute(f"SELECT min(day) FROM orders WHERE day <= {(as_of - epoch).days}").fetchall()
+    if first_day is None:
+        return []
+    first = epoch + dt.timedelta(days=int(first_day))
+    length = (as_of - first).days + 1
+    known = f"the orders last {count_of(length, 'day')}, from {first} to {as_of}"
+    remedy = "or leave it out: the last third is held back then, 52 weeks at most."
+    if wanted.holdout_days is not None and wanted.holdout_days >= length:
+        return [
+            f"clv.holdout_days: {wanted.holdout_days:,} days cannot be held back: {known}, and some must come before. "
+            f"Hold back fewer than {length:,}, {remedy}"
+        ]
+    if wanted.holdout_until is not None and wanted.holdout_until < first:
+        return [
+            f"clv.holdout_until: there is no order until {wanted.holdout_until} to fit on: {known}. Choose a later "
+            f"day, {remedy}"
+        ]
+    return []
 
 
 def _unknown_channels(connection: duckdb.DuckDBPyConnection, configuration: Configuration) -> list[str]:

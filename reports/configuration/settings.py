@@ -276,7 +276,7 @@ class ClvSection(Section):
         default=None, gt=0, le=1, description="Share of revenue counted as value; default: all."
     )
     holdout_days: int | None = Field(
-        default=None, ge=1, description="How much to hold back for the check of the forecast."
+        default=None, ge=1, description="Held back to check the forecast; by default the last third, at most 52 weeks."
     )
     holdout_until: Day | None = Field(default=None, description="Or: fit on orders up to this day, forecast the rest.")
     origins: int = Field(

@@ -6,6 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from customer_data.errors import InputError, ModelError
+from customer_data.nearest import count_of
 from reports.results.run_results import ClvResults
 
 if TYPE_CHECKING:
@@ -62,8 +63,26 @@ def value_holdout(
             seed=report.seed,
         )
     except (InputError, ModelError) as error:
-        progress.warn(f"The forecast is not checked on the past: {error}")
+        progress.warn(f"The forecast is not checked on the past: {error}{_held_back(connection, configuration, as_of)}")
         return None
+
+
+def _held_back(connection: duckdb.DuckDBPyConnection, configuration: Configuration, as_of: dt.date) -> str:
+    """What a configured holdout leaves to fit on, and the remedy, led by a blank; empty where none is configured."""
+    from clv.calendar import day_date, day_number
+
+    wanted, last = configuration.settings.clv, day_number(as_of)
+    if wanted.holdout_days is None and wanted.holdout_until is None:
+        return ""
+    name = "holdout_days" if wanted.holdout_days is not None else "holdout_until"
+    until = last - wanted.holdout_days if wanted.holdout_days is not None else day_number(wanted.holdout_until or as_of)
+    ((first,),) = connection.execute(f"SELECT min(day) FROM orders WHERE day <= {last}").fetchall()
+    all_days, days_before = count_of(last - first + 1, "day"), count_of(until - first + 1, "day")
+    return (
+        f" clv.{name} = {getattr(wanted, name)} holds back the last {last - until:,} of the {all_days} of orders and "
+        f"leaves {days_before} to fit on, {day_date(first)} to {day_date(until)}. Hold back fewer, or leave {name} "
+        "out: the last third is held back then."
+    )
 
 
 def value_results(

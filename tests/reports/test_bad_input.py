@@ -94,6 +94,29 @@ standard_error = 1
         assert "Building journeys" not in said.err
 
 
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        (
+            "holdout_days = 271",
+            "p.toml:4:1: clv.holdout_days: 271 days cannot be held back: the orders last 271 days, from 2024-01-01 to "
+            "2024-09-27, and some must come before. Hold back fewer than 271, or leave it out: the last third is",
+        ),
+        (
+            "holdout_until = 2023-12-31",
+            "p.toml:4:1: clv.holdout_until: there is no order until 2023-12-31 to fit on: the orders last 271 days, "
+            "from 2024-01-01 to 2024-09-27. Choose a later day, or leave it out",
+        ),
+    ],
+)
+def test_a_holdout_that_leaves_nothing_to_fit_on_is_refused_with_the_days_there_are(command, shop_of, wanted, words):
+    for asked in ("check", "report"):
+        said = command(asked, shop_of({"orders.csv": HEADER + USUAL}, f"[clv]\n{wanted}\n"))
+        assert said.code == 2
+        assert words in said.err
+        assert "Forecasting" not in said.err
+
+
 def test_mistyped_channels_are_told_until_they_are_renamed(command, shop_of):
     rows = "Paid Social > Email,700\nEmail,50\nPaid Socail,2\nPaid_Social > Email,1\n"
     told = 'paths.path: 2 channels may be another spelling of a more common one: "Paid Socail" (2 touches) of "Paid So'
