@@ -133,11 +133,8 @@ def _few(keep: Mask) -> bool:
 def _pushed_back(step: "csr_array", ends: Floats, keep: Mask) -> Floats:
     # States that lead to the same states stand together, which spares half the time: what they read is still near.
     order = np.argsort(np.append(step.indices, 0)[step.indptr[:-1]], kind="stable")
-    together, kept = step[order][:, order], keep[order]
-    worth = np.empty((2, *keep.shape))
-    for measure in (0, 1):
-        worth[measure, order] = pushed(together, ends[order, measure], kept)
-    return worth
+    worth = pushed(step, np.repeat(ends, keep.shape[1], axis=1), np.tile(keep, 2), order=order)
+    return np.stack(np.split(worth, 2, axis=1))
 
 
 def _visits_of_all(known: Chain, keep: Mask) -> Floats:

@@ -101,7 +101,7 @@ def test_the_three_ways_to_solve_agree(order, monkeypatch):
 
     monkeypatch.setattr(survivals, "_solved", pushed_only)
     pushed = survival(found, paths, keep)
-    monkeypatch.setattr(pushing, "PUSHES", 2)
+    monkeypatch.setattr(pushing, "SWEEPS", 2)
     factorised = survival(found, paths, keep)
     for other in (pushed, factorised):
         assert other.step_of(slice(None)) == pytest.approx(dense.step_of(slice(None)), abs=1e-12)

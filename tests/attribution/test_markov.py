@@ -119,7 +119,7 @@ def test_removal_effects_equal_removing_and_solving_again(
             patch.setattr(markov, "_single", markov._pushed)
             patch.setattr(pushing, "WIDEST", 3)
         if method == "pushed, then factorised":
-            patch.setattr(pushing, "PUSHES", 3)
+            patch.setattr(pushing, "SWEEPS", 3)
         found = removal_effects(made)
     whole = worth_by_brute_force(paths, order, None)
     assert (found.conversion_probability, found.value_per_walk) == pytest.approx(whole, rel=1e-11, abs=1e-14)

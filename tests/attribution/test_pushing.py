@@ -35,7 +35,7 @@ CHAINS = {
 @pytest.mark.parametrize("name", CHAINS)
 @pytest.mark.parametrize("most", [5_000, 3], ids=["to the end", "then factorised"])
 def test_pushed_equals_solved_outright(name, most, monkeypatch):
-    monkeypatch.setattr(pushing, "PUSHES", most)
+    monkeypatch.setattr(pushing, "SWEEPS", most)
     keep = np.random.default_rng(7).random((40, 70)) < 0.8
     keep[:, 0], keep[:, 1] = True, False
     begin = np.where(np.arange(40) % 3, 0.0, np.arange(40))
@@ -54,10 +54,10 @@ def test_columns_may_begin_differently():
         assert found[:, column] == pytest.approx(alone[:, 0], rel=1e-13)
 
 
-def test_a_series_that_shrinks_evenly_takes_few_pushes(monkeypatch):
-    # The rest of the lingering chain shrinks by .9995 a push: 69,000 pushes to 1e-15 without its sum.
+def test_a_series_that_shrinks_evenly_takes_few_sweeps(monkeypatch):
+    # The rest of the lingering chain shrinks by .9995 a sweep: 69,000 sweeps to 1e-15 without its sum.
     monkeypatch.setattr(pushing, "_finished", None)
-    monkeypatch.setattr(pushing, "PUSHES", 100)
+    monkeypatch.setattr(pushing, "SWEEPS", 100)
     pushed(csr_array(CHAINS["lingering"]), np.ones(40), np.ones((40, 1), dtype=bool))
 
 
