@@ -1,9 +1,14 @@
 """Totals per segment: their expectation, and draws of them in which parameters and outcomes are both uncertain.
 
-The expectation of a total is exact. Its dependence on the parameters is taken along the axes of their Laplace
-approximation, as a quadratic in the logarithm of the total; draws of the parameters then cost nothing. Given the
-parameters, customers are independent, and the total of a segment is drawn from the gamma distribution with its exact
-mean and variance. (The customers of the smallest segments are simulated one by one: see `small_segments`.)
+The expectation of a total is exact. With the parameters its logarithm moves linearly, along the axes of their Laplace
+approximation (the delta method); draws of the parameters then cost nothing. Given the parameters, customers are
+independent, and the total of a segment is drawn from the gamma distribution with its exact mean and variance. (The
+customers of the smallest segments are simulated one by one: see `small_segments`.)
+
+Where a and b can hardly be told apart, the logarithm of the total bends along log(a + b), and the log-likelihood is far
+from a parabola: it falls fast where a + b is small and the total large, and hardly at all the other way. The two offset
+each other: the profile likelihood of the total itself is that of a normal logarithm, within a few hundredths of its
+width. Draws that follow the total round its bend, but take the likelihood to be normal, reach too high.
 """
 
 from collections.abc import Callable
@@ -25,7 +30,7 @@ from clv.patterns import distinct
 from clv.segment_patterns import Indices, SegmentPatterns
 from clv.spend_laws import SpendEstimate
 
-_AXIS: Final = float(np.sqrt(3))  # standard deviations at which the total is taken along an axis
+_STEP: Final = 0.1  # of a standard deviation, and of a logarithm at most, over which the total's slopes are taken
 _FARTHEST: Final = 3.0  # of a parameter draw, in logarithms: a factor of twenty
 
 
@@ -163,7 +168,7 @@ def drawn_order_totals(
 ) -> Floats:
     """The expected number of orders in each period between the edges (days), relative to its value at the estimate.
 
-    Shape (draws, periods, segments); its logarithm is quadratic in each coordinate of the parameters.
+    Shape (draws, periods, segments); its logarithm is linear in the coordinates of the parameters.
     """
     per_customer = _while_alive(patterns, model, edges=edges, delta=0.0)
 
@@ -260,14 +265,12 @@ def _while_alive(
 
 
 def _log_ratio(total: Callable[[Floats], Floats], along: Floats, drawn: Floats) -> Floats:
-    """ln(total at the drawn parameters / total at the estimate), quadratic along each axis."""
-    centre = _log(total(np.zeros(len(along))))
-    ratio = np.zeros((len(drawn), *centre.shape))
+    """ln(total at the drawn parameters / total at the estimate), linear along each axis."""
+    ratio: Floats = np.zeros(())
     for axis, coordinate in zip(along.T, drawn.T, strict=True):
-        if np.any(axis):
-            up, down = _log(total(_AXIS * axis)), _log(total(-_AXIS * axis))
-            slope, curvature = (up - down) / (2 * _AXIS), (up + down - 2 * centre) / _AXIS**2
-            ratio += np.multiply.outer(coordinate, slope) + np.multiply.outer(coordinate**2, curvature) / 2
+        step = _STEP / max(1.0, float(np.abs(axis).max()))
+        slope = (_log(total(step * axis)) - _log(total(-step * axis))) / (2 * step)
+        ratio = ratio + np.multiply.outer(coordinate, slope)
     return np.clip(ratio, -10, 10)
 
 
