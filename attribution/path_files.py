@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attribution.path_texts import split
+from attribution.packing import Packing, distinct_paths
+from attribution.path_texts import pack
 from attribution.paths import FileCounts, Paths
 from attribution.ragged import Floats
 from customer_data.errors import ConfigurationError, InputError
@@ -166,17 +167,18 @@ def _rows_at_fault(wrong: "np.ndarray[Any, np.dtype[np.bool_]]") -> str:
 
 
 def _paths(source: str, texts: Any, amounts: Mapping[str, Floats], *, step: str, nulls_known: bool) -> Paths:
-    codes, lengths, channels = split(source, texts, step)
     with_outcome = amounts["conversions"] + amounts["nulls"] > 0
-    without_path = with_outcome & (lengths == 0)
-    kept = with_outcome & ~without_path
-    if len(kept) == 0:
+    if len(with_outcome) == 0:
         raise InputError(f"{source}: has a header but no rows. Export it anew.")
-    if not kept.any():
+    read = pack(source, texts, step, chosen=with_outcome)
+    if not read.holds_name.any():
         raise InputError(
-            f"{source}: none of {len(kept):,} rows has both a path and a conversion or null. "
+            f"{source}: none of {len(with_outcome):,} rows has both a path and a conversion or null. "
             "Check the columns named for them."
         )
+    kept = with_outcome.copy()
+    kept[with_outcome] = read.holds_name
+    without_path = with_outcome & ~kept
     counts = FileCounts(
         rows=len(kept),
         merged_rows=0,
@@ -187,10 +189,7 @@ def _paths(source: str, texts: Any, amounts: Mapping[str, Floats], *, step: str,
         nulls_without_path=float(amounts["nulls"][without_path].sum()),
     )
     if not kept.all():
-        codes, lengths = codes[np.repeat(kept, lengths)], lengths[kept]
         amounts = {kind: given[kept] for kind, given in amounts.items()}
-        used = np.bincount(codes, minlength=len(channels)) > 0
-        channels = [name for name, some in zip(channels, used, strict=True) if some]
-        codes = (np.cumsum(used, dtype=np.int32) - 1)[codes]
-    paths = Paths.from_codes(channels, codes, lengths, **amounts, nulls_known=nulls_known)
-    return paths.with_counts(replace(counts, merged_rows=len(lengths) - len(paths)))
+    group, codes, lengths = distinct_paths(read.packed, Packing.of(len(read.channels)))
+    paths = Paths.from_groups(read.channels, codes, lengths, group, **amounts, nulls_known=nulls_known)
+    return paths.with_counts(replace(counts, merged_rows=len(group) - len(paths)))

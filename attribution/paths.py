@@ -170,6 +170,36 @@ class Paths:
         codes = np.asarray(codes, dtype=np.int32)
         lengths = np.asarray(lengths, dtype=np.int64)
         group, codes, lengths = ragged.distinct_sequences(codes, lengths, len(channels))
+        return cls.from_groups(
+            channels,
+            codes,
+            lengths,
+            group,
+            conversions=conversions,
+            nulls=nulls,
+            value=value,
+            value_squares=value_squares,
+            nulls_known=nulls_known,
+        )
+
+    @classmethod
+    def from_groups(
+        cls,
+        channels: Sequence[str],
+        codes: Codes,
+        lengths: Integers,
+        group: Integers,
+        *,
+        conversions: ArrayLike,
+        nulls: ArrayLike,
+        value: ArrayLike | None = None,
+        value_squares: ArrayLike | None = None,
+        nulls_known: bool = True,
+    ) -> Self:
+        """Add up what came of rows whose distinct paths are known; ``group`` is the number of each row's path.
+
+        The other arrays have one entry per row, but for the distinct paths themselves, in canonical order.
+        """
 
         def summed(amounts: ArrayLike | None) -> Floats:
             if amounts is None:

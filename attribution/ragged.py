@@ -64,7 +64,7 @@ def numbered(words: Sequence[NDArray[Any]]) -> tuple[Integers, Integers]:
         last[words[0]] = np.arange(len(words[0]))
         present = last >= 0
         return (np.cumsum(present) - 1)[words[0]], last[present]
-    order = np.argsort(words[0]) if len(words) == 1 else np.lexsort(words[::-1])
+    order = _order(words[0]) if len(words) == 1 else np.lexsort(words[::-1])
     is_new = np.zeros(len(order), dtype=bool)
     is_new[0] = True
     for word in words:
@@ -73,6 +73,18 @@ def numbered(words: Sequence[NDArray[Any]]) -> tuple[Integers, Integers]:
     number = np.empty(len(order), dtype=np.int64)
     number[order] = np.cumsum(is_new) - 1
     return number, order[is_new]
+
+
+def _order(word: NDArray[Any]) -> Integers:
+    """The rows in ascending order; where words leave room, each is sorted together with its row, which takes less."""
+    bits = (len(word) - 1).bit_length()
+    if int(word.max()).bit_length() + bits > 63:
+        return np.argsort(word)
+    together = word.astype(np.int64) << bits
+    together |= np.arange(len(word))
+    together.sort()
+    together &= (1 << bits) - 1
+    return together
 
 
 def distinct_sequences(codes: NDArray[Any], lengths: NDArray[Any], alphabet: int) -> tuple[Integers, Codes, Integers]:
