@@ -121,8 +121,9 @@ def holdout_error(clv: ClvResults) -> float | None:
 
 
 def _changes(attribution: AttributionResults, run: RunResults) -> list[Block]:
-    blocks: list[Block] = [Prose(prose.what_changed(attribution, run.confidence))]
-    if moves := prose.top_moves(attribution, run.confidence):
+    in_money = prose.moved_in_money(attribution, run.confidence, currency=run.currency)
+    blocks: list[Block] = [Prose(f"{prose.what_changed(attribution, run.confidence)} {in_money}".strip())]
+    if moves := prose.top_moves(attribution, run.confidence, currency=run.currency):
         blocks.append(Points(moves))
     rows = attribution.comparison
     if len(rows) < 2 or not prose.total_conversions(attribution) > 0:

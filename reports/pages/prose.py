@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from reports.wording.labels import clean, listing, model_name, plural, shorten
 from reports.wording.number_format import (
+    NO_BREAK,
     amount,
     amount_range,
     credit_decimals,
@@ -18,6 +19,7 @@ from reports.wording.number_format import (
     horizon,
     is_missing,
     level,
+    money_decimals,
     number,
     number_range,
     percent,
@@ -52,9 +54,13 @@ def total_conversions(attribution: AttributionResults) -> float:
 
 def clear_moves(attribution: AttributionResults) -> pd.DataFrame:
     """The channels whose change has an interval without zero, the largest change first."""
-    rows = attribution.comparison
-    clear = rows[(rows["difference_low"] > 0) | (rows["difference_high"] < 0)]
+    clear = clear_rows(attribution.comparison)
     return clear.loc[clear["difference"].abs().sort_values(ascending=False, kind="stable").index]
+
+
+def clear_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a comparison whose interval of the change does not hold zero."""
+    return rows[(rows["difference_low"] > 0) | (rows["difference_high"] < 0)]
 
 
 def moved_conversions(attribution: AttributionResults) -> float:
@@ -98,20 +104,66 @@ def _moved(attribution: AttributionResults, total: float) -> str:
     )
 
 
-def top_moves(attribution: AttributionResults, confidence: float, most: int = 3) -> tuple[tuple[str, str], ...]:
-    """The largest clear changes: channel, and what it gains or loses with its interval."""
+def moved_in_money(attribution: AttributionResults, confidence: float, *, currency: str | None) -> str:
+    """What the moves come to in money, where conversions have values; empty where they have none."""
+    rows = attribution.comparison_value
+    total = 0.0 if rows is None else float(rows[attribution.model].fillna(0).sum())
+    if rows is None or len(rows) < 2 or not total > 0:
+        return ""
+    measure, clear = "money" if currency else "value", len(clear_rows(rows))
+    brackets = f" Brackets hold {interval_name(confidence)}s." if len(clear_moves(attribution)) else ""
+    known = not rows["difference_low"].isna().all()
+    if known and not clear:
+        return f"In {measure} no channel's change is clear.{brackets}"
+    of = f"all {clear}" if clear == len(rows) else f"{clear} of {len(rows)}"
+    moved = float(rows["difference"].clip(lower=0).sum())
+    return (
+        f"In {measure} it moves {short_amount(moved, currency)} of {short_amount(total, currency)} "
+        f"({percent(moved / total)}){f', clearly for {of} channels' if known else ''}.{brackets}"
+    )
+
+
+def _in_money(attribution: AttributionResults, channel: object, currency: str | None) -> str:
+    """What a channel's move comes to in money; empty where conversions have no values."""
+    table = attribution.comparison_value
+    rows = None if table is None else table[table["channel"] == channel]
+    if rows is None or not len(rows):
+        return ""
+    change, low, high = (float(rows[f"difference{end}"].iloc[0]) for end in ("", "_low", "_high"))
+    if low <= 0 <= high:
+        _, least, most = without_idle_digits(change, low, high)
+        bounds = number_range(least, most, money_decimals([least, most]), signed=True)
+        return (
+            f"in {'money' if currency else 'value'} not clearly ({f'{currency}{NO_BREAK}' if currency else ''}{bounds})"
+        )
+    about, least, most = without_idle_digits(abs(change), *((low, high) if change > 0 else (-high, -low)))
+    bounds = "" if is_missing(low) or is_missing(high) else f" ({amount_range(least, most, None)})"
+    said = short_amount(about, currency) if currency else f"value {short_amount(about, None)}"
+    return f"{said} {'more' if change > 0 else 'less'}{bounds}"
+
+
+def top_moves(
+    attribution: AttributionResults, confidence: float, *, currency: str | None = None, most: int = 3
+) -> tuple[tuple[str, str], ...]:
+    """The largest clear changes: channel, and what it gains or loses with its interval, in money too if there is any.
+
+    With money there are two intervals, so that they are named once before (see :func:`moved_in_money`).
+    """
     moves = clear_moves(attribution).head(most)
     decimals, points = comparison_decimals(attribution), []
     for row in moves.to_dict("records"):
         change, before, after = row["difference"], row[attribution.baseline], row[attribution.model]
         size = number(change, decimals, signed=True)
+        bounds = number_range(row["difference_low"], row["difference_high"], decimals, signed=True)
         relative = f"{_relative(float(before), float(after))}; " if before > 0 else ""
+        if money := _in_money(attribution, row["channel"], currency):
+            instead, told = ", not", f"({bounds}); {money}"
+        else:
+            instead, told = " instead of", f"({relative}{interval_name(confidence)} {bounds})"
         points.append(
             (
                 shorten(clean(row["channel"]), NAME_WIDTH),
-                f"gets {number(after, decimals)} conversions instead of {number(before, decimals)}: {size} ({relative}"
-                f"{interval_name(confidence)} "
-                f"{number_range(row['difference_low'], row['difference_high'], decimals, signed=True)}).",
+                f"gets {number(after, decimals)} conversions{instead} {number(before, decimals)}: {size} {told}.",
             )
         )
     return tuple(points)

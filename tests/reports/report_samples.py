@@ -304,6 +304,8 @@ def worst_cases() -> dict[str, RunResults]:
     nothing = nothing.assign(difference_low=0.0, difference_high=0.0, verdict="no clear difference")
     unclear = full.comparison.assign(difference_low=-1e4, difference_high=1e4, verdict="no clear difference")
     without = full.comparison.assign(difference_low=np.nan, difference_high=np.nan, verdict="no clear difference")
+    money = full.comparison.select_dtypes("number") * 75.0
+    in_money = full.comparison.assign(**{name: money[name] for name in money})
     zero_credit = full.credit.assign(conversions=0.0, value=0.0)
     empty = full.comparison.iloc[:0]
     many = tuple(f"channel {i:02d} {CHANNELS[i % 10]}" for i in range(40))
@@ -323,6 +325,7 @@ def worst_cases() -> dict[str, RunResults]:
         "no_touches": replace(run, attribution=AttributionResults(credit=full.credit.iloc[:0], comparison=empty)),
         "nothing_clear": replace(run, attribution=replace(full, comparison=unclear)),
         "no_intervals": replace(run, attribution=replace(full, comparison=without)),
+        "in_money": replace(run, attribution=replace(full, comparison_value=in_money)),
         "channels_only": replace(run, clv=None),
         "paths_file": RunResults(
             title="Paths", attribution=replace(full, from_file=True, lookback_days=None, time_lags=None, journeys={})

@@ -56,6 +56,40 @@ def test_what_changed_counts_clear_channels_and_what_moved():
     assert prose.comparison_title(attribution) == "Last click under-credits A most and over-credits B most"
 
 
+def test_changes_are_told_in_money_where_conversions_have_values():
+    # By value A gains 4,000 +/- 900 (clear), B loses 3,100 +/- 3,200 (not clear), C loses 900 +/- 500 (clear).
+    attribution = compared(("A", 100, 140, 10), ("B", 200, 170, 10), ("C", 300, 290, 20))
+    money = compared(("A", 9_000, 13_000, 900), ("B", 21_000, 17_900, 3_200), ("C", 30_000, 29_100, 500))
+    valued = replace(attribution, comparison_value=money.comparison)
+    assert prose.moved_in_money(valued, 0.9, currency="EUR").replace("\u00a0", " ") == (
+        "In money it moves EUR 4,000 of EUR 60,000 (6.7%), clearly for 2 of 3 channels. Brackets hold 90% intervals."
+    )
+    told = [text.replace("\u00a0", " ") for _, text in prose.top_moves(valued, 0.9, currency="EUR")]
+    assert told == [
+        "gets 140.0 conversions, not 100.0: +40.0 (+30.0 to +50.0); EUR 4,000 more (3,100 to 4,900).",
+        "gets 170.0 conversions, not 200.0: −30.0 (−40.0 to −20.0); in money not clearly (EUR −6,300 to +100).",
+    ]
+    assert prose.top_moves(valued, 0.9)[0][1].endswith("; value 4,000 more (3,100 to 4,900).")
+
+
+def test_no_money_is_claimed_that_no_interval_bears():
+    attribution = compared(("A", 100, 140, 10), ("B", 200, 160, 10))
+    unclear = replace(attribution, comparison_value=compared(("A", 90, 130, 50), ("B", 210, 170, 50)).comparison)
+    assert prose.moved_in_money(unclear, 0.9, currency="EUR") == (
+        "In money no channel's change is clear. Brackets hold 90% intervals."
+    )
+    unknown = replace(
+        attribution, comparison_value=compared(("A", 90, 130, np.nan), ("B", 210, 170, np.nan)).comparison
+    )
+    assert prose.moved_in_money(unknown, 0.9, currency=None) == (
+        "In value it moves 40.00 of 300.00 (13.3%). Brackets hold 90% intervals."
+    )
+    assert prose.top_moves(unknown, 0.9)[0][1].endswith("(+30.0 to +50.0); value 40.00 more.")
+    worthless = replace(attribution, comparison_value=compared(("A", 0, 0, 0), ("B", 0, 0, 0)).comparison)
+    assert prose.moved_in_money(worthless, 0.9, currency="EUR") == ""
+    assert prose.moved_in_money(attribution, 0.9, currency="EUR") == ""
+
+
 def test_no_change_is_claimed_where_every_interval_holds_zero():
     attribution = compared(("A", 100, 140, 50), ("B", 200, 160, 50))
     assert "none of the 2 channels" in prose.what_changed(attribution, 0.95)
