@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 BLOCK = 4_096
 BLOCK_CELLS = 1 << 18
+CELLS = 1 << 18
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,8 +119,8 @@ def variance(paths: Paths, gradient: Gradient, baseline: Gradient | None = None)
 def _row_variance(paths: Paths, parts: Sequence[Gradient]) -> Floats:
     """Sums of squares over customers of the first gradient less the second, array ``(2, width)``."""
     first = parts[0]
-    if len(parts) == 1 and isinstance(first, ChainGradient) and first.gain.size <= BLOCK_CELLS:
-        summed = _by_last_state(paths, first)
+    if len(parts) == 1 and isinstance(first, ChainGradient) and first.steps is not None and first.found.cells <= CELLS:
+        summed = _by_last_state(paths, first, first.steps)
     else:
         summed = _by_path(paths, parts)
     if paths.shared is None or paths.shared.nnz == 0:
@@ -134,40 +135,32 @@ def _row_variance(paths: Paths, parts: Sequence[Gradient]) -> Floats:
     return summed
 
 
-def _by_last_state(paths: Paths, gradient: ChainGradient) -> Floats:
+def _by_last_state(paths: Paths, gradient: ChainGradient, steps: Floats) -> Floats:
     """Sums of squares over journeys, array ``(2, width)``, of a chain of few states.
 
     Of n journeys of a path they are n e^2 + 2 c e g + c g^2, with e what any of them does and g what each of c
-    conversions adds. That is the same for all paths that end in one state, so e is summed by state first.
+    conversions adds. That is the same for all paths that end in one state, and e is a sum over transitions, so how
+    often these come before conversions is counted by that state.
     """
-    from scipy.sparse import csc_array
-
-    width, states = gradient.width, len(gradient.gain)
+    found, width = gradient.found, gradient.width
     root = np.sqrt(paths.conversions + paths.nulls)
-    converting = paths.conversions > 0
 
-    def of_block(first: int, end: int) -> tuple[Floats, list[Floats]]:
+    def of_block(first: int, end: int) -> Floats:
         rooted = gradient.endings(slice(first, end), root[first:end])
-        some = first + np.flatnonzero(converting[first:end])
-        last, begins = gradient.found.last[some], ragged.offsets(converting[first:end])
-        by_state = [
-            np.asarray(csc_array((amounts[some] / root[some], last, begins), shape=(states, end - first)) @ rooted)
-            for amounts in (paths.conversions, paths.value)
-        ]
-        return np.einsum("pc,pc->c", rooted, rooted), by_state
+        return np.asarray(np.einsum("pc,pc->c", rooted, rooted))
 
-    squared, grouped = np.zeros(2 * width), np.zeros((2, states, 2 * width))
-    edges = _edges(paths, [gradient])
+    squared, edges = np.zeros(2 * width), _edges(paths, [gradient])
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        for of_rows, by_state in pool.map(of_block, edges[:-1], edges[1:]):
+        before = pool.submit(found.before_last, (paths.conversions, paths.value))
+        for of_rows in pool.map(of_block, edges[:-1], edges[1:]):
             squared += of_rows
-            grouped += by_state
     summed = squared.reshape(2, width)
-    for measure, squares in enumerate((paths.conversions, value_squares(paths))):
+    squares = (paths.conversions, value_squares(paths))
+    for measure, (counted, of_paths) in enumerate(zip(before.result(), squares, strict=True)):
         columns = slice(measure * width, (measure + 1) * width)
         gain = gradient.gain[:, columns]
-        summed[measure] += 2 * np.einsum("sc,sc->c", grouped[measure][:, columns], gain)
-        summed[measure] += _weighted(gradient.found.at_last(squares), gain * gain)
+        summed[measure] += 2 * np.einsum("sc,sc->c", counted @ steps[:, columns], gain)
+        summed[measure] += _weighted(found.at_last(of_paths), gain * gain)
     return summed
 
 

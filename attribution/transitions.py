@@ -4,6 +4,7 @@ Conventions (those of the R package ChannelAttribution): a state of order k is a
 path shorter than k is one state, and equal neighbouring states collapse, so that at order 1 no channel follows itself.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -104,6 +105,24 @@ class Transitions:
     def at_last(self, weights: Floats) -> Floats:
         """Sum of ``weights`` of the paths that end in each state."""
         return np.bincount(self.last, weights=weights, minlength=len(self.states)).astype(float)
+
+    @property
+    def cells(self) -> int:
+        """How many pairs of a last state and a transition there could be."""
+        return len(self.states) * len(self.source)
+
+    def before_last(self, amounts: Sequence[Floats]) -> "list[csr_array]":
+        """For each of ``amounts`` per path (0 in the same paths) its sums by last state and by transition, sparse."""
+        from scipy.sparse import csr_array
+
+        some = np.flatnonzero(amounts[0])
+        visits, shape = self.visits[some], (len(self.states), len(self.source))
+        cell = np.repeat(self.last[some] * shape[1], visits)
+        cell += ragged.take(self.taken, self.visits, some)
+        return [
+            csr_array(np.bincount(cell, weights=np.repeat(of_paths[some], visits), minlength=self.cells).reshape(shape))
+            for of_paths in amounts
+        ]
 
     def names(self, *, step: str = STEP) -> list[str]:
         """States as text, their channels oldest first."""
