@@ -96,17 +96,17 @@ def packed(codes: NDArray[Any], lengths: NDArray[Any], packing: Packing) -> Pack
     words, width = codes, 1
     while width < packing.in_word:
         shift = width * packing.bits
-        later = np.min_scalar_type((1 << min(2 * shift, WORD_BITS)) - 1)
-        longer = words.astype(later)
-        longer[width:] |= np.left_shift(words[:-width], shift, dtype=later)
-        words, width = longer, 2 * width
+        words = words.astype(np.min_scalar_type((1 << min(2 * shift, WORD_BITS)) - 1))
+        before = words[:-width] << words.dtype.type(shift)
+        words[width:] |= before
+        width *= 2
+    ends = ragged.offsets(lengths)[1:]
     masks = (np.int64(1) << packing.bits * np.arange(packing.in_word + 1)) - 1
-    last = ragged.offsets(lengths)[1:] - 1
-    word = words[last].astype(np.int64) & np.take(masks, lengths, mode="clip")
-    is_long = lengths > packing.in_word
-    long = np.flatnonzero(is_long)
-    held = codes[np.repeat(is_long, lengths)] if len(long) else codes[:0]
-    return Packed(word, long, held.astype(np.int32), lengths[long].astype(np.int64))
+    whole = words[ends - 1].astype(np.int64) & np.take(masks, lengths, mode="clip")
+    long = np.flatnonzero(lengths > packing.in_word)
+    of_long = lengths[long].astype(np.int64)
+    places = np.repeat(ends[long] - of_long, of_long) + ragged.positions(of_long)
+    return Packed(whole, long, codes[places].astype(np.int32), of_long)
 
 
 def distinct_paths(packed: Packed, packing: Packing) -> tuple[Integers, Codes, Integers]:

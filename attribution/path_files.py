@@ -1,6 +1,8 @@
 """Reading aggregated paths: per row a path, its conversions, their value and the journeys that did not convert."""
 
+import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -134,17 +136,13 @@ def _read_csv(file: Path, columns: Mapping[str, str], how: Mapping[str, Any], de
 
 def _amounts(source: str, table: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Floats]:
     """Conversions, value and nulls as numbers; every row at fault is counted and the first one named."""
-    import pandas
-
     problems = []
-    amounts = {}
-    for ours in ("conversions", "value", "nulls"):
-        if ours not in table:
-            amounts[ours] = np.zeros(len(table["path"]))
-            continue
-        given = table[ours] if isinstance(table[ours], pandas.Series) else table[ours].to_pandas()
-        numbers = pandas.to_numeric(given, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-        amounts[ours] = numbers
+    amounts = {ours: np.zeros(len(table["path"])) for ours in ("conversions", "value", "nulls") if ours not in table}
+    given = [ours for ours in columns if ours != "path"]
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        amounts |= zip(given, pool.map(_numbers, [table[ours] for ours in given]), strict=True)
+    for ours in given:
+        numbers = amounts[ours]
         if numbers.min(initial=0) >= 0 and numbers.max(initial=0) < np.inf:  # not so where one is missing
             continue
         column = f"{source}: column {columns[ours]!r} ({ours})"
@@ -159,6 +157,17 @@ def _amounts(source: str, table: Mapping[str, Any], columns: Mapping[str, str]) 
     return amounts
 
 
+def _numbers(given: Any) -> Floats:
+    """A column as numbers, not a number where it holds none."""
+    import pandas
+
+    column = given if isinstance(given, pandas.Series) else given.to_pandas()
+    if not (isinstance(column.dtype, np.dtype) and column.dtype.kind in "biuf"):
+        column = pandas.to_numeric(column, errors="coerce")
+    numbers: Floats = column.to_numpy(dtype=float, na_value=np.nan)
+    return numbers
+
+
 def _rows_at_fault(wrong: "np.ndarray[Any, np.dtype[np.bool_]]") -> str:
     rows = np.flatnonzero(wrong)
     if len(rows) == 0:
@@ -167,7 +176,7 @@ def _rows_at_fault(wrong: "np.ndarray[Any, np.dtype[np.bool_]]") -> str:
 
 
 def _paths(source: str, texts: Any, amounts: Mapping[str, Floats], *, step: str, nulls_known: bool) -> Paths:
-    with_outcome = amounts["conversions"] + amounts["nulls"] > 0
+    with_outcome = (amounts["conversions"] > 0) | (amounts["nulls"] > 0)
     if len(with_outcome) == 0:
         raise InputError(f"{source}: has a header but no rows. Export it anew.")
     read = pack(source, texts, step, chosen=with_outcome)

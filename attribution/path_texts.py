@@ -70,7 +70,7 @@ def pack(source: str, texts: Any, step: str, *, chosen: NDArray[np.bool_]) -> Pa
 
         def pack_part(part: _Split) -> Packed:
             codes = np.array([code.get(name, 0) for name in part.names], np.min_scalar_type(len(channels)))
-            return packed(codes[part.numbers], part.lengths[part.lengths > 0], packing)
+            return packed(np.take(codes, part.numbers), part.lengths[part.lengths > 0], packing)
 
         joined = Packed.joined(list(pool.map(pack_part, parts)))
     return PackedTexts(channels, joined, np.concatenate([part.lengths > 0 for part in parts]))

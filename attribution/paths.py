@@ -1,6 +1,8 @@
 """Distinct paths with what came of them: all that the models of credit need to know of the data."""
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
@@ -201,19 +203,23 @@ class Paths:
         The other arrays have one entry per row, but for the distinct paths themselves, in canonical order.
         """
 
-        def summed(amounts: ArrayLike | None) -> Floats:
-            if amounts is None:
-                return np.zeros(len(lengths))
-            return np.bincount(group, weights=np.asarray(amounts, dtype=float), minlength=len(lengths)).astype(float)
+        amounts = {"conversions": conversions, "value": value, "nulls": nulls, "value_squares": value_squares}
+        known = [kind for kind, given in amounts.items() if given is not None]
 
+        def summed(kind: str) -> Floats:
+            weights = np.asarray(amounts[kind], dtype=float)
+            return np.bincount(group, weights, minlength=len(lengths)).astype(float, copy=False)
+
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            sums = {"value": np.zeros(len(lengths))} | dict(zip(known, pool.map(summed, known), strict=True))
         return cls(
             channels=tuple(channels),
             codes=codes,
             lengths=lengths,
-            conversions=summed(conversions),
-            value=summed(value),
-            nulls=summed(nulls),
-            value_squares=None if value_squares is None else summed(value_squares),
+            conversions=sums["conversions"],
+            value=sums["value"],
+            nulls=sums["nulls"],
+            value_squares=sums.get("value_squares"),
             nulls_known=nulls_known,
         )
 
