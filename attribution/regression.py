@@ -7,7 +7,6 @@ Mansournia 2015, Statistics in Medicine 34, section 3): without weight in large 
 journeys all converted or none did.
 """
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -126,8 +125,7 @@ def _maximum(terms: Floats, outcomes: Floats, *, start: Floats) -> tuple[Floats,
     from statsmodels.genmod.families import Binomial
     from statsmodels.genmod.generalized_linear_model import GLM
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns where it does not converge, which is an error here
+    with np.errstate(all="ignore"):
         result = GLM(outcomes, terms, family=Binomial(), hasconst=False).fit(
             method="newton",
             start_params=start,
@@ -135,12 +133,14 @@ def _maximum(terms: Floats, outcomes: Floats, *, start: Floats) -> tuple[Floats,
             maxiter=MOST_STEPS,
             tol=1e-10,
             disp=0,
+            warn_convergence=False,  # where it does not converge is an error here
         )
-    if not result.mle_retvals["converged"] or not np.isfinite(result.bse).all():
+        errors = np.sqrt(np.diag(result.cov_params()))
+    if not result.mle_retvals["converged"] or not np.isfinite(errors).all():
         raise ModelError(
             "regression: the iterations did not converge on these paths. Use Markov, or merge rare channels."
         )
-    return np.asarray(result.params), np.asarray(result.bse)
+    return np.asarray(result.params), np.asarray(errors)
 
 
 def lost_without(fit: RegressionFit, paths: Paths) -> Floats:
