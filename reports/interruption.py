@@ -31,8 +31,8 @@ def terminate_like_ctrl_c() -> None:
 
 
 @contextmanager
-def interruptible(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Interrupt the connection's query when a signal comes; does nothing outside the main thread."""
+def interruptible(*connections: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Interrupt the queries of these connections when a signal comes; does nothing outside the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -51,7 +51,8 @@ def interruptible(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
             return
         # The engine forgets an interrupt that comes while a query is about to begin, so it is told again.
         while not left.is_set():
-            connection.interrupt()
+            for connection in connections:
+                connection.interrupt()
             left.wait(AGAIN_AFTER)
 
     listener = threading.Thread(target=listen, name="pathworth-signals", daemon=True)

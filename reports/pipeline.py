@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from customer_data.errors import ModelError
 from reports.configuration.against_data import require_in_data
 from reports.interruption import interruptible
+from reports.libraries import load_libraries
 from reports.publishing.earlier_runs import DRIFT_SINCE, MODELS, earlier_run
 from reports.publishing.manifest import input_files, library_versions, read_manifest, run_key, write_manifest
 from reports.publishing.run_folder import building, find_published, locked, point_latest, publish
@@ -103,37 +105,75 @@ def run_report(configuration: Configuration, progress: Progress, *, force: bool 
 
 
 def analyse(configuration: Configuration, folder: Path, progress: Progress) -> tuple[RunResults, list[Check]]:
-    """Load the data and fit the models; a part whose model fails is left out, and the report says so."""
-    settings, report = configuration.settings, configuration.settings.report
+    """Load the data and fit the models; a part whose model fails is left out, and the report says so.
+
+    Beside the engine's reading, a second thread loads the libraries of the models; then it goes through the part about
+    channels, while this one goes through that about customers. Neither knows of the other: what comes out is the same.
+    """
     results = starting_results(configuration)
     checks: list[Check] = []
-    with configuration.engine().connect() as connection, interruptible(connection):
+    with (
+        configuration.engine().connect() as connection,
+        connection.cursor() as second,
+        interruptible(connection, second),
+        ThreadPoolExecutor(max_workers=1, thread_name_prefix="pathworth-channels") as beside,
+    ):
+        libraries = beside.submit(load_libraries, configuration)
         if configuration.sources():
             results = read_data(connection, configuration, results, progress)
             if results.quality is not None and results.quality.quarantine_rows:
                 write_quarantine(connection, folder)
-            checks += quarantine_checks(connection, most=settings.checks.max_quarantined_share)
-        if "channels" in report.parts and (settings.touchpoints or settings.paths):
-            try:
-                results = credit_channels(connection, configuration, results, progress)
-                checks += conversion_checks(results.attribution)
-            except ModelError as error:
-                checks.append(failed_model("channels", error))
-        if "value" in report.parts and settings.orders:
-            try:
-                value = value_customers(connection, configuration, results, folder, progress)
-                results = replace(results, clv=value)
-                checks += convergence_checks(value)
-                checks += holdout_checks(value, most=settings.checks.max_holdout_error)
-                checks += drift_checks(value, wanted=settings.checks.fail_on_drift)
-            except ModelError as error:
-                checks.append(failed_model("customer value", error))
+            checks += quarantine_checks(connection, most=configuration.settings.checks.max_quarantined_share)
+        libraries.result()
+        of_channels, of_customers = progress.part(), progress.part()
+        channels = beside.submit(channel_part, second, configuration, results, of_channels)
+        value, value_checks = value_part(connection, configuration, results, folder, of_customers)
+        results, channel_checks = channels.result()
+    for part in (of_channels, of_customers):
+        progress.keep(part)
+    checks += channel_checks + value_checks
     failures = [check.detail for check in checks if not check.passed]
-    if results.attribution is None and results.clv is None:
+    if results.attribution is None and value is None:
         raise ModelError("\n".join(failures) or "report.parts: there is no data for any of the parts named.")
     for failure in failures:
         progress.warn(failure)
-    return replace(results, warnings=tuple(progress.warnings)), checks
+    return replace(results, clv=value, warnings=tuple(progress.warnings)), checks
+
+
+def channel_part(
+    connection: duckdb.DuckDBPyConnection, configuration: Configuration, results: RunResults, progress: Progress
+) -> tuple[RunResults, list[Check]]:
+    """Credit the channels, if that is wanted and possible, and check the credit."""
+    settings = configuration.settings
+    if "channels" not in settings.report.parts or not (settings.touchpoints or settings.paths):
+        return results, []
+    try:
+        results = credit_channels(connection, configuration, results, progress)
+    except ModelError as error:
+        return results, [failed_model("channels", error)]
+    return results, conversion_checks(results.attribution)
+
+
+def value_part(
+    connection: duckdb.DuckDBPyConnection,
+    configuration: Configuration,
+    results: RunResults,
+    folder: Path,
+    progress: Progress,
+) -> tuple[ClvResults | None, list[Check]]:
+    """Value the customers, if that is wanted and possible, and check the forecast."""
+    settings = configuration.settings
+    if "value" not in settings.report.parts or not settings.orders:
+        return None, []
+    try:
+        value = value_customers(connection, configuration, results, folder, progress)
+    except ModelError as error:
+        return None, [failed_model("customer value", error)]
+    return value, [
+        *convergence_checks(value),
+        *holdout_checks(value, most=settings.checks.max_holdout_error),
+        *drift_checks(value, wanted=settings.checks.fail_on_drift),
+    ]
 
 
 def starting_results(configuration: Configuration) -> RunResults:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 import threading
 import time
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.status import Status
 
 HEARTBEAT_SECONDS = 30.0
 
@@ -30,7 +32,7 @@ class Progress:
     Attributes
     ----------
     timings
-        Step to its seconds, in order.
+        Step to its seconds; those of steps that ran at the same time each have all of it.
     warnings
         What was warned of, each sentence once.
     """
@@ -43,7 +45,10 @@ class Progress:
         self.warnings: list[str] = []
         self._stream = sys.stderr if stream is None else stream
         self._heartbeat = heartbeat
+        self._lock = threading.RLock()
         self._console = self._terminal() if verbosity else None
+        self._under_way: list[str] = []
+        self._line: list[Status] = []
 
     def _terminal(self) -> Console | None:
         if not self._stream.isatty():
@@ -58,7 +63,7 @@ class Progress:
         began = time.perf_counter()
         try:
             if self._console is not None:
-                with self._console.status(f"{name} ..."):
+                with self._on_the_line(name):
                     yield
             else:
                 self._say(name, 1)
@@ -66,9 +71,20 @@ class Progress:
                     yield
         finally:
             seconds = time.perf_counter() - began
-            self.timings[name] = round(self.timings.get(name, 0.0) + seconds, 3)
+            with self._lock:
+                self.timings[name] = round(self.timings.get(name, 0.0) + seconds, 3)
         if self._console is not None:
             self._say(f"{name} ({seconds:.1f} s)", 1)
+
+    def part(self) -> Progress:
+        """Return the log of a part that runs beside others: it tells in the same place, and keeps its own warnings."""
+        part = copy.copy(self)
+        part.warnings = []
+        return part
+
+    def keep(self, part: Progress) -> None:
+        """Keep what a part has warned of."""
+        self.warnings += [text for text in part.warnings if text not in self.warnings]
 
     def note(self, text: str) -> None:
         """Say something that only who asked for more wants to know."""
@@ -87,10 +103,35 @@ class Progress:
     def _say(self, text: str, from_verbosity: int) -> None:
         if self.verbosity < from_verbosity:
             return
-        if self._console is not None:
-            self._console.print(text, soft_wrap=True)
-        else:
-            print(f"{time.strftime('%H:%M:%S')} {text}", file=self._stream, flush=True)
+        with self._lock:
+            if self._console is not None:
+                self._console.print(text, soft_wrap=True)
+            else:
+                print(f"{time.strftime('%H:%M:%S')} {text}", file=self._stream, flush=True)
+
+    @contextmanager
+    def _on_the_line(self, name: str) -> Iterator[None]:
+        """Show the step on the moving line, beside those that run at the same time."""
+        with self._lock:
+            self._under_way.append(name)
+            self._show()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way.remove(name)
+                self._show()
+
+    def _show(self) -> None:
+        if not self._under_way:
+            self._line.pop().stop()
+            return
+        text = f"{', '.join(self._under_way)} ..."
+        if self._line:
+            self._line[0].update(text)
+        elif self._console is not None:
+            self._line.append(self._console.status(text))
+            self._line[0].start()
 
     @contextmanager
     def _beating(self, name: str, began: float) -> Iterator[None]:

@@ -26,6 +26,27 @@ with Engine().connect() as connection, interruptible(connection):
     connection.execute("SELECT count(*) FROM range(999999999) a, range(999999999) b WHERE (a.range * b.range) % 7 = 1")
 """
 
+ENDLESS_QUERY_BESIDE = """
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from customer_data.engine import Engine
+from reports.interruption import interruptible, terminate_like_ctrl_c
+
+terminate_like_ctrl_c()
+endless = "SELECT count(*) FROM range(999999999) a, range(999999999) b WHERE (a.range * b.range) % 7 = 1"
+with (
+    Engine().connect() as connection,
+    connection.cursor() as second,
+    interruptible(connection, second),
+    ThreadPoolExecutor(max_workers=1) as beside,
+):
+    found = beside.submit(second.execute, endless)
+    print("ready", flush=True)
+    found.result()
+"""
+
 
 @contextmanager
 def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
@@ -39,9 +60,10 @@ def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
+@pytest.mark.parametrize("query", [ENDLESS_QUERY, ENDLESS_QUERY_BESIDE], ids=["alone", "beside"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_long_query_is_interrupted(number):
-    with started("-c", ENDLESS_QUERY) as process:
+def test_a_long_query_is_interrupted(number, query):
+    with started("-c", query) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         process.send_signal(number)

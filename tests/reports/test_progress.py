@@ -58,3 +58,30 @@ def test_names_in_brackets_are_shown_as_they_are_on_a_terminal():
         progress.warn("channel [bold]x[/bold] :smile:")
     assert "channel [bold]x[/bold] :smile:" in stream.getvalue()
     assert re.search(r"Fitting \(\d+\.\d s\)", stream.getvalue())
+
+
+def test_parts_tell_in_one_place_and_their_warnings_are_kept_in_the_order_asked_for():
+    stream = io.StringIO()
+    progress = Progress(stream=stream)
+    progress.warn("of both")
+    first, second = progress.part(), progress.part()
+    with second.step("Second"), first.step("First"):
+        second.warn("of the second")
+        second.warn("of both")
+        first.warn("of the first")
+    for part in (first, second):
+        progress.keep(part)
+    assert progress.warnings == ["of both", "of the first", "of the second"]
+    assert set(progress.timings) == {"First", "Second"}
+    assert [line[9:] for line in stream.getvalue().splitlines()[:3]] == ["warning: of both", "Second", "First"]
+
+
+def test_steps_at_the_same_time_share_the_moving_line():
+    stream = Terminal()
+    progress = Progress(stream=stream)
+    with progress.part().step("Crediting"), progress.part().step("Forecasting"):
+        progress.say("a word")
+    assert "Crediting, Forecasting ..." in stream.getvalue()
+    with progress.step("Writing"):
+        pass
+    assert re.search(r"Writing \(\d+\.\d s\)", stream.getvalue())
