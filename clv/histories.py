@@ -121,6 +121,8 @@ def purchase_histories(
     """Purchase histories of the orders in a frame, a CSV (also .gz) or a Parquet file.
 
     Orders of one day merge. The first day is no repeat purchase and stays outside the monetary mean, as in lifetimes.
+    A value below zero is a refund, no purchase: it is taken from the customer's latest earlier orders, and a warning
+    tells what they could not bear.
     Days are those of the times as written; aware times of a frame keep the clock of their own zone.
 
     Parameters
@@ -130,7 +132,7 @@ def purchase_histories(
     customer, time, value : str
         Names of its columns. Times are dates, timestamps or ISO text; values are numbers.
     until : date or str, optional
-        Last observed day; orders after it are left out. Default: the day of the last order.
+        Last observed day; orders after it are left out. Default: the day of the last order or refund.
     unit : {"week", "day"}
         Unit of ``recency`` and ``T``: exact days, or exact days divided by seven. Months and years have no fixed
         length and are refused.
@@ -147,7 +149,8 @@ def purchase_histories(
     ConfigurationError
         A column does not exist, or the unit has no fixed length.
     InputError
-        Rows without customer, time or value, or a file that cannot be read; all problems at once.
+        Rows without customer, time or value, or a file that cannot be read, all problems at once; or no order up to
+        ``until``.
     """
     if unit not in _DAYS_PER_UNIT:
         raise ConfigurationError(
@@ -160,8 +163,14 @@ def purchase_histories(
     try:
         connection.execute("SET TimeZone = 'UTC'")
         read_orders(connection, orders, customer=customer, time=time, value=value)
-        last = connection.execute("SELECT max(day) FROM orders").fetchone()
-        until_day = day_number(until) if until is not None else int(last[0]) if last else 0
+        (first_day,) = single_row(connection, "SELECT min(day) FROM orders")
+        (last_day,) = single_row(connection, "SELECT max(day) FROM read_orders")
+        until_day = day_number(until) if until is not None else int(last_day)
+        if until_day < first_day:
+            raise InputError(
+                f"orders.{time}: the first order is of {day_date(first_day)}, after {day_date(until_day)}, the last "
+                "observed day (until): there is no history."
+            )
         return connection.execute(
             f"""SELECT customer_id, CAST(frequency AS BIGINT) AS frequency,
                        recency_days / {_DAYS_PER_UNIT[unit]}::DOUBLE AS recency,

@@ -1,10 +1,12 @@
 """Orders straight from a data frame or a file, checked row by row: the way in without a configuration."""
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from clv.engine_queries import literal, quoted, single_row
 from customer_data.errors import ConfigurationError, InputError
+from customer_data.netting import take_refunds
 
 if TYPE_CHECKING:
     import duckdb
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 
 MONEY_SCALE: Final = 10_000
 _LARGEST_VALUE: Final = 1e14
+_SCALED: Final = f"CAST(round(amount * {MONEY_SCALE}) AS BIGINT)"
 
 
 def read_orders(
@@ -24,12 +27,16 @@ def read_orders(
 ) -> None:
     """Make the table ``orders`` (customer_id, day, value in 1/10,000) of the connection.
 
+    A value below zero is a refund: it is taken from the customer's latest earlier order, and what that lacks from the
+    ones before. An order refunded in full is no purchase. What no earlier order can bear is told of by a warning.
+
     Raises
     ------
     ConfigurationError
         A column does not exist.
     InputError
-        Rows without customer, time or value, or a file that cannot be read; all problems at once.
+        Rows without customer, time or value, or a file that cannot be read, all problems at once; or refunds leave no
+        order.
     """
     source = _relation(connection, orders, customer, time)
     _check_columns(connection, source, customer, time, value)
@@ -37,6 +44,7 @@ def read_orders(
         f"""CREATE TABLE read_orders AS
             SELECT {quoted(customer)} AS customer_id,
                    date_diff('day', DATE '1970-01-01', TRY_CAST({quoted(time)} AS DATE))::INTEGER AS day,
+                   epoch_us(TRY_CAST({quoted(time)} AS TIMESTAMP)) AS time_us,
                    TRY_CAST({quoted(value)} AS DOUBLE) AS amount,
                    row_number() OVER () AS row
             FROM {source}"""
@@ -55,10 +63,42 @@ def read_orders(
         problems.append("orders: there is no order.")
     if problems:
         raise InputError(problems)
+    if single_row(connection, "SELECT count(*) FROM read_orders WHERE amount < 0")[0]:
+        _take_refunds(connection, value)
+        return
+    connection.execute(f"CREATE TABLE orders AS SELECT customer_id, day, {_SCALED} AS value FROM read_orders")
+
+
+def _take_refunds(connection: "duckdb.DuckDBPyConnection", value: str) -> None:
+    """Make ``orders`` of what refunds leave of them, by the rule of `customer_data.netting`."""
     connection.execute(
-        f"""CREATE TABLE orders AS
-            SELECT customer_id, day, CAST(round(amount * {MONEY_SCALE}) AS BIGINT) AS value FROM read_orders"""
+        f"""CREATE TABLE __sums AS
+            SELECT CAST(row AS VARCHAR) AS order_id, 'orders' AS source, customer_id, time_us, NULL AS product,
+                   NULL AS type, {_SCALED} AS value, false AS has_negative
+            FROM read_orders WHERE amount >= 0;
+            CREATE TABLE __refunds AS
+            SELECT row AS number, CAST(NULL AS VARCHAR) AS named, customer_id, -{_SCALED} AS amount, time_us
+            FROM read_orders WHERE amount < 0"""
     )
+    take_refunds(connection)
+    connection.execute(
+        """CREATE TABLE orders AS
+           SELECT remaining.customer_id, day, remaining.value
+           FROM __remaining AS remaining JOIN read_orders ON CAST(row AS VARCHAR) = order_id WHERE NOT gone"""
+    )
+    count, missed = single_row(
+        connection,
+        """SELECT count(*), sum(coalesce(missed, amount))
+           FROM __later LEFT JOIN (FROM __earlier WHERE kind = 1) USING (number) WHERE coalesce(missed, amount) > 0""",
+    )
+    if count:
+        message = (
+            f"orders.{value}: {count:,} values below zero are refunds of more than the customer's earlier orders, by "
+            f"{missed / MONEY_SCALE:,.2f} in all; that part is left out."
+        )
+        warnings.warn(message, UserWarning, stacklevel=4)
+    if not single_row(connection, "SELECT count(*) FROM orders")[0]:
+        raise InputError(f"orders.{value}: refunds (values below zero) leave no order.")
 
 
 def _relation(

@@ -196,3 +196,35 @@ def test_cdnow_has_the_published_counts(cdnow_orders):
 def test_cdnow_on_the_engine_has_the_same_counts(connection, cdnow_engine):
     summary = build_histories(connection, until_day=day_number("1997-09-30"))
     assert (summary.customers, summary.repeat_purchases, summary.repeat_customers) == (2357, 2457, 946)
+
+
+REFUNDED = pd.DataFrame(
+    {
+        "customer_id": ["A", "A", "B", "B", "B", "C", "C"],
+        "time": ["2024-01-01", "2024-02-01", "2024-01-01", "2024-01-05", "2024-01-09", "2024-01-02", "2024-01-12"],
+        "value": [100, -100, 50, 60, -80, 10, 15],
+    }
+)
+
+
+def test_a_value_below_zero_is_a_refund_and_no_purchase():
+    # A's only order and B's second are given back in full, B's first in part.
+    found = purchase_histories(REFUNDED, unit="day")
+    assert found.to_numpy().tolist() == [["B", 0, 0.0, 31.0, 0.0], ["C", 1, 10.0, 30.0, 15.0]]
+
+
+def test_refunds_beyond_the_orders_are_told_of():
+    beyond = pd.concat([REFUNDED, pd.DataFrame({"customer_id": ["C"], "time": ["2024-01-13"], "value": [-30.0]})])
+    with pytest.warns(UserWarning, match=r"orders\.value: 1 values below zero .* by 5\.00 in all"):
+        assert purchase_histories(beyond, unit="day")["customer_id"].tolist() == ["B"]
+
+
+def test_refunds_alone_are_no_orders():
+    only = REFUNDED[REFUNDED["value"] < 0]
+    with pytest.warns(UserWarning, match="2 values below zero"), pytest.raises(InputError, match="leave no order"):
+        purchase_histories(only)
+
+
+def test_a_last_day_before_all_orders_is_an_error():
+    with pytest.raises(InputError, match=r"first order is of 2024-01-01, after 2023-06-30"):
+        purchase_histories(REFUNDED, until="2023-06-30")
