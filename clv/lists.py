@@ -9,6 +9,7 @@ import numpy as np
 from clv.calendar import DAYS_PER_WEEK, day_date
 from clv.engine_queries import literal
 from clv.forecasting import Forecast
+from clv.histories import histories_sql
 from clv.order_frames import MONEY_SCALE
 from customer_data.errors import ConfigurationError
 
@@ -25,7 +26,7 @@ CASE WHEN regexp_matches({column}::VARCHAR, '^[=+@\\t\\r-]') AND TRY_CAST({colum
 _QUERIES: Final = {
     "at_risk": """
         SELECT customer_id, segment, p_alive_before, p_alive, clv, frequency, age_days - recency_days AS days_since_last
-        FROM customer_forecast JOIN p_alive_before USING (segment, frequency, recency_days, age_days)
+        FROM customer_forecast JOIN chances_before USING (customer_id)
         WHERE p_alive_before >= {line} AND p_alive < {line}
         ORDER BY clv DESC, customer_id""",
     "overdue": """
@@ -146,30 +147,35 @@ def _query(
 
 
 def _make_earlier_chances(connection: "duckdb.DuckDBPyConnection", forecast: Forecast, since_day: int | None) -> None:
-    """The table ``p_alive_before``: P(alive) on the earlier day of patterns that have been silent since."""
-    import pandas as pd
-
+    """The table ``chances_before`` (customer_id, p_alive_before): P(alive) on the earlier day, as was known then."""
     as_of = forecast.histories.until_day
-    days = 28 if since_day is None else as_of - since_day
-    if days < 1:
+    since = as_of - 28 if since_day is None else since_day
+    if since >= as_of:
         raise ConfigurationError(f"the last run is to lie before {day_date(as_of)}, the as-of day of this one.")
-    patterns, fitted = forecast.models.patterns, forecast.models
-    silent = patterns.T - days >= patterns.t_x
-    before = np.zeros(len(patterns.x))
-    for index, model in enumerate(fitted.models):
-        chosen = silent & (fitted.of_segment[patterns.segment] == index)
-        before[chosen] = model.orders.p_alive(
-            patterns.x[chosen], patterns.t_x[chosen] / DAYS_PER_WEEK, (patterns.T[chosen] - days) / DAYS_PER_WEEK
-        )
-    frame = pd.DataFrame(
-        {
-            "segment": np.array(patterns.segments, dtype=object)[patterns.segment[silent]],
-            "frequency": patterns.x[silent].astype("int32"),
-            "recency_days": patterns.t_x[silent].astype("int32"),
-            "age_days": patterns.T[silent].astype("int32"),
-            "p_alive_before": before[silent],
-        }
+    connection.execute(
+        f"""CREATE OR REPLACE TABLE histories_before AS
+            SELECT customer_id, histories.segment, earlier.frequency, earlier.recency_days, earlier.age_days
+            FROM ({histories_sql("orders", since)}) AS earlier JOIN histories USING (customer_id)"""
     )
-    connection.register("p_alive_before_frame", frame)
-    connection.execute("CREATE OR REPLACE TABLE p_alive_before AS SELECT * FROM p_alive_before_frame")
-    connection.unregister("p_alive_before_frame")
+    frame = connection.execute(
+        "SELECT DISTINCT segment, frequency, recency_days, age_days FROM histories_before ORDER BY ALL"
+    ).df()
+    fitted = forecast.models
+    number = {segment: index for index, segment in enumerate(fitted.patterns.segments)}
+    model_of = np.array([fitted.of_segment[number[segment]] for segment in frame["segment"]], dtype=int)
+    before = np.zeros(len(frame))
+    for index, model in enumerate(fitted.models):
+        rows = frame[model_of == index]
+        before[model_of == index] = model.orders.p_alive(
+            rows["frequency"].to_numpy(float),
+            rows["recency_days"].to_numpy(float) / DAYS_PER_WEEK,
+            rows["age_days"].to_numpy(float) / DAYS_PER_WEEK,
+        )
+    connection.register("chances_frame", frame.assign(p_alive_before=before))
+    connection.execute(
+        """CREATE OR REPLACE TABLE chances_before AS
+           SELECT customer_id, p_alive_before
+           FROM histories_before JOIN chances_frame USING (segment, frequency, recency_days, age_days)"""
+    )
+    connection.unregister("chances_frame")
+    connection.execute("DROP TABLE histories_before")
