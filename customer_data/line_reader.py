@@ -40,6 +40,19 @@ class BrokenLine:
     text: str
 
 
+def line_remedies(told: str) -> list[str]:
+    """What a user can do about the reasons told of broken lines, a sentence each."""
+    advice = []
+    if "bytes that are not" in told:
+        advice.append(
+            'Say encoding = "latin-1" if that is what the file is in. If it was put together from several files, '
+            "save each in utf-8 first."
+        )
+    if "fields, the header" in told:
+        advice.append("Check the separator, and quote fields that hold it.")
+    return advice
+
+
 @dataclass(frozen=True)
 class ShortLines:
     """How many lines lacked fields at their end, and where the first one is; those fields were taken to be empty."""

@@ -9,6 +9,7 @@ from customer_data.money import amount_text
 from customer_data.nearest import count_of
 from customer_data.orders import CONFLICT, IN_PART, NEGATIVE, WITHOUT_ORDER
 from customer_data.quarantine import remedies
+from customer_data.relations import Relation
 from customer_data.survey import DUPLICATE, Survey
 
 if TYPE_CHECKING:
@@ -53,22 +54,7 @@ def survey_warnings(opened: list[OpenSource], surveys: list[Survey], currency: s
                 f"{one.label}: {count_of(found.repeated, 'row')} equal to another in every column, kept. "
                 'Say duplicates = "drop" if the export doubled them.'
             )
-        for file in one.relation.text_files:
-            if file.preamble:
-                warnings.append(
-                    f"{one.label}: {Path(file.path).name} has its header on line {file.preamble + 1}; what stands "
-                    "before it is left out."
-                )
-            warnings += [
-                f"{one.label}: {Path(file.path).name} names a column twice; the later one is read as {name!r}."
-                for name in file.renamed
-            ]
-        short = one.relation.short_lines
-        if short.lines:
-            warnings.append(
-                f"{one.label}: {count_of(short.lines, 'line')} with fewer fields than the header (first: "
-                f"{short.first}); what is missing at the end is taken to be empty."
-            )
+        warnings += file_warnings(one.relation)
         if one.source.table == "orders" and found.good and found.counts[None][1] == 0:
             warnings.append(
                 f"{one.label}.value: the values of all {count_of(found.good, 'row')} add up to 0. Check which column "
@@ -78,6 +64,28 @@ def survey_warnings(opened: list[OpenSource], surveys: list[Survey], currency: s
             warnings.append(
                 f"{one.label}.time: all times lie before 1990. Check time_format, seconds and milliseconds."
             )
+    return warnings
+
+
+def file_warnings(relation: Relation) -> list[str]:
+    """Return what was passed over or filled up in reading CSV files."""
+    warnings = []
+    for file in relation.text_files:
+        if file.preamble:
+            warnings.append(
+                f"{relation.label}: {Path(file.path).name} has its header on line {file.preamble + 1}; what stands "
+                "before it is left out."
+            )
+        warnings += [
+            f"{relation.label}: {Path(file.path).name} names a column twice; the later one is read as {name!r}."
+            for name in file.renamed
+        ]
+    short = relation.short_lines
+    if short.lines:
+        warnings.append(
+            f"{relation.label}: {count_of(short.lines, 'line')} with fewer fields than the header (first: "
+            f"{short.first}); what is missing at the end is taken to be empty."
+        )
     return warnings
 
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from customer_data.judging import FILTERED, OpenSource, judged_sql
+from customer_data.line_reader import line_remedies
 from customer_data.relations import in_order
 from customer_data.sql_text import literal
 from customer_data.survey import Survey, examine_carefully, unreadable
@@ -88,16 +89,9 @@ def remedies(opened: OpenSource, told: str, *, share: float = 1.0) -> str:
             "If further lines of an order leave it blank, read the first alone: "
             f"filter = '{value.expression} IS NOT NULL'."
         )
-    if "bytes that are not" in told:
-        advice.append(
-            'Say encoding = "latin-1" if that is what the file is in. If it was put together from several files, '
-            "save each in utf-8 first."
-        )
     if "channel is missing" in told:
         advice.append("Name such a channel by missing_channel, if it means something.")
-    if "fields, the header" in told:
-        advice.append("Check the separator, and quote fields that hold it.")
-    return "".join(f" {sentence}" for sentence in advice)
+    return "".join(f" {sentence}" for sentence in [*advice, *line_remedies(told)])
 
 
 def _set_aside(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from customer_data.errors import InputError
 from customer_data.line_reader import NO_SHORT_LINES, ShortLines, read_carefully
@@ -64,9 +64,30 @@ def open_relation(connection: "duckdb.DuckDBPyConnection", source: Source, label
     """
     if not isinstance(source.data, str | Path):
         return _frame(connection, source, label, number)
-    paths = matching_files(source.data)
+    paths = _found_files(source.data, label)
+    endings = {Path(path).suffix.lower() for path in paths}
+    if endings <= set(PARQUET_ENDINGS):
+        return _parquet(connection, paths, label)
+    if source.relation is not None or endings <= set(DATABASE_ENDINGS):
+        return _database(connection, paths, source, label, number)
+    return _text(paths, source, label)
+
+
+def open_text(source: Source, label: str) -> Relation:
+    """Open a source of CSV files: look at their headers, read no rows.
+
+    Raises
+    ------
+    InputError
+        If a file is not there, is empty, or is no text.
+    """
+    return _text(_found_files(cast("str | Path", source.data), label), source, label)
+
+
+def _found_files(data: str | Path, label: str) -> list[str]:
+    paths = matching_files(data)
     if not paths:
-        raise InputError(f"{label}: no file matches {str(source.data)!r}. Check the pattern and the working folder.")
+        raise InputError(f"{label}: no file matches {str(data)!r}. Check the pattern and the working folder.")
     missing = [path for path in paths if not Path(path).is_file()]
     if missing:
         path = Path(missing[0])
@@ -74,12 +95,7 @@ def open_relation(connection: "duckdb.DuckDBPyConnection", source: Source, label
             raise InputError(f'{label}: {path} is a folder. Name its files, as in "{path}/*.csv".')
         near = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
         raise InputError(f"{label}: {path} does not exist.{did_you_mean(path.name, near)}")
-    endings = {Path(path).suffix.lower() for path in paths}
-    if endings <= set(PARQUET_ENDINGS):
-        return _parquet(connection, paths, label)
-    if source.relation is not None or endings <= set(DATABASE_ENDINGS):
-        return _database(connection, paths, source, label, number)
-    return _text(paths, source, label)
+    return paths
 
 
 def read_again_carefully(

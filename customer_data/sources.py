@@ -134,22 +134,29 @@ def setting_problems(settings: LoadSettings) -> list[str]:
     return problems + renaming_problems(settings.rename_channels, "rename_channels")
 
 
+def text_problems(source: Source, label: str) -> list[str]:
+    """Return one sentence for each option of how CSV files are written that cannot be."""
+    problems = []
+    if source.encoding not in ENCODINGS:
+        problems.append(f"{label}.encoding: {source.encoding!r} is not one of {', '.join(ENCODINGS)}.")
+    if source.decimal not in (".", ","):
+        problems.append(f'{label}.decimal: {source.decimal!r} is no decimal mark. Say "." or ",".')
+    if source.separator is not None and source.separator != WHITESPACE and len(source.separator) != 1:
+        problems.append(f'{label}.separator: {source.separator!r} is not one character nor "whitespace".')
+    if source.separator is not None and source.separator == source.decimal == ",":
+        problems.append(f"{label}.decimal: the comma cannot be both separator and decimal mark of unquoted numbers.")
+    return problems
+
+
 def source_problems(source: Source, label: str) -> list[str]:
     """Return one sentence for each option of a source that cannot be, before anything is read."""
     problems = []
     spec = TABLE_SPECS.get(source.table)
     if spec is None:
         return [f"{label}: {source.table!r} is no table.{did_you_mean(source.table, TABLE_SPECS)}"]
-    if source.encoding not in ENCODINGS:
-        problems.append(f"{label}.encoding: {source.encoding!r} is not one of {', '.join(ENCODINGS)}.")
-    if source.decimal not in (".", ","):
-        problems.append(f'{label}.decimal: {source.decimal!r} is no decimal mark. Say "." or ",".')
+    problems += text_problems(source, label)
     if source.duplicates not in (None, "keep", "drop"):
         problems.append(f'{label}.duplicates: {source.duplicates!r} is no policy. Say "keep" or "drop".')
-    if source.separator is not None and source.separator != WHITESPACE and len(source.separator) != 1:
-        problems.append(f'{label}.separator: {source.separator!r} is not one character nor "whitespace".')
-    if source.separator is not None and source.separator == source.decimal == ",":
-        problems.append(f"{label}.decimal: the comma cannot be both separator and decimal mark of unquoted numbers.")
     if source.time_format is not None and source.time_format not in EPOCH_FORMATS and "%" not in source.time_format:
         problems.append(
             f"{label}.time_format: {source.time_format!r} is no format. Write one as in "

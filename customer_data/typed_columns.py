@@ -36,8 +36,8 @@ _AWARE = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d+)? ?([Zz]|UTC|GMT|[+-]\d{
 _NAIVE = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}\.\d+)?"
 _FIRST_US, _LAST_US = -2_208_988_800_000_000, 7_258_118_400_000_000  # 1900-01-01 and 2200-01-01
 _NUMBER_WITH_GROUPS = {
-    ".": r"^[+-]?(\d+|\d{1,3}(,\d{3})+)?(\.\d*)?([eE][+-]?\d+)?$",
-    ",": r"^[+-]?(\d+|\d{1,3}([. \x{a0}\x{202f}]\d{3})+)?(,\d*)?([eE][+-]?\d+)?$",
+    ".": r"^[\s\x{a0}]*[+-]?(\d+|\d{1,3}(,\d{3})+)?(\.\d*)?([eE][+-]?\d+)?[\s\x{a0}]*$",
+    ",": r"^[\s\x{a0}]*[+-]?(\d+|\d{1,3}([. \x{a0}\x{202f}]\d{3})+)?(,\d*)?([eE][+-]?\d+)?[\s\x{a0}]*$",
 }
 
 
@@ -181,14 +181,30 @@ def _money(sql: str, type_: str, decimal: str) -> Typed:
         )
     if is_number(type_):
         return Typed(sql, _units(sql), "is too large")
+    grouped = _without_groups(sql, decimal)
+    value = f"coalesce({_units(sql)}, {_units(grouped)})" if decimal == "." else _units(grouped)
+    return Typed(_trimmed(sql, type_), value, "is not a number")
+
+
+def number_of_text(sql: str, decimal: str) -> str:
+    """SQL of a text as a number (DOUBLE), with the decimal mark and the groups that money may have; NULL if it is none.
+
+    The plain way first, since most numbers need no other.
+    """
+    plain = f"TRY_CAST({sql} AS DOUBLE)"
+    if decimal == ",":
+        plain = f"CASE WHEN NOT contains({sql}, '.') THEN TRY_CAST(replace({sql}, ',', '.') AS DOUBLE) END"
+    return f"coalesce({plain}, TRY_CAST({_without_groups(sql, decimal)} AS DOUBLE))"
+
+
+def _without_groups(sql: str, decimal: str) -> str:
+    """SQL of a number's text without thousands' groups and with a point as its mark; NULL if it is no number."""
     plain = sql
     for sign in ("," if decimal == "." else ".", " ", "\u00a0", "\u202f"):
         plain = f"replace({plain}, {literal(sign)}, '')"
     if decimal == ",":
         plain = f"replace({plain}, ',', '.')"
-    grouped = f"CASE WHEN regexp_full_match({sql}, {literal(_NUMBER_WITH_GROUPS[decimal])}) THEN {plain} END"
-    value = f"coalesce({_units(sql)}, {_units(grouped)})" if decimal == "." else _units(grouped)
-    return Typed(_trimmed(sql, type_), value, "is not a number")
+    return f"CASE WHEN regexp_full_match({sql}, {literal(_NUMBER_WITH_GROUPS[decimal])}) THEN {plain} END"
 
 
 def _units(number: str) -> str:
