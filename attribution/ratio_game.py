@@ -70,12 +70,21 @@ def problems_of_exact_games(paths: Paths, *, most: int = EXACT_CHANNELS) -> list
             f"models: 'shapley' is solved exactly for up to {most} channels, and {on_paths} are on these "
             "paths. Put channels together, or sample with attribution.shapley.shapley, which gives standard errors."
         )
-    if not paths.nulls_known:
-        problems.append(
-            "models: 'shapley' compares conversions with journeys that did not convert, which these paths do not know. "
-            "Name the column of nulls, or use linear credit, which needs none."
-        )
+    if missing := missing_nulls(paths):
+        problems.append(f"models: 'shapley' compares conversions with journeys that did not convert; {missing}")
     return problems
+
+
+def missing_nulls(paths: Paths) -> str:
+    """Why these paths cannot be compared with journeys that did not convert, and what to do; empty where they can."""
+    if not paths.nulls_known:
+        return "these paths do not know them. Name the column of nulls, or use linear credit, which needs none."
+    if not paths.nulls.any():
+        return (
+            "these paths hold none: all nulls are 0. Give journeys that did not convert (open ones count with "
+            "include_open), or use linear credit, which needs none."
+        )
+    return ""
 
 
 def ratio_credit(paths: Paths) -> tuple[Floats, Floats]:
@@ -84,7 +93,7 @@ def ratio_credit(paths: Paths) -> tuple[Floats, Floats]:
     Raises
     ------
     ConfigurationError
-        When there are more channels than EXACT_CHANNELS on paths, or journeys without conversion are unknown.
+        When there are more channels than EXACT_CHANNELS on paths, or no journey without conversion is known.
     """
     if problems := problems_of_exact_games(paths):
         raise ConfigurationError("\n".join(problems))

@@ -24,7 +24,7 @@ from attribution.delta import interval, normal_reach, variance
 from attribution.participation import distinct_linear, presence
 from attribution.paths import Paths
 from attribution.ragged import Floats, Integers
-from attribution.ratio_game import EXACT_CHANNELS, channels_on_paths, ratio_gradient, sets_of_channels
+from attribution.ratio_game import EXACT_CHANNELS, channels_on_paths, missing_nulls, ratio_gradient, sets_of_channels
 from attribution.shapley_intervals import drawn_variance
 from attribution.transitions import transitions
 from customer_data.errors import ConfigurationError
@@ -79,7 +79,7 @@ def shapley(
     Raises
     ------
     ConfigurationError
-        When the game or a number is out of range, or journeys that did not convert are unknown: every coalition's
+        When the game or a number is out of range, or no journey is known not to have converted: every coalition's
         journeys then convert always, and the games have nothing to say.
     """
     import pandas
@@ -128,11 +128,8 @@ def _check(paths: Paths, game: str, exact_channels: int, permutations: int) -> N
         problems.append(f"exact_channels: {exact_channels!r} is not between 0 and 24; 2^24 coalitions take seconds.")
     if permutations < 4 or permutations % 2:
         problems.append(f"permutations: {permutations!r} is not an even number from 4 on; they come in pairs.")
-    if not paths.nulls_known:
-        problems.append(
-            "Shapley values compare conversions with journeys that did not convert, which these paths do not know. "
-            "Name the column of nulls, or use linear credit, which needs none."
-        )
+    if missing := missing_nulls(paths):
+        problems.append(f"Shapley values compare conversions with journeys that did not convert; {missing}")
     if problems:
         raise ConfigurationError("\n".join(problems))
 

@@ -277,5 +277,19 @@ def _models_table(attribution: AttributionResults) -> Table | None:
         title="Conversions credited by every model, the darker the more",
         data=table.assign(channel=table["channel"].map(table_name)),
         columns=tuple(columns),
-        caption=" ".join(text for name, text in _MODEL_NOTES if name in table.columns) + left_out(len(wide)),
+        caption=" ".join(
+            [*(text for name, text in _MODEL_NOTES if name in table.columns), *_without(attribution, table)]
+        )
+        + left_out(len(wide)),
     )
+
+
+def _without(attribution: AttributionResults, table: pd.DataFrame) -> list[str]:
+    """The sentence about models that a full report shows where it can, and why here it cannot."""
+    names = {"shapley": "Shapley values", "regression": "the regression"}
+    missing = [said for name, said in names.items() if name not in table.columns]
+    if attribution.depth is None or not attribution.depth.why_no_games or not missing:
+        return []
+    said = " and ".join(missing)
+    is_or_are = "is" if missing == ["the regression"] else "are"
+    return [f"{said[0].upper()}{said[1:]} {is_or_are} left out: {attribution.depth.why_no_games}."]

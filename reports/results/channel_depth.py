@@ -117,7 +117,7 @@ def channel_depth(
         alternatives=None if connection is None else other_choices(connection, configuration),
         options=rule_options(wanted),
     )
-    few = len(paths.channels) <= MOST_CHANNELS
+    games, why_no_games = _games(seen)
     return ChannelDepth(
         orders=choice.tested,
         calibration=choice.calibration,
@@ -129,9 +129,10 @@ def channel_depth(
         roles=roles(seen),
         sensitivity=tried.table,
         sensitivity_summary=tried.summary,
-        games=_games(seen) if few and paths.nulls_known else None,
+        games=games,
         segments=None if connection is None else segment_results(connection, configuration, order=order),
         why_not_held_out=choice.why_not,
+        why_no_games=why_no_games,
     )
 
 
@@ -184,16 +185,20 @@ def _largest_flows(flows: pd.DataFrame) -> pd.DataFrame:
     return found
 
 
-def _games(paths: Paths) -> pd.DataFrame | None:
-    """Credit by Shapley values and by the regression, beside each other; a model that fails has no column."""
+def _games(paths: Paths) -> tuple[pd.DataFrame | None, str]:
+    """Credit by Shapley values and by the regression, beside each other, and why any is missing."""
     import pandas as pd
 
     from attribution.regression import regression_credit
     from attribution.shapley import shapley
 
+    if len(paths.channels) > MOST_CHANNELS:
+        return None, f"there are more than {MOST_CHANNELS} channels"
+    if not paths.nulls.any():
+        return None, "the data hold no journeys that did not convert, to compare with"
     table = pd.DataFrame({"channel": paths.channels, "shapley": shapley(paths)["conversions"].to_numpy()})
     try:
         table["regression"] = regression_credit(paths)["conversions"].to_numpy()
-    except ModelError:
-        return table
-    return table
+    except ModelError as error:
+        return table, str(error).partition(": ")[2].rstrip(".")
+    return table, ""

@@ -102,6 +102,8 @@ class ChannelDepth:
         Credit of parts of the conversions, or None.
     why_not_held_out
         Why no journeys could be held out, or empty.
+    why_no_games
+        Why ``games`` or a column of theirs is missing, or empty.
     """
 
     orders: pd.DataFrame | None = None
@@ -115,6 +117,7 @@ class ChannelDepth:
     games: pd.DataFrame | None = None
     segments: SegmentResults | None = None
     why_not_held_out: str = ""
+    why_no_games: str = ""
 
 
 @dataclass(frozen=True)

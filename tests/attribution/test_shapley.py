@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attribution import games
+from attribution import attribute, games
 from attribution.chain import chain
 from attribution.markov import removal_effects
 from attribution.participation import distinct_linear
 from attribution.paths import Paths
+from attribution.ratio_game import ratio_gradient
 from attribution.shapley import _Chain, shapley
 from attribution.transitions import transitions
 from customer_data.errors import ConfigurationError
@@ -189,6 +190,13 @@ def test_wrong_arguments_say_the_remedy(arguments, message):
 def test_unknown_nulls_are_refused():
     with pytest.raises(ConfigurationError, match="Name the column of nulls"):
         shapley(Paths.from_strings(["a", "b"], [1, 2]))
+
+
+def test_nulls_that_are_all_zero_are_refused_too():
+    paths = Paths.from_strings(["a", "a > b", "b"], [2, 1, 1], nulls=[0, 0, 0])
+    for ask in (lambda: shapley(paths), lambda: attribute(paths, models=["shapley"]), lambda: ratio_gradient(paths)):
+        with pytest.raises(ConfigurationError, match="all nulls are 0"):
+            ask()
 
 
 def test_the_ratio_game_answers_to_journeys_as_finite_differences_say():

@@ -131,6 +131,17 @@ def test_without_journeys_that_did_not_convert_nothing_is_held_out_and_auto_take
     assert not any("held out" in title for title in titles)
 
 
+def test_games_that_cannot_be_played_are_left_out_with_the_reason(tmp_path):
+    run = deep_run(configured(tmp_path, "path,conversions,nulls\na > b,9,0\nb,3,0\n"))
+    blocks = [block for section in channel_sections(run) for block in section.blocks if isinstance(block, Table)]
+    (table,) = [block for block in blocks if "every model" in block.title]
+    assert not {"shapley", "regression"} & {column.name for column in table.columns}
+    assert (
+        "Shapley values and the regression are left out: the data hold no journeys that did not convert, to compare "
+        "with." in table.caption
+    )
+
+
 def test_lookbacks_and_the_grain_are_tried_around_the_configured_ones(shop_run):
     connection, configuration, paths = shop_run
     tried = other_choices(connection, configuration)
