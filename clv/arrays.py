@@ -38,6 +38,11 @@ def floats(*values: Numbers) -> tuple[FloatArray, ...]:
     return tuple(np.asarray(value, dtype=np.float64) for value in values)
 
 
+def of_all(n: FloatArray, alive: FloatArray, among_living: FloatArray) -> FloatArray:
+    """P(n orders) of all, from that of the living, who are so with the chance ``alive``; who left orders nothing."""
+    return np.asarray(np.where(n == 0, 1 - alive, 0.0) + alive * among_living)
+
+
 def in_blocks(work: Callable[[slice], Result], length: int, *, block: int = BLOCK) -> list[Result]:
     """What ``work`` returns for each block of the length, in order."""
     parts = [slice(first, min(first + block, length)) for first in range(0, length, block)]

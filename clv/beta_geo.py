@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 
-from clv.arrays import FloatArray, Numbers, elementwise, floats
+from clv.arrays import FloatArray, Numbers, elementwise, floats, of_all
 from clv.beta_geometric_likelihood import BetaGeometricLikelihood, maximise_beta_geometric
 from clv.maximum_likelihood import LogNormalPrior, with_fallback
 from clv.order_models import OrderFormulas, OrdersFit
@@ -107,6 +107,15 @@ def probability_of_orders(
     return np.exp(log_stayed) + np.where(n > 0, left, 0.0)
 
 
+def probability_of_orders_given(
+    n: Numbers, t: Numbers, x: Numbers, t_x: Numbers, T: Numbers, *, r: float, alpha: float, a: float, b: float
+) -> FloatArray:
+    """P(n orders in (T, T + t] | x, t_x, T): who is alive is a newcomer under the law of its rate and chance now."""
+    n, t, x, t_x, T = floats(n, t, x, t_x, T)
+    among_living = probability_of_orders(n, t, r=r + x, alpha=alpha + T, a=a, b=b + x)
+    return of_all(n, p_alive(x, t_x, T, r=r, alpha=alpha, a=a, b=b), among_living)
+
+
 def probability_of_no_order(
     t: Numbers, x: Numbers, t_x: Numbers, T: Numbers, *, r: float, alpha: float, a: float, b: float
 ) -> FloatArray:
@@ -131,7 +140,7 @@ def discounted_orders(
     """Expected orders in (T, T + horizon], each times exp(-delta time since T): DERT when the horizon is infinite.
 
     ``delta`` is the continuous discount rate per time unit, ln(1 + annual rate) / units per year; it must be
-    positive for an infinite horizon (else ``inf`` or a number beyond any use comes back).
+    positive for an infinite horizon.
     """
     delta, x, t_x, T, horizon = floats(delta, x, t_x, T, horizon)
     alive = discounted_while_alive(delta * (alpha + T), horizon / (alpha + T), r + x, b + x, a=a)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from clv.arrays import FloatArray, Numbers, floats
+from clv.arrays import FloatArray, Numbers, floats, of_all
 from clv.beta_geo_beta_binomial_likelihood import (
     BetaBinomialLikelihood,
     log_likelihood,
@@ -83,6 +83,24 @@ def probability_of_orders(
 ) -> FloatArray:
     """P(X(t) = n): a new customer orders in n of the first t periods (2010, eq. 7)."""
     return _probability_of_orders(n, t, *floats(alpha, beta, delta), gamma=gamma)
+
+
+def probability_of_orders_given(
+    n: Numbers,
+    t: Numbers,
+    x: Numbers,
+    t_x: Numbers,
+    T: Numbers,
+    *,
+    alpha: float,
+    beta: float,
+    gamma: float,
+    delta: float,
+) -> FloatArray:
+    """P(n orders in the t periods after T | x, t_x, T): who has left orders nothing."""
+    n, x, t_x, T = floats(n, x, t_x, T)
+    among_living = _probability_of_orders(n, t, alpha + x, beta + T - x, delta + T, gamma=gamma)
+    return of_all(n, p_alive(x, t_x, T, alpha=alpha, beta=beta, gamma=gamma, delta=delta), among_living)
 
 
 def probability_of_no_order(

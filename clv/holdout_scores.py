@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from clv.arrays import of_all
 from clv.calendar import DAYS_PER_WEEK, Floats
 from clv.nbd import NBD
 from clv.order_laws import OrderLaw
@@ -73,7 +74,7 @@ def score_table(
 def order_probability(n: Floats, weeks: float, law: OrderLaw, x: Floats, t_x: Floats, T: Floats) -> Floats:
     """P(n orders in (T, T + weeks] | x, t_x, T): who has left orders nothing."""
     alive = law.p_alive(x, t_x, T)
-    return np.asarray(np.where(n == 0, 1 - alive, 0.0) + alive * law.probability_among_living(n, weeks, x, T))
+    return of_all(n, alive, law.probability_among_living(n, weeks, x, T))
 
 
 def pit_of_orders(

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from clv.arrays import FloatArray, Numbers, elementwise, floats
+from clv import beta_geo
+from clv.arrays import FloatArray, Numbers, elementwise, floats, of_all
 from clv.beta_geometric_likelihood import BetaGeometricLikelihood, maximise_beta_geometric
 from clv.maximum_likelihood import LogNormalPrior, with_fallback
 from clv.order_models import OrderFormulas, OrdersFit
@@ -79,6 +80,15 @@ def probability_of_orders(n: Numbers, t: Numbers, *, r: float, alpha: float, a: 
     stayed = np.exp(betaln(a, b + n + 1) - betaln(a, b) + log_orders)
     reached = np.where(n > 0, betainc(np.maximum(n, 1), r, share), 1.0)
     return np.asarray(stayed + np.exp(betaln(a + 1, b + n) - betaln(a, b)) * reached)
+
+
+def probability_of_orders_given(
+    n: Numbers, t: Numbers, x: Numbers, t_x: Numbers, T: Numbers, *, r: float, alpha: float, a: float, b: float
+) -> FloatArray:
+    """P(n orders in (T, T + t] | x, t_x, T): who is alive, and so stayed x + 1 times, is a newcomer to BG/NBD."""
+    n, t, x, t_x, T = floats(n, t, x, t_x, T)
+    among_living = beta_geo.probability_of_orders(n, t, r=r + x, alpha=alpha + T, a=a, b=b + 1 + x)
+    return of_all(n, p_alive(x, t_x, T, r=r, alpha=alpha, a=a, b=b), among_living)
 
 
 def probability_of_no_order(

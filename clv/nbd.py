@@ -50,13 +50,21 @@ def purchase_rate(s: Numbers, x: Numbers, t_x: Numbers, T: Numbers, *, r: float,
     return expected_orders(np.ones_like(np.asarray(s, dtype=np.float64)), x, t_x, T, r=r, alpha=alpha)
 
 
-def probability_of_orders(n: Numbers, t: Numbers, *, r: float, alpha: float) -> FloatArray:
-    """P(X(t) = n), the negative binomial distribution."""
+def probability_of_orders(n: Numbers, t: Numbers, *, r: Numbers, alpha: Numbers) -> FloatArray:
+    """P(X(t) = n), the negative binomial distribution; parameters broadcast too."""
     from scipy.special import gammaln, xlogy
 
-    n, t = floats(n, t)
+    n, t, r, alpha = floats(n, t, r, alpha)
     log_orders = gammaln(r + n) - gammaln(r) - gammaln(n + 1)
     return np.asarray(np.exp(log_orders - r * np.log1p(t / alpha) + xlogy(n, t / (alpha + t))))
+
+
+def probability_of_orders_given(
+    n: Numbers, t: Numbers, x: Numbers, t_x: Numbers, T: Numbers, *, r: float, alpha: float
+) -> FloatArray:
+    """P(n orders in (T, T + t] | x, t_x, T), the negative binomial distribution of the posterior rate."""
+    x, _, T = np.broadcast_arrays(*floats(x, t_x, T))
+    return probability_of_orders(n, t, r=r + x, alpha=alpha + T)
 
 
 def probability_of_no_order(t: Numbers, x: Numbers, t_x: Numbers, T: Numbers, *, r: float, alpha: float) -> FloatArray:

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clv.arrays import FloatArray, Numbers
 from clv.maximum_likelihood import Estimate, Evaluation, FittedModel
 from clv.patterns import Patterns, patterns_of
+from customer_data.errors import ConfigurationError, InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +31,7 @@ class OrderFormulas:
     expected_orders_new: Formula
     purchase_rate: Formula
     probability_of_orders: Formula
+    probability_of_orders_given: Formula
     probability_of_no_order: Formula
     discounted_orders: Formula
     discounted_orders_new: Formula
@@ -56,30 +59,46 @@ class OrdersFit(FittedModel):
 
     def p_alive(self, x: Numbers, t_x: Numbers, T: Numbers) -> FloatArray:
         """P(alive at T | x, t_x, T)."""
+        check_histories(x=x, t_x=t_x, T=T)
         return self.formulas.p_alive(x, t_x, T, **self.parameters)
 
     def p_alive_at(self, t: Numbers, x: Numbers, t_x: Numbers, T: Numbers) -> FloatArray:
         """P(alive at T + t | x, t_x, T)."""
+        check_histories(x=x, t_x=t_x, T=T, t=t)
         return self.formulas.p_alive_at(t, x, t_x, T, **self.parameters)
 
     def expected_orders(self, t: Numbers, x: Numbers, t_x: Numbers, T: Numbers) -> FloatArray:
         """Expected orders in (T, T + t] given the history."""
+        check_histories(x=x, t_x=t_x, T=T, t=t)
         return self.formulas.expected_orders(t, x, t_x, T, **self.parameters)
 
     def expected_orders_new(self, t: Numbers) -> FloatArray:
         """Expected repeat orders of a new customer within t of the first order."""
+        check_histories(t=t)
         return self.formulas.expected_orders_new(t, **self.parameters)
 
     def purchase_rate(self, s: Numbers, x: Numbers, t_x: Numbers, T: Numbers) -> FloatArray:
         """Expected orders per time unit at T + s, given alive at T."""
+        check_histories(x=x, t_x=t_x, T=T, s=s)
         return self.formulas.purchase_rate(s, x, t_x, T, **self.parameters)
 
-    def probability_of_orders(self, n: Numbers, t: Numbers) -> FloatArray:
-        """P(X(t) = n): n repeat orders of a new customer within t of the first order."""
-        return self.formulas.probability_of_orders(n, t, **self.parameters)
+    def probability_of_orders(
+        self, n: Numbers, t: Numbers, x: Numbers | None = None, t_x: Numbers | None = None, T: Numbers | None = None
+    ) -> FloatArray:
+        """P(n orders in (T, T + t]) given the history; without one, P(X(t) = n): n repeat orders of a new customer
+        within t of the first order.
+        """
+        if x is None and t_x is None and T is None:
+            check_histories(t=t)
+            return self.formulas.probability_of_orders(n, t, **self.parameters)
+        if x is None or t_x is None or T is None:
+            raise ConfigurationError("probability_of_orders takes all of x, t_x and T, or none of them.")
+        check_histories(x=x, t_x=t_x, T=T, t=t)
+        return self.formulas.probability_of_orders_given(n, t, x, t_x, T, **self.parameters)
 
     def probability_of_no_order(self, t: Numbers, x: Numbers, t_x: Numbers, T: Numbers) -> FloatArray:
         """P(no order in (T, T + t]) given the history."""
+        check_histories(x=x, t_x=t_x, T=T, t=t)
         return self.formulas.probability_of_no_order(t, x, t_x, T, **self.parameters)
 
     def discounted_orders(
@@ -89,10 +108,14 @@ class OrdersFit(FittedModel):
 
         ``delta`` is ln(1 + annual rate) / units per year; it must be positive where the horizon is infinite.
         """
+        check_histories(x=x, t_x=t_x, T=T, delta=delta)
+        _check_discount(delta, horizon)
         return self.formulas.discounted_orders(delta, x, t_x, T, horizon=horizon, **self.parameters)
 
     def discounted_orders_new(self, delta: Numbers, horizon: Numbers = np.inf) -> FloatArray:
         """Discounted repeat orders of a new customer; the first order itself is not counted."""
+        check_histories(delta=delta)
+        _check_discount(delta, horizon)
         return self.formulas.discounted_orders_new(delta, horizon=horizon, **self.parameters)
 
     @staticmethod
@@ -111,3 +134,40 @@ class OrdersFit(FittedModel):
     def score_patterns(self, patterns: Patterns) -> float:
         """What `score` returns, for histories as distinct patterns."""
         return float(self.formulas.likelihood(patterns)(np.array(list(self.parameters.values())))[0])
+
+
+def check_histories(**given: Numbers) -> None:
+    """All must be finite and at least 0, and t_x at most T.
+
+    Raises
+    ------
+    InputError
+        Names each argument with the count and place of what is wrong.
+    """
+    arrays = {name: np.asarray(values, dtype=np.float64) for name, values in given.items()}
+    problems = []
+    for name, values in arrays.items():
+        wrong = ~((values >= 0) & (values < np.inf))
+        if wrong.any():
+            problems.append(f"{name}: {_counted(values, wrong)} must be finite numbers of at least 0")
+    if {"t_x", "T"} <= set(arrays):
+        last, age = np.broadcast_arrays(arrays["t_x"], arrays["T"])
+        if (last > age).any():
+            problems.append(f"t_x: {_counted(last, last > age)} lie after T, the end of the observation")
+    if problems:
+        raise InputError([f"{problem}." for problem in problems])
+
+
+def _counted(values: FloatArray, wrong: NDArray[np.bool_]) -> str:
+    first = int(np.flatnonzero(wrong)[0])
+    return f"{int(wrong.sum()):,} of {values.size:,} values (first: {values.ravel()[first]:g}, at {first:,})"
+
+
+def _check_discount(delta: Numbers, horizon: Numbers) -> None:
+    if np.any((np.asarray(delta) == 0) & (np.asarray(horizon) == np.inf)):
+        raise ConfigurationError(
+            "delta is 0: without a discount the orders of an infinite horizon have no finite sum. "
+            "Give a horizon, or a positive rate."
+        )
+    if not np.all(np.asarray(horizon) >= 0):
+        raise ConfigurationError("horizon must be at least 0; it may be infinite.")

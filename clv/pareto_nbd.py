@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 
-from clv.arrays import FloatArray, Numbers, elementwise, floats
+from clv.arrays import FloatArray, Numbers, elementwise, floats, of_all
 from clv.distinct_rows import distinct
 from clv.maximum_likelihood import LogNormalPrior, with_fallback
 from clv.order_models import OrderFormulas, OrdersFit
@@ -96,6 +96,15 @@ def probability_of_orders(
     density = np.exp((r - 2) * np.log(not_y) - (s + 1) * np.log1p(u / beta)) @ weight
     left = np.exp(log_orders + xlogy(n + 1, share) - np.log(n + 1)) * (s * alpha / beta) * density[:, None]
     return np.asarray((stayed + left).reshape(shape))
+
+
+def probability_of_orders_given(
+    n: Numbers, t: Numbers, x: Numbers, t_x: Numbers, T: Numbers, *, r: float, alpha: float, s: float, beta: float
+) -> FloatArray:
+    """P(n orders in (T, T + t] | x, t_x, T): who is alive is a newcomer under the laws of its rates now."""
+    n, t, x, t_x, T = floats(n, t, x, t_x, T)
+    among_living = probability_of_orders(n, t, r=r + x, alpha=alpha + T, s=s, beta=beta + T)
+    return of_all(n, p_alive(x, t_x, T, r=r, alpha=alpha, s=s, beta=beta), among_living)
 
 
 def probability_of_no_order(

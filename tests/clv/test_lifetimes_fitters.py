@@ -85,7 +85,10 @@ def test_other_models_answer_alike(model: ModifiedBetaGeo | ParetoNBD, histories
     np.testing.assert_allclose(fitter.conditional_probability_alive(*history), fit.p_alive(*history), rtol=1e-8)
     assert fitter.expected_number_of_purchases_up_to_time(20) == pytest.approx(float(fit.expected_orders_new(20)))
     if isinstance(model, ParetoNBD):
-        newcomer = [fitter.conditional_probability_of_n_purchases_up_to_time(n, 20, 0, 0, 0) for n in range(4)]
+        conditional = fitter.conditional_probability_of_n_purchases_up_to_time
+        newcomer = [conditional(n, 20, 0, 0, 0) for n in range(4)]
+        known = [float(conditional(n, 20, 3, 25, 38)) for n in range(4)]
+        np.testing.assert_allclose(known, fit.probability_of_orders(np.arange(4), 20, 3, 25, 38), rtol=1e-7)
     else:
         newcomer = [fitter.probability_of_n_purchases_up_to_time(20, n) for n in range(4)]
     np.testing.assert_allclose(newcomer, fit.probability_of_orders(np.arange(4), 20), rtol=1e-7)
