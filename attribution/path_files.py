@@ -188,6 +188,7 @@ def _paths(source: str, texts: Any, amounts: Mapping[str, Floats], *, step: str,
     kept = with_outcome.copy()
     kept[with_outcome] = read.holds_name
     without_path = with_outcome & ~kept
+    unheard = () if with_outcome.all() else pack(source, texts, step, chosen=~with_outcome).channels
     counts = FileCounts(
         rows=len(kept),
         merged_rows=0,
@@ -196,6 +197,7 @@ def _paths(source: str, texts: Any, amounts: Mapping[str, Floats], *, step: str,
         conversions_without_path=float(amounts["conversions"][without_path].sum()),
         value_without_path=float(amounts["value"][without_path].sum()),
         nulls_without_path=float(amounts["nulls"][without_path].sum()),
+        channels_without_outcome=tuple(name for name in unheard if name not in read.channels),
     )
     if not kept.all():
         amounts = {kind: given[kept] for kind, given in amounts.items()}

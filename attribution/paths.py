@@ -49,7 +49,10 @@ class JourneyCounts:
 
 @dataclass(frozen=True)
 class FileCounts:
-    """What became of the rows of a file of aggregated paths."""
+    """What became of the rows of a file of aggregated paths.
+
+    ``channels_without_outcome`` are names that occur only in rows without a conversion or null: no path holds them.
+    """
 
     rows: int
     merged_rows: int
@@ -58,6 +61,7 @@ class FileCounts:
     conversions_without_path: float
     value_without_path: float
     nulls_without_path: float
+    channels_without_outcome: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

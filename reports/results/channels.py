@@ -10,6 +10,8 @@ from customer_data.money import SCALE
 from reports.results.run_results import AttributionResults
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import duckdb
     import pandas as pd
 
@@ -88,6 +90,26 @@ def with_named_channels(paths: Paths, configuration: Configuration) -> tuple[Pat
     return named, [
         *renaming_warnings(paths.channels, wanted.rename_channels, label="paths.rename_channels"),
         *similar_channel_warnings(dict(zip(named.channels, touches.tolist(), strict=True)), table="paths"),
+        *_unheard_warnings(named, wanted.rename_channels),
+    ]
+
+
+def _unheard_warnings(paths: Paths, renamed: Mapping[str, str]) -> list[str]:
+    """Name the channels of a file that occur only where nothing came of a path: no model knows them."""
+    from attribution.paths import FileCounts
+    from customer_data.channel_names import renamed_name
+
+    counts = paths.counts
+    written = counts.channels_without_outcome if isinstance(counts, FileCounts) else ()
+    names = sorted({renamed_name(name, renamed) for name in written} - set(paths.channels))
+    if not names:
+        return []
+    more = f" and {len(names) - 10:,} more" if len(names) > 10 else ""
+    one = len(names) == 1
+    return [
+        f"paths: {len(names):,} {'channel occurs' if one else 'channels occur'} only in rows without a conversion and "
+        f"without a journey that did not convert, so {'it is' if one else 'they are'} in no table: "
+        f"{', '.join(names[:10])}{more}. Give the counts of these rows, or take them out of the file."
     ]
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from customer_data.load_report import LoadReport
     from reports.configuration.reading import Configuration
 
+WITHOUT_OUTCOME, WITHOUT_CHANNEL = "without any outcome", "without a channel"
+
 
 def data_quality(loaded: LoadReport, configuration: Configuration) -> DataQuality:
     """Return the quality of loaded tables, money in whole units of the currency."""
@@ -29,28 +31,26 @@ def data_quality(loaded: LoadReport, configuration: Configuration) -> DataQualit
 
 
 def with_path_file(quality: DataQuality | None, paths: Paths, configuration: Configuration) -> DataQuality:
-    """Return the quality with the rows of the file of aggregated paths added."""
+    """Return the quality with the rows of the file of aggregated paths added, and their value where they have any."""
     import pandas as pd
 
     from attribution.paths import FileCounts
 
     counts = paths.counts
     assert isinstance(counts, FileCounts)
-    reasons = {
-        "read": counts.rows,
-        "kept": counts.rows - counts.merged_rows - counts.rows_without_outcome - counts.rows_without_path,
-        "merged with an equal path": counts.merged_rows,
-        "without any outcome": counts.rows_without_outcome,
-        "without a channel": counts.rows_without_path,
-    }
-    rows = pd.DataFrame(
-        {
-            "source": "paths",
-            "reason": list(reasons),
-            "rows": list(reasons.values()),
-            "amount": pd.array([None] * len(reasons), dtype="Float64"),
-        }
-    )
+    value, without = float(paths.value.sum()), counts.value_without_path
+    dropped = counts.merged_rows + counts.rows_without_outcome + counts.rows_without_path
+    found = [
+        ("read", counts.rows, value + without),
+        ("kept", counts.rows - dropped, value),
+        ("merged with an equal path", counts.merged_rows, None),
+        (WITHOUT_OUTCOME, counts.rows_without_outcome, 0.0),
+        (WITHOUT_CHANNEL, counts.rows_without_path, without),
+    ]
+    rows = pd.DataFrame(found, columns=["reason", "rows", "amount"]).astype({"amount": "Float64"})
+    rows.insert(0, "source", "paths")
+    if configuration.settings.paths is None or configuration.settings.paths.columns.value is None:
+        rows["amount"] = pd.array([pd.NA] * len(rows), dtype="Float64")
     rows = rows[(rows["rows"] > 0) | rows["reason"].isin(["read", "kept"])].reset_index(drop=True)
     if quality is None:
         return DataQuality(row_counts=rows, sources=_sources(configuration))

@@ -75,6 +75,7 @@ def test_rows_without_outcome_and_without_path_are_counted_and_left_out() -> Non
         conversions_without_path=3,
         value_without_path=7,
         nulls_without_path=1,
+        channels_without_outcome=("c",),
     )
 
 

@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from customer_data.judging import FILTERED
 from reports.pages import prose
+from reports.results.data_quality import WITHOUT_CHANNEL, WITHOUT_OUTCOME
 from reports.results.run_results import AttributionResults, ClvResults, DataQuality, RunResults
 from reports.wording import labels
 
@@ -245,6 +247,36 @@ def test_paths_added_to_equal_ones_are_not_called_dropped():
     counts.columns = ["source", "reason", "rows", "amount"]
     text = prose.kept_sentence(DataQuality(row_counts=counts))
     assert text == "All 9 rows read were used; 4 of them repeat a path and were added to it."
+
+
+def test_rows_that_were_left_out_are_not_called_merged():
+    def said(aside=0, **reasons):
+        rows = [(name, count) for name, count in reasons.items() if name in ("read", "kept")]
+        rows += [(_REASONS[name], count) for name, count in reasons.items() if name in _REASONS]
+        counts = pd.DataFrame(rows, columns=["reason", "rows"]).assign(source="paths", amount=None)
+        return prose.kept_sentence(DataQuality(row_counts=counts, quarantine_rows=aside))
+
+    assert said(read=5, kept=3, outcome=2) == (
+        "Of 5 rows read, 2 (40.0%) hold neither a conversion nor a journey without one."
+    )
+    assert said(read=4, kept=2, outcome=1, channel=1) == (
+        "Of 4 rows read, 1 (25.0%) holds neither a conversion nor a journey without one and 1 (25.0%) names no channel."
+    )
+    assert said(read=10, kept=5, channel=2, merged=3) == (
+        "Of 10 rows read, 2 (20.0%) name no channel; 3 repeat a path."
+    )
+    assert said(aside=10, read=100, kept=60, filtered=25) == (
+        "Of 100 rows read, 10 (10.0%) could not be used and 25 (25.0%) were left out by the filter; 5 repeated or "
+        "completed others (lines of one order, refunds)."
+    )
+
+
+_REASONS = {
+    "outcome": WITHOUT_OUTCOME,
+    "channel": WITHOUT_CHANNEL,
+    "merged": "merged with an equal path",
+    "filtered": FILTERED,
+}
 
 
 def test_an_amount_loses_the_digits_that_its_interval_says_nothing_about():
