@@ -12,7 +12,7 @@ from attribution.markov import Convention
 from attribution.markov import removal_effects as solve_removal_effects
 from attribution.paths import Paths
 from attribution.ragged import Floats
-from attribution.ratio_game import problems_of_exact_games, ratio_credit
+from attribution.ratio_game import problems_of_games, ratio_credit
 from attribution.rules import RULES, RuleOptions, touch_shares
 from attribution.transitions import transitions
 from customer_data.errors import ConfigurationError, ModelError
@@ -65,7 +65,7 @@ def attribute(
         Of ``first_click``, ``last_click``, ``last_non_direct_click``, ``linear``, ``position_based``, ``u_shaped``,
         ``w_shaped``, ``j_shaped``, ``inverse_j``, ``custom``, ``time_decay`` (only when paths were built from touches,
         with their half-life), ``markov`` and ``shapley`` (the ratio game of :mod:`attribution.shapley`, for conversions
-        and for value, with up to 20 channels on paths; its credit can be negative).
+        and for value, exact with up to 20 channels on paths, sampled above; its credit can be negative).
     order
         Order of the Markov chain.
     position_weights, custom_weights, direct
@@ -74,8 +74,8 @@ def attribute(
         ``"exact"``, or ``"channelattribution"`` to count overlong walks as lost as that R package does. Intervals then
         stand around that credit, but are as wide as those of exact credit, whose derivatives they take.
     confidence
-        Of the intervals, by the delta method and cut off at 0 (but for ``shapley``); None leaves them missing and takes
-        less time.
+        Of the intervals, by the delta method and cut off at 0 (but for ``shapley``, whose sampling they hold); None
+        leaves them missing and takes less time.
     segment
         What the column ``segment`` says.
 
@@ -157,7 +157,7 @@ def check_models(paths: Paths, models: Sequence[str]) -> None:
             "touchpoints, or use 'custom' with weights by position, which is another rule."
         )
     if "shapley" in models:
-        problems += problems_of_exact_games(paths)
+        problems += problems_of_games(paths)
     if problems:
         raise ConfigurationError("\n".join(problems))
 

@@ -113,6 +113,8 @@ def variance(paths: Paths, gradient: Gradient, baseline: Gradient | None = None)
         if part.own is not None:
             known = np.stack([np.diag(own) for own in part.own])
             summed += known - (summed if len(parts) == 1 else _row_variance(paths, [part]))
+        if part.sampled is not None:
+            summed += part.sampled
     return Variance(summed[0], summed[1])
 
 
@@ -272,9 +274,11 @@ def _assembled(
     summed[:, moved[:, None], moved] += ending_ending
     summed += _between_journeys(paths, gradients)
     for gradient, end in zip(gradients, np.cumsum(widths), strict=True):
+        block, channel = slice(end - gradient.width, end), np.arange(end - gradient.width, end)
         if gradient.own is not None:
-            block = slice(end - gradient.width, end)
             summed[:, block, block] = gradient.own
+        if gradient.sampled is not None:
+            summed[:, channel, channel] += gradient.sampled
     return Covariance(summed[0], summed[1])
 
 

@@ -142,28 +142,6 @@ def markov_prefixes(start: Floats, step: Floats, ends: Floats, orders: Integers)
     return worth
 
 
-def ratio_prefixes(
-    rows: Integers, members: Integers, conversions: Floats, journeys: Floats, orders: Integers
-) -> tuple[Floats, Floats]:
-    """Worths of the ratio game, and conversions inside, as channels come in one by one, for each order of coming in.
-
-    ``rows`` and ``members`` list the channels of each distinct set of channels, sorted by set; ``conversions`` and
-    ``journeys`` are per set. Answers are ``(permutations, n + 1)``.
-    """
-    count, channels = orders.shape
-    begins = np.flatnonzero(np.diff(rows, prepend=-1))
-    ratios, sums = np.zeros((count, channels + 1)), np.zeros((count, channels + 1))
-    for number, order in enumerate(orders):
-        entry = np.empty(channels, dtype=np.int64)
-        entry[order] = np.arange(1, channels + 1)
-        complete = np.maximum.reduceat(entry[members], begins)
-        inside = np.cumsum(np.bincount(complete, weights=conversions, minlength=channels + 1))
-        among = np.cumsum(np.bincount(complete, weights=journeys, minlength=channels + 1))
-        sums[number] = inside
-        ratios[number] = np.divide(inside, among, out=np.zeros(channels + 1), where=among > 0)
-    return ratios, sums
-
-
 def gains(worths: Floats, orders: Integers) -> Floats:
     """What each channel adds when it comes in, ``(permutations, n)``, from worths along the orders of coming in."""
     gained = np.empty(orders.shape)

@@ -84,7 +84,7 @@ class Gradient(Protocol):
     unless ``answers_to_endings``); a conversion (for credit of conversions) or each unit of its value (for credit of
     value) adds ``gains[p]`` to that. Columns are the channels for credit of conversions, then those for credit of
     value; ``width`` is the number of either. ``own`` are the covariances of the two, where they are known better than
-    from the paths.
+    from the paths. ``sampled``, array ``(2, channels)``, is what the sampling of a model's solution adds to variances.
     """
 
     @property
@@ -95,6 +95,9 @@ class Gradient(Protocol):
 
     @property
     def own(self) -> tuple[Floats, Floats] | None: ...
+
+    @property
+    def sampled(self) -> Floats | None: ...
 
     def endings(self, rows: slice | Integers) -> Floats:
         """Array ``(rows, 2 channels)``."""
@@ -130,6 +133,7 @@ class ChainGradient:
     gain: Floats
     answers_to_endings: bool = True
     own: None = None
+    sampled: None = None
 
     @property
     def width(self) -> int:
@@ -181,6 +185,7 @@ class ShareGradient:
     conversions: "csr_array"
     value: "csr_array"
     own: tuple[Floats, Floats] | None = None
+    sampled: None = None
     answers_to_endings: bool = False
 
     @property

@@ -58,6 +58,7 @@ class ParticipationGradient:
     shares: Floats
     answers_to_endings: bool = False
     own: None = None
+    sampled: None = None
 
     @classmethod
     def make(cls, paths: Paths) -> "ParticipationGradient":

@@ -1,8 +1,9 @@
-"""Credit by Shapley values of the ratio game solved exactly, for conversions and for value, and its derivatives.
+"""Credit by Shapley values of the ratio game, for conversions and for value, and its derivatives.
 
 A coalition of channels is worth the conversions (or the value) over the journeys among the journeys whose every touch
 is in it (:mod:`attribution.shapley`). A channel's credit is its value's share of the sum of all values, times the
-conversions (or the value) of all paths; it can be negative.
+conversions (or the value) of all paths; it can be negative. Up to EXACT_CHANNELS channels on paths the game is solved
+exactly; above, orders of coming in are sampled (:mod:`attribution.sampled_ratio`).
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import numpy as np
 from attribution import games
 from attribution.paths import Paths
 from attribution.ragged import Floats, Integers
+from attribution.sampled_ratio import sampled_game
 from customer_data.errors import ConfigurationError
 
 EXACT_CHANNELS = 20
@@ -27,11 +29,14 @@ class RatioGradient:
         Per path the number of its set of channels.
     by_journey, by_gain
         Arrays ``(sets, 2 channels)``: derivatives by one more journey, and what a conversion, or a unit of value, adds.
+    sampled
+        Array ``(2, channels)``: what sampling orders adds to the variance of credit; None where it is solved exactly.
     """
 
     number: Integers
     by_journey: Floats
     by_gain: Floats
+    sampled: Floats | None = None
     answers_to_endings: bool = True
     own: None = None
 
@@ -61,18 +66,10 @@ def sets_of_channels(paths: Paths, channels: Integers) -> Integers:
     return np.asarray(np.bitwise_or.reduceat(bit[paths.codes], paths.starts[:-1]))
 
 
-def problems_of_exact_games(paths: Paths, *, most: int = EXACT_CHANNELS) -> list[str]:
-    """Why these paths have no credit by the ratio game solved exactly; nothing where they have."""
-    problems = []
-    on_paths = len(channels_on_paths(paths))
-    if on_paths > most:
-        problems.append(
-            f"models: 'shapley' is solved exactly for up to {most} channels, and {on_paths} are on these "
-            "paths. Put channels together, or sample with attribution.shapley.shapley, which gives standard errors."
-        )
-    if missing := missing_nulls(paths):
-        problems.append(f"models: 'shapley' compares conversions with journeys that did not convert; {missing}")
-    return problems
+def problems_of_games(paths: Paths) -> list[str]:
+    """Why these paths have no credit by the ratio game; nothing where they have."""
+    missing = missing_nulls(paths)
+    return [f"models: 'shapley' compares conversions with journeys that did not convert; {missing}"] if missing else []
 
 
 def missing_nulls(paths: Paths) -> str:
@@ -87,54 +84,96 @@ def missing_nulls(paths: Paths) -> str:
     return ""
 
 
+def _refuse_problems(paths: Paths) -> None:
+    if problems := problems_of_games(paths):
+        raise ConfigurationError("\n".join(problems))
+
+
 def ratio_credit(paths: Paths) -> tuple[Floats, Floats]:
     """Credit of conversions and of value, arrays ``(channels,)``, each summing to that of all paths.
 
     Raises
     ------
     ConfigurationError
-        When there are more channels than EXACT_CHANNELS on paths, or no journey without conversion is known.
+        When journeys without conversion are unknown.
     """
-    if problems := problems_of_exact_games(paths):
-        raise ConfigurationError("\n".join(problems))
+    _refuse_problems(paths)
     channels = channels_on_paths(paths)
     credit = np.zeros((2, len(paths.channels)))
     if len(channels):
-        sets, journeys = sets_of_channels(paths, channels), paths.conversions + paths.nulls
-        for measure, amounts in enumerate((paths.conversions, paths.value)):
-            values = games.exact_values(games.ratio_game(sets, amounts, journeys, len(channels)))
+        for measure, (values, amounts) in enumerate(
+            zip(_values(paths, channels), (paths.conversions, paths.value), strict=True)
+        ):
             if values.sum() > 0:
                 credit[measure, channels] = values / values.sum() * amounts.sum()
     return credit[0], credit[1]
 
 
+def _values(paths: Paths, channels: Integers) -> list[Floats]:
+    """Values of the game for conversions and for value."""
+    if len(channels) > EXACT_CHANNELS:
+        return [sampled.values for sampled in sampled_game(paths, channels).of_measures]
+    sets, journeys = sets_of_channels(paths, channels), paths.conversions + paths.nulls
+    return [
+        games.exact_values(games.ratio_game(sets, amounts, journeys, len(channels)))
+        for amounts in (paths.conversions, paths.value)
+    ]
+
+
 def ratio_gradient(paths: Paths, *, most: int = EXACT_CHANNELS) -> RatioGradient:
-    """How that credit answers to journeys, conversions and value.
+    """How that credit answers to journeys, conversions and value; sampled from more channels on paths than ``most`` on.
 
     Raises
     ------
     ConfigurationError
-        As :func:`ratio_credit`, but for more channels on paths than ``most``.
+        As :func:`ratio_credit`.
     """
-    if problems := problems_of_exact_games(paths, most=most):
-        raise ConfigurationError("\n".join(problems))
+    _refuse_problems(paths)
     channels = channels_on_paths(paths)
-    distinct, number = np.unique(sets_of_channels(paths, channels), return_inverse=True)
-    by_journey, by_gain = np.zeros((2, len(distinct), 2 * len(paths.channels)))
-    walked = _inside(paths.conversions + paths.nulls, number, distinct, len(channels))
+    answers = _exact_answers if len(channels) <= most else _sampled_answers
+    number, of_measures = answers(paths, channels)
+    count, width = int(number.max(initial=-1)) + 1, len(paths.channels)
+    by_journey, by_gain = np.zeros((2, count, 2 * width))
+    sampled = np.zeros((2, width))
     for measure, amounts in enumerate((paths.conversions, paths.value)):
-        won = _inside(amounts, number, distinct, len(channels))
-        values = games.exact_values(np.divide(won, walked, out=np.zeros_like(won), where=walked > 0))
+        values, errors, ended, gained = of_measures[measure]
         if values.sum() <= 0:
             continue
-        slopes = list(games.ratio_slopes(won, walked, distinct))
-        gained, ended = (np.column_stack(part) for part in zip(*slopes, strict=True))
         # Credit is value / (sum of values) * conversions, and the sum of values is the ratio of all journeys.
         share, scale = values / values.sum(), amounts.sum() / values.sum()
-        columns = channels + measure * len(paths.channels)
+        columns = channels + measure * width
         by_journey[:, columns] = scale * (ended - share * ended.sum(axis=1, keepdims=True))
         by_gain[:, columns] = scale * (gained - share * gained.sum(axis=1, keepdims=True)) + share
-    return RatioGradient(number, by_journey, by_gain)
+        sampled[measure, channels] = (scale * errors) ** 2
+    return RatioGradient(number, by_journey, by_gain, sampled if sampled.any() else None)
+
+
+Answers = tuple[Floats, Floats, Floats, Floats]
+
+
+def _exact_answers(paths: Paths, channels: Integers) -> tuple[Integers, list[Answers]]:
+    """Per path the number of its set; per measure values, no errors, derivatives by a journey and by what it brings."""
+    distinct, number = np.unique(sets_of_channels(paths, channels), return_inverse=True)
+    walked = _inside(paths.conversions + paths.nulls, number, distinct, len(channels))
+    found = []
+    for amounts in (paths.conversions, paths.value):
+        won = _inside(amounts, number, distinct, len(channels))
+        values = games.exact_values(np.divide(won, walked, out=np.zeros_like(won), where=walked > 0))
+        slopes = games.ratio_slopes(won, walked, distinct) if values.sum() > 0 else ()
+        gained, ended = np.zeros((2, len(distinct), len(channels)))
+        for channel, (by_gain, by_journey) in enumerate(slopes):
+            gained[:, channel], ended[:, channel] = by_gain, by_journey
+        found.append((values, np.zeros(len(channels)), ended, gained))
+    return number, found
+
+
+def _sampled_answers(paths: Paths, channels: Integers) -> tuple[Integers, list[Answers]]:
+    """The same from sampled orders, and the standard errors of values."""
+    game = sampled_game(paths, channels)
+    return game.sets.number, [
+        (sampled.values, sampled.errors, ended, gained)
+        for sampled, (ended, gained) in zip(game.of_measures, game.slopes(), strict=True)
+    ]
 
 
 def _inside(amounts: Floats, number: Integers, distinct: Integers, channels: int) -> Floats:

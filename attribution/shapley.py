@@ -19,12 +19,19 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from attribution import games, ragged
+from attribution import games
 from attribution.delta import interval, normal_reach, variance
-from attribution.participation import distinct_linear, presence
+from attribution.participation import distinct_linear
 from attribution.paths import Paths
 from attribution.ragged import Floats, Integers
 from attribution.ratio_game import EXACT_CHANNELS, channels_on_paths, missing_nulls, ratio_gradient, sets_of_channels
+from attribution.sampled_ratio import (
+    DistinctSets,
+    mean_and_error,
+    orders_of_coming_in,
+    sampled_values,
+    worths_of_prefixes,
+)
 from attribution.shapley_intervals import drawn_variance
 from attribution.transitions import transitions
 from customer_data.errors import ConfigurationError
@@ -173,44 +180,14 @@ def _exact(paths: Paths, game: str, channels: Integers) -> Floats:
 
 def _sampled(paths: Paths, game: str, channels: Integers, permutations: int, seed: int | None) -> tuple[Floats, Floats]:
     """Values and their standard errors from pairs of permutations."""
-    generator = np.random.Generator(np.random.Philox(np.random.SeedSequence(seed)))
-    orders = np.argsort(generator.random((permutations // 2, len(channels))), axis=1)
-    orders = np.stack([orders, orders[:, ::-1]], axis=1).reshape(permutations, len(channels))
+    orders = orders_of_coming_in(len(channels), permutations, seed)
     if game == "markov":
         chain = _Chain.of(paths, channels)
         blocks = (orders[first : first + AT_ONCE] for first in range(0, permutations, AT_ONCE))
         worths = [games.markov_prefixes(chain.start, chain.step, chain.ends, block) for block in blocks]
-        return _mean_and_error(_paired(games.gains(np.concatenate(worths), orders)))
-    rows, members, conversions, journeys = _distinct_sets(paths, channels)
-    ratios, sums = games.ratio_prefixes(rows, members, conversions, journeys, orders)
-    gained, summed = _paired(games.gains(ratios, orders)), _paired(games.gains(sums, orders))
-    known = distinct_linear(paths)[0][channels]
-    spread = summed.var(axis=0)
-    centred = summed - summed.mean(axis=0)
-    slope = np.divide(
-        (centred * gained).mean(axis=0), spread, out=np.zeros_like(spread), where=spread > 1e-18 * known.sum() ** 2
-    )
-    return _mean_and_error(gained - slope * (summed - known))
-
-
-def _paired(gained: Floats) -> Floats:
-    """Means of an order and its reverse, ``(permutations / 2, n)``."""
-    return (gained[0::2] + gained[1::2]) / 2
-
-
-def _mean_and_error(gained: Floats) -> tuple[Floats, Floats]:
-    return gained.mean(axis=0), gained.std(axis=0, ddof=1) / np.sqrt(len(gained))
-
-
-def _distinct_sets(paths: Paths, channels: Integers) -> tuple[Integers, Integers, Floats, Floats]:
-    """The distinct sets of channels on paths: rows and members of each set, its conversions and journeys."""
-    held = presence(paths)
-    place = np.zeros(len(paths.channels), dtype=np.int64)
-    place[channels] = np.arange(len(channels))
-    members, sizes = place[held.indices], np.diff(held.indptr)
-    group, distinct, sizes = ragged.distinct_sequences(members, sizes, len(channels))
-    conversions, journeys = (
-        np.bincount(group, weights=amounts, minlength=len(sizes)).astype(float)
-        for amounts in (paths.conversions, paths.conversions + paths.nulls)
-    )
-    return np.repeat(np.arange(len(sizes)), sizes), distinct.astype(np.int64), conversions, journeys
+        return mean_and_error(games.gains(np.concatenate(worths), orders))
+    sets = DistinctSets.of(paths, channels)
+    amounts = [sets.summed(each) for each in (paths.conversions, paths.conversions + paths.nulls)]
+    inside, walked = worths_of_prefixes(sets, amounts, orders)
+    sampled = sampled_values(inside, walked, distinct_linear(paths)[0][channels], orders)
+    return sampled.values, sampled.errors

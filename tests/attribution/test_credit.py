@@ -56,11 +56,6 @@ def test_shapley_is_compared_with_last_click_and_refused_where_it_cannot_be_had(
     assert (table["difference_high"] - table["difference"])[["a", "b"]].tolist() == pytest.approx(reach.tolist())
     with pytest.raises(ConfigurationError, match="is not drawn again"):
         attribution.compare(PATHS, model="shapley", replicates=20)
-    many = Paths.from_codes(
-        [f"c{code}" for code in range(21)], range(21), [1] * 21, conversions=[1] * 21, nulls=[1] * 21
-    )
-    with pytest.raises(ConfigurationError, match="up to 20 channels, and 21 are on these paths"):
-        attribution.attribute(many, models=["shapley"])
     with pytest.raises(ConfigurationError, match="Name the column of nulls"):
         attribution.attribute(Paths.from_strings(["a", "b"], [1, 2]), models=["shapley"])
 
