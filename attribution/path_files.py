@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from attribution.amount_checks import problems_of_amounts, require_step
 from attribution.packing import Packing, distinct_paths
 from attribution.path_texts import pack
 from attribution.paths import FileCounts, Paths
@@ -62,8 +63,7 @@ def read_paths(
 
     if len(sep) != 1:
         raise ConfigurationError(f"sep: {sep!r} is not one character. Give the one between columns, such as ';'.")
-    if not step.strip():
-        raise ConfigurationError(f"step: {step!r} is empty. Give what stands between two channels, such as '>'.")
+    require_step(step)
     wanted = {"path": path, "conversions": conversions, "value": value, "nulls": nulls}
     columns = {ours: theirs for ours, theirs in wanted.items() if theirs is not None}
     if isinstance(data, pandas.DataFrame):
@@ -136,23 +136,12 @@ def _read_csv(file: Path, columns: Mapping[str, str], how: Mapping[str, Any], de
 
 def _amounts(source: str, table: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Floats]:
     """Conversions, value and nulls as numbers; every row at fault is counted and the first one named."""
-    problems = []
     amounts = {ours: np.zeros(len(table["path"])) for ours in ("conversions", "value", "nulls") if ours not in table}
     given = [ours for ours in columns if ours != "path"]
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         amounts |= zip(given, pool.map(_numbers, [table[ours] for ours in given]), strict=True)
-    for ours in given:
-        numbers = amounts[ours]
-        if numbers.min(initial=0) >= 0 and numbers.max(initial=0) < np.inf:  # not so where one is missing
-            continue
-        column = f"{source}: column {columns[ours]!r} ({ours})"
-        if wrong := _rows_at_fault(~np.isfinite(numbers)):
-            problems.append(f"{column}: {wrong} hold no number. Write 0 where there was none.")
-        if wrong := _rows_at_fault(numbers < 0):
-            problems.append(f"{column}: {wrong} hold a negative one. Net refunds from their paths, or drop them.")
-    if wrong := _rows_at_fault((amounts["value"] > 0) & (amounts["conversions"] == 0)):
-        problems.append(f"{source}: {wrong} have value without a conversion. Add conversions or set value to 0.")
-    if problems:
+    names = {ours: f"{source}: column {columns[ours]!r} ({ours})" for ours in given}
+    if problems := problems_of_amounts(amounts, names, source=source, entry="row"):
         raise InputError(problems)
     return amounts
 
@@ -166,13 +155,6 @@ def _numbers(given: Any) -> Floats:
         column = pandas.to_numeric(column, errors="coerce")
     numbers: Floats = column.to_numpy(dtype=float, na_value=np.nan)
     return numbers
-
-
-def _rows_at_fault(wrong: "np.ndarray[Any, np.dtype[np.bool_]]") -> str:
-    rows = np.flatnonzero(wrong)
-    if len(rows) == 0:
-        return ""
-    return f"{len(rows):,} of {len(wrong):,} rows (first: row {rows[0] + 1:,})"
 
 
 def _paths(source: str, texts: Any, amounts: Mapping[str, Floats], *, step: str, nulls_known: bool) -> Paths:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from attribution import ragged
+from attribution.amount_checks import checked_strings
 from attribution.ragged import Codes, Floats, Integers
 from customer_data.errors import InputError
 
@@ -237,17 +238,25 @@ class Paths:
         *,
         step: str = ">",
     ) -> Self:
-        """Paths written as text (``["a > b", "b"]``); conversions are 1 each and nulls 0 unless given."""
-        steps = [[name for part in path.split(step) if (name := part.strip())] for path in paths]
+        """Paths written as text (``["a > b", "b"]``); conversions are 1 each and nulls 0 unless given.
+
+        Raises
+        ------
+        InputError
+            When a path names no channel, amounts are missing, negative or not finite, there is value without a
+            conversion, or amounts are not one for each path; every problem at once.
+        """
+        given = {"conversions": conversions, "value": value, "nulls": nulls}
+        steps, amounts = checked_strings(paths, given, step=step)
         channels = sorted({name for path in steps for name in path})
         code = {name: number for number, name in enumerate(channels)}
         return cls.from_codes(
             channels,
             [code[name] for path in steps for name in path],
             [len(path) for path in steps],
-            conversions=[1.0] * len(steps) if conversions is None else conversions,
-            nulls=[0.0] * len(steps) if nulls is None else nulls,
-            value=value,
+            conversions=amounts.get("conversions", np.ones(len(steps))),
+            nulls=amounts.get("nulls", np.zeros(len(steps))),
+            value=amounts.get("value"),
             nulls_known=nulls is not None,
         )
 

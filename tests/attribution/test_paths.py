@@ -82,3 +82,35 @@ def test_no_paths_at_all_is_an_empty_object() -> None:
     assert len(paths) == 0
     assert paths.names() == []
     assert repr(paths) == "<Paths: 0 distinct paths over 0 channels, 0 conversions worth 0.00, 0 nulls>"
+
+
+@pytest.mark.parametrize(
+    ("paths", "amounts", "said"),
+    [
+        (["a", "", None], {}, ["paths: 2 of 3 entries (first: entry 2) name no channel. Leave them out"]),
+        (["a > b"], {"conversions": ["many"]}, ["conversions: 1 of 1 entries (first: entry 1) hold no number."]),
+        (["a", "b"], {"value": [1]}, ["value: 1 entries for 2 paths. Give one for each path."]),
+        (
+            ["a", " > ", "b"],
+            {"conversions": [float("nan"), 2, 1], "value": [1, -2, 3], "nulls": [1]},
+            [
+                "paths: 1 of 3 entries (first: entry 2) name no channel.",
+                "nulls: 1 entries for 3 paths.",
+                "conversions: 1 of 3 entries (first: entry 1) hold no number. Write 0 where there was none.",
+                "value: 1 of 3 entries (first: entry 2) hold a negative one. Net refunds",
+            ],
+        ),
+        (
+            ["a", "b"],
+            {"conversions": [0, 1], "value": [5, 1]},
+            ["value: 1 of 2 entries (first: entry 1) have value wi"],
+        ),
+        ("a > b", {}, ["paths: 'a > b' is one text. Give a list of them, as in ['a > b']."]),
+    ],
+)
+def test_texts_and_amounts_that_cannot_be_are_told_all_at_once(paths, amounts, said) -> None:
+    with pytest.raises(InputError) as caught:
+        Paths.from_strings(paths, **amounts)
+    assert len(caught.value.problems) == len(said)
+    for problem, wanted in zip(caught.value.problems, said, strict=True):
+        assert wanted in problem
