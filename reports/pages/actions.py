@@ -6,9 +6,10 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from reports.pages import prose
+from reports.results.channel_returns import channel_returns
 from reports.results.run_results import AttributionResults, ClvResults, RunResults
 from reports.wording.labels import clean, plural, shorten
-from reports.wording.number_format import amount, horizon, is_missing, number, percent, short_amount
+from reports.wording.number_format import amount, amount_range, horizon, is_missing, number, percent, short_amount
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +83,7 @@ def _test(row: dict[str, object], attribution: AttributionResults, run: RunResul
     if cost > 0 and before > 0 and after > 0:
         why = (
             f"A conversion costs {amount(cost / before, run.currency)} there by {baseline}, "
-            f"{amount(cost / after, run.currency)} by {model}."
+            f"{amount(cost / after, run.currency)} by {model}{_bounds(row, attribution, run)}."
         )
     elif before > 0:
         why = f"{model[:1].upper()}{model[1:]} credits it with {number(after / before, 1)} times as much as {baseline}."
@@ -98,12 +99,25 @@ def _hold(row: dict[str, object], attribution: AttributionResults, run: RunResul
     decimals = prose.comparison_decimals(attribution)
     if cost > 0 and before > 0 and after > 0:
         why = (
-            f"a conversion costs {amount(cost / after, run.currency)} there by {model}, not "
-            f"{amount(cost / before, run.currency)}."
+            f"a conversion costs {amount(cost / after, run.currency)} there by {model}"
+            f"{_bounds(row, attribution, run)}, not {amount(cost / before, run.currency)}."
         )
     else:
         why = f"{model} leaves it {number(after, decimals)} of {number(before, decimals)} conversions."
     return f"Do not raise {name} on the strength of {baseline}.", f"It shares its conversions with others: {why}"
+
+
+def _bounds(row: dict[str, object], attribution: AttributionResults, run: RunResults) -> str:
+    """The interval of what a conversion costs by the model, in brackets; empty where there is none."""
+    rows = channel_returns(attribution)
+    if rows is None:
+        return ""
+    found = rows[(rows["model"] == attribution.model) & (rows["channel"] == row["channel"])]
+    low, high = (float(found[f"cpa_{end}"].iloc[0]) for end in ("low", "high"))
+    if is_missing(low):
+        return ""
+    ends = f"{amount(low, None)} or more" if is_missing(high) else amount_range(low, high, None)
+    return f" ({prose.interval_name(run.confidence)} {ends})"
 
 
 def _customers(clv: ClvResults, run: RunResults) -> Proposal | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from reports.figures.comparison import draw_dumbbell, largest_channels
 from reports.pages import prose
 from reports.pages.channel_experiments import experiment_sections
+from reports.pages.channel_returns import money_table
 from reports.pages.content import Block, Column, Figure, Prose, Section, Table
 from reports.pages.journeys import conversions_n, journey_blocks, window
 from reports.results.run_results import AttributionResults, RunResults
@@ -26,10 +27,6 @@ _MODEL_NOTES = (
     ("regression", "Regression: what a logistic regression on touches expects to be lost without the channel."),
 )
 MOST_CHANNELS = 60
-_COST_NOTE = (
-    "ROAS: credited value for each unit of cost. CPA: cost for each credited conversion. Channels without cost show a "
-    "dash; the last line divides by all cost."
-)
 
 
 def channel_sections(run: RunResults) -> tuple[Section, ...]:
@@ -81,7 +78,7 @@ def _credit_tables(blocks: list[Block], attribution: AttributionResults, run: Ru
     tables = (
         _conversions_table(attribution, run),
         _value_table(attribution, run),
-        _money_table(attribution, run),
+        _returns_table(attribution, run),
         _models_table(attribution),
     )
     return [*blocks, *(table for table in tables if table is not None)]
@@ -181,74 +178,11 @@ def _comparison_table(
     )
 
 
-def _credit_of(attribution: AttributionResults, model: str) -> pd.DataFrame:
-    credit = attribution.credit
-    return credit[(credit["model"] == model) & (credit["segment"] == "all")].set_index("channel")
-
-
-def _money_table(attribution: AttributionResults, run: RunResults) -> Table | None:
-    """Cost, return on it and cost per conversion, as far as the run has them; value where no table shows it yet."""
-    import pandas as pd
-
-    before, after = (_credit_of(attribution, name) for name in (attribution.baseline, attribution.model))
-    has_value = bool(after["value"].notna().any() and after["value"].abs().sum() > 0) if len(after) else False
-    costs = attribution.costs
-    has_cost = costs is not None and bool(len(costs))
-    shows_value = has_value and attribution.comparison_value is None
-    if not shows_value and not has_cost:
-        return None
+def _returns_table(attribution: AttributionResults, run: RunResults) -> Table | None:
     names = list(_by_size(attribution)["channel"])
-    if costs is not None:
-        names += sorted(set(costs["channel"]) - set(names))
-    cost = (
-        costs.groupby("channel")["cost"].sum().reindex(names)
-        if costs is not None
-        else pd.Series(index=names, dtype=float)
-    )
-    table = pd.DataFrame({"channel": names, "cost": cost.to_numpy()})
-    for side, rows in (("before", before), ("after", after)):
-        table[f"{side}_value"] = rows["value"].reindex(names).to_numpy(dtype=float)
-        table[f"{side}_conversions"] = rows["conversions"].reindex(names).to_numpy(dtype=float)
-    table.loc[len(table)] = {"channel": "All channels", **table.drop(columns="channel").sum(min_count=1).to_dict()}
-    paid = table["cost"].where(table["cost"] > 0)
-    for side in ("before", "after"):
-        table[f"{side}_roas"] = table[f"{side}_value"] / paid
-        table[f"{side}_cpa"] = paid / table[f"{side}_conversions"].where(table[f"{side}_conversions"] > 0)
-    left = left_out(len(table) - 1)
-    table = pd.concat([table.iloc[:-1].head(MOST_CHANNELS), table.iloc[-1:]], ignore_index=True)
-    unit = f" ({run.currency})" if run.currency else ""
-    baseline, model = model_name(attribution.baseline), model_name(attribution.model)
-    columns = [Column("channel", "Channel", width=1)]
-    if shows_value:
-        columns += [
-            Column("before_value", f"Value{unit}\n{baseline.lower()}", "money"),
-            Column("after_value", f"Value{unit}\n{model}", "money"),
-        ]
-    if has_cost:
-        columns.append(Column("cost", f"Cost{unit}", "money"))
-    if has_cost and has_value:
-        columns += [
-            Column("before_roas", f"ROAS\n{baseline.lower()}", "ratio"),
-            Column("after_roas", f"ROAS\n{model}", "ratio"),
-        ]
-    if has_cost:
-        columns += [
-            Column("before_cpa", f"CPA\n{baseline.lower()}", "money"),
-            Column("after_cpa", f"CPA\n{model}", "money"),
-        ]
-    return Table(
-        title=_money_title(has_value=has_value, has_cost=has_cost),
-        data=table.assign(channel=table["channel"].map(table_name)),
-        columns=tuple(columns),
-        caption=(_COST_NOTE if has_cost else "") + left,
-        bold_rows=(len(table) - 1,),
-    )
-
-
-def _money_title(*, has_value: bool, has_cost: bool) -> str:
-    if not has_cost:
-        return "Credited value"
-    return "Credited value against cost" if has_value else "Cost per credited conversion"
+    only_cost = set() if attribution.costs is None else set(attribution.costs["channel"]) - set(names)
+    left = left_out(len(names) + len(only_cost))
+    return money_table(attribution, run, names=names, most=MOST_CHANNELS, left_out=left)
 
 
 def _models_table(attribution: AttributionResults) -> Table | None:

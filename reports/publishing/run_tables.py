@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from reports.configuration.settings import SOURCE_TABLES
 from reports.publishing.manifest import NOT_IN_THE_ANSWER, flat_settings
+from reports.results.channel_returns import channel_returns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +30,7 @@ def run_tables(results: RunResults) -> dict[str, pd.DataFrame]:
             "path_lengths": channels.path_lengths,
             "time_lags": channels.time_lags,
             "channel_costs": channels.costs,
+            "channel_returns": channel_returns(channels),
         }
         if (experiments := channels.experiments) is not None:
             found |= {"lift_tests": experiments.tests, "calibrated_credit": experiments.calibrated}

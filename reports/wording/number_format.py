@@ -119,6 +119,22 @@ def number_range(low: float, high: float, decimals: int = 0, *, signed: bool = F
     return f"{number(low, decimals, signed=signed)} to {number(high, decimals, signed=signed)}"
 
 
+def with_bounds(value: float, low: float, high: float, decimals: int | None = None) -> str:
+    """A number with its interval in brackets: ``14.7 (12.9 to 17.0)``, ``9.60 (4.20 or more)`` without an upper end.
+
+    Unless given, decimals are those that three digits of the number need, two at most.
+    """
+    if is_missing(value):
+        return MISSING
+    if decimals is None:
+        decimals = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    text = number(value, decimals)
+    if is_missing(low):
+        return text
+    ends = f"{number(low, decimals)} or more" if is_missing(high) else number_range(low, high, decimals)
+    return f"{text} ({ends})"
+
+
 def ranges(rows: pd.DataFrame, name: str, decimals: int, *, signed: bool = False) -> list[str]:
     """Intervals of a table between its columns ``<name>_low`` and ``<name>_high``, as cells."""
     bounds = zip(rows[f"{name}_low"], rows[f"{name}_high"], strict=True)
