@@ -15,7 +15,7 @@ import numpy as np
 from clv.calendar import Floats, add_months, day_date, day_number
 from clv.engine_queries import single_row
 from clv.forecasting import Forecast
-from clv.histories import build_histories
+from clv.histories import ALL, build_histories
 from clv.holdout_check import holdout_outcomes
 from clv.order_choice import OrdersModel, choose_order_model
 from clv.prediction import central_interval, check_interval, names_with_total, predict_segments, with_total
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 FEWEST_ORIGINS: Final = 8
 FEWEST_WINDOWS: Final = 3.0
+FEWEST_CUSTOMERS: Final = 20
+_TOO_FEW_HOLD: Final = 0.15  # below the stated share: intervals that hold no more often must be told from those that do
+_LED_ASTRAY: Final = 0.20  # how often those would be called calibrated all the same
 _TABLE: Final = "origin_histories"
 _SHORTEST_PAST: Final = 56  # days before the first origin, or half the horizon if that is longer
 _EVIDENCE: Final = 0.90  # how surely the errors must speak against the model before intervals are changed
@@ -72,6 +75,7 @@ class RollingOrigins:
         many horizons fit into the days forecast; ``bias`` the mean of forecast / actual - 1 in the logarithm;
         ``coverage`` the share of origins inside the model's interval, ``coverage_adjusted`` inside the interval as
         changed by the origins whose windows do not overlap (by all others, where fewer than three are left).
+        ``calibrated``: see `shown_to_hold`.
     horizon_months : int
         Length of the forecasts, in calendar months.
     confidence : float
@@ -155,7 +159,7 @@ def rolling_origins(
     calibration = pd.DataFrame(
         [
             _calibration(str(name), part, horizon=horizon, windows=windows, confidence=confidence)
-            for name, part in table.groupby("segment", sort=False)
+            for name, part in sorted(table.groupby("segment", sort=False), key=lambda found: found[0] == ALL)
         ]
     )
     return RollingOrigins(table, calibration, months, confidence, tuple(notes))
@@ -225,6 +229,34 @@ def adjustment_of(deviations: Floats, windows: float, confidence: float) -> Adju
     upper = 0.5 + confidence / 2
     few = float(t.ppf(upper, max(independent - 1, 1.0)) / norm.ppf(upper)) * float(np.sqrt(1 + 1 / independent))
     return Adjustment(shift, max(1.0, float(np.sqrt(left)) * few))
+
+
+def shown_to_hold(coverage: float, independent: float, confidence: float) -> bool:
+    """Whether so many origins hold that their interval may be called calibrated.
+
+    Parameters
+    ----------
+    coverage : float
+        Share of origins whose interval held.
+    independent : float
+        How many of them count as independent: windows that do not overlap.
+    confidence : float
+        The share that is to hold.
+
+    Returns
+    -------
+    bool
+        True where an interval that holds 15 points too seldom would look as good in at most one case of five, and one
+        that holds as stated would look as good in one case of twenty or more (else it is too wide). Binomial tails:
+        six windows must all hold at 90 %, of eleven ten.
+    """
+    from scipy.stats import binom
+
+    windows = int(independent + 1e-9)
+    held = int(coverage * windows + 1e-9)
+    too_seldom = float(binom.sf(held - 1, windows, confidence - _TOO_FEW_HOLD))
+    as_stated = float(binom.sf(held - 1, windows, confidence))
+    return windows > 0 and too_seldom <= _LED_ASTRAY and as_stated >= 0.05
 
 
 def _origin_days(first: int, end: int, months: int, count: int) -> tuple[int, list[int]]:
@@ -325,8 +357,11 @@ def _calibration(
         bounds = learnt.shift + learnt.widening * np.array([low[index], high[index]])
         inside.append(bool(bounds[0] <= deviation[index] <= bounds[1]))
     coverage = float(np.mean(inside))
-    chance = 1.645 * float(np.sqrt(confidence * (1 - confidence) / origins))
-    enough = origins >= FEWEST_ORIGINS and windows >= FEWEST_WINDOWS
+    enough = (
+        origins >= FEWEST_ORIGINS
+        and int((part["actual_value"] > 0).sum()) >= FEWEST_ORIGINS
+        and int(part["customers"].min()) >= FEWEST_CUSTOMERS
+    )
     seen, expected = part["actual_value"].to_numpy(dtype=np.float64), part["forecast_value"].to_numpy(dtype=np.float64)
     some = (seen > 0) & (expected > 0)
     return {
@@ -338,7 +373,7 @@ def _calibration(
         "coverage_adjusted": coverage,
         "shift": adjustment.shift,
         "widening": adjustment.widening,
-        "calibrated": bool(enough and coverage >= confidence - chance),
+        "calibrated": enough and shown_to_hold(coverage, min(windows, float(origins)), confidence),
     }
 
 

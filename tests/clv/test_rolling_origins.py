@@ -5,7 +5,7 @@ import pytest
 
 from clv.calendar import day_date, day_number
 from clv.forecasting import forecast
-from clv.rolling_origins import Adjustment, adjustment_of, calibrate, rolling_origins
+from clv.rolling_origins import Adjustment, adjustment_of, calibrate, rolling_origins, shown_to_hold
 from customer_data.errors import ConfigurationError, InputError, ModelError
 
 AS_OF = day_number("1998-06-30")
@@ -64,6 +64,17 @@ def test_cdnow_learns_that_its_intervals_were_too_narrow(cdnow_engine):
     assert any("widened" in note for note in mended.notes)
 
 
+def test_an_interval_is_shown_to_hold_only_where_one_that_holds_too_seldom_would_not_look_so():
+    # .75^6 = .178 and .75^5 = .237; of eleven, ten hold with .75^11 + 11 * .25 * .75^10 = .197; .9^29 = .047.
+    assert shown_to_hold(1.0, 6.9, 0.9)
+    assert not shown_to_hold(1.0, 5.9, 0.9)
+    assert shown_to_hold(10 / 11, 11, 0.9)
+    assert not shown_to_hold(9 / 10, 10, 0.9)
+    assert shown_to_hold(1.0, 28, 0.9)
+    assert not shown_to_hold(1.0, 29, 0.9)
+    assert not shown_to_hold(0.0, 0.0, 0.9)
+
+
 def test_a_horizon_longer_than_the_checks_is_never_called_calibrated(cdnow_engine):
     made = rolling_origins(cdnow_engine, horizon_months=12, draws=200, count=8)
     assert made.horizon_months == 5
@@ -78,10 +89,10 @@ def test_a_shop_that_follows_the_model_is_called_calibrated_segment_by_segment(c
     connection.execute(
         "CREATE TABLE customers AS SELECT customer_id, 'g' || hash(customer_id) % 2 AS grp FROM orders GROUP BY ALL"
     )
-    made = rolling_origins(connection, horizon_months=2, segment_by=["grp"], draws=300, count=10)
+    made = rolling_origins(connection, horizon_months=1, segment_by=["grp"], draws=300, count=14)
     assert made.calibration["segment"].tolist() == ["g0", "g1", "all"]
-    assert set(made.calibration["origins"]) == {10}
-    plain = forecast(connection, horizon_months=2, segment_by=["grp"], draws=300, margin=0.5)
+    assert set(made.calibration["origins"]) == {14}
+    plain = forecast(connection, horizon_months=1, segment_by=["grp"], draws=300, margin=0.5)
     mended = calibrate(plain, made)
     assert mended.segment_forecast["calibrated"].tolist() == made.calibration["calibrated"].tolist()
     assert mended.segment_forecast.loc[2, "calibrated"]
