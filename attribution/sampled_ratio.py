@@ -25,7 +25,7 @@ from attribution.ragged import Floats, Integers
 
 PERMUTATIONS, SEED = 2_000, 1
 FEWEST_FOR_SLOPES, SLOPES = 500, 1 << 29
-BLOCK = 4_096
+BLOCK = 512
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +64,17 @@ class DistinctSets:
 
     def completed(self, orders: Integers) -> Iterator[Integers]:
         """For each order, after how many channels each set is complete."""
-        begins, entry = ragged.offsets(self.sizes)[:-1], np.empty(orders.shape[1], dtype=np.int64)
+        begins = np.append(np.flatnonzero(np.diff(self.sizes, prepend=0)), len(self.sizes))
+        first = ragged.offsets(self.sizes)[begins]
+        # Sets are sorted by size: member by member, and not set by set, whole rows are compared at once.
+        of_sizes = [
+            np.ascontiguousarray(self.members[first[run] : first[run + 1]].reshape(-1, self.sizes[begin]).T)
+            for run, begin in enumerate(begins[:-1])
+        ]
+        entry = np.empty(orders.shape[1], dtype=np.int16)
         for order in orders:
             entry[order] = np.arange(1, len(order) + 1)
-            yield np.maximum.reduceat(entry[self.members], begins)
+            yield np.concatenate([np.take(entry, members).max(axis=0) for members in of_sizes]).astype(np.int64)
 
     def part(self, first: int, end: int) -> "DistinctSets":
         """Some of the sets, of which no path's number is known."""
@@ -148,8 +155,9 @@ class SampledGame:
             end = min(first + BLOCK, count)
             part = self.sets.part(first, end)
             summed = np.zeros((end - first, 4 * channels))
+            added = np.empty_like(summed)
             for table, complete in zip(tables, part.completed(orders), strict=True):
-                summed += table[complete]
+                summed += np.take(table, complete, axis=0, out=added, mode="clip")  # "raise" copies first
             summed /= len(orders)
             gained, *ended, completing = np.split(summed, 4, axis=1)
             completing[np.repeat(np.arange(end - first), part.sizes), part.members] -= np.repeat(
