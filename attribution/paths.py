@@ -53,6 +53,7 @@ class FileCounts:
     """What became of the rows of a file of aggregated paths.
 
     ``channels_without_outcome`` are names that occur only in rows without a conversion or null: no path holds them.
+    ``notes`` tell what was passed over or filled up in reading a CSV file.
     """
 
     rows: int
@@ -63,6 +64,7 @@ class FileCounts:
     value_without_path: float
     nulls_without_path: float
     channels_without_outcome: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from reports.configuration.settings import SOURCE_TABLES, Settings
 if TYPE_CHECKING:
     from reports.configuration.toml_positions import KeyPath
 
+_WRITTEN = ("separator", "encoding", "decimal")
 VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
@@ -142,7 +143,7 @@ def _attribution_problems(data: Mapping[str, Any]) -> list[tuple[KeyPath, str]]:
 
 def _source_problems(data: Mapping[str, Any]) -> list[tuple[KeyPath, str]]:
     """What the tables of data say of their sources' options, whatever else is wrong with them."""
-    from customer_data.sources import Source, source_problems
+    from customer_data.sources import Source, source_problems, text_problems
 
     found: list[tuple[KeyPath, str]] = []
     for table in SOURCE_TABLES:
@@ -165,4 +166,8 @@ def _source_problems(data: Mapping[str, Any]) -> list[tuple[KeyPath, str]]:
             wrong = re.match(r"\w+\.columns: '([^']*)'", said)
             key = said.partition(":")[0].split(".")
             found.append(((*key, wrong[1]) if wrong else tuple(key), said))
+    if isinstance(paths := data.get("paths"), Mapping):
+        given = {key: value for key, value in paths.items() if key in _WRITTEN and isinstance(value, str)}
+        problems = text_problems(Source(table="paths", data="", **given), "paths")
+        found += [(tuple(said.partition(":")[0].split(".")), said) for said in problems]
     return found

@@ -147,11 +147,11 @@ class PathColumns(Section):
 
 
 class PathsSection(Section):
-    file: str = Field(description="Aggregated paths: one row per path.")
+    file: str = Field(description="Aggregated paths, one row per path: CSV (also .gz) or Parquet.")
     columns: PathColumns = Field(
         default_factory=PathColumns, description="Names of the columns path, conversions, value, nulls."
     )
-    separator: str = Field(default=",", description="Between the fields of a CSV file.")
+    separator: str | None = Field(default=None, description="Between the fields of a CSV file; found if not given.")
     step: str = Field(default=">", description="Between the channels of a path.")
     rename_channels: dict[str, str] = Field(
         default_factory=dict, description="Channels to count under another name: theirs = ours."

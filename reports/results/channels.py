@@ -72,22 +72,25 @@ def paths_of_file(configuration: Configuration) -> Paths:
         )
     except InputError as error:
         remedy = " Name theirs in [paths.columns]."
-        raise InputError([f"paths: {one}{remedy * (': no column ' in one)}" for one in error.problems]) from error
+        raise InputError([f"{one}{remedy * (': no column ' in one)}" for one in error.problems]) from error
 
 
 def with_named_channels(paths: Paths, configuration: Configuration) -> tuple[Paths, list[str]]:
-    """Return the paths of ``[paths]`` with their channels renamed as configured, and what the names tell."""
+    """Return the paths of ``[paths]`` with their channels renamed as configured, and what file and names tell."""
     import numpy as np
 
+    from attribution.paths import FileCounts
     from attribution.transforms import rename_channels
     from customer_data.channel_names import renaming_warnings, similar_channel_warnings
 
     wanted = configuration.settings.paths
     assert wanted is not None
+    notes = paths.counts.notes if isinstance(paths.counts, FileCounts) else ()
     named = rename_channels(paths, wanted.rename_channels)
     journeys_of_touches = np.repeat(named.conversions + named.nulls, named.lengths)
     touches = np.bincount(named.codes, weights=journeys_of_touches, minlength=len(named.channels))
     return named, [
+        *notes,
         *renaming_warnings(paths.channels, wanted.rename_channels, label="paths.rename_channels"),
         *similar_channel_warnings(dict(zip(named.channels, touches.tolist(), strict=True)), table="paths"),
         *_unheard_warnings(named, wanted.rename_channels),

@@ -92,14 +92,52 @@ def test_every_row_that_is_no_count_is_told_with_the_first_one(tmp_path: Path) -
     file.write_text("path,conversions,value,nulls\na,1,5,0\nb,-1,,x\nc,many,2,\nd,0,3,1\n")
     with pytest.raises(InputError) as refused:
         attribution.read_paths(file, value="value", nulls="nulls")
-    assert [problem.removeprefix(f"{file}: ") for problem in refused.value.problems] == [
-        "column 'conversions' (conversions): 1 of 4 rows (first: row 3) hold no number. Write 0 where there was none.",
-        "column 'conversions' (conversions): 1 of 4 rows (first: row 2) hold a negative one. "
+    assert [problem.removeprefix(f"paths: {file}: ") for problem in refused.value.problems] == [
+        "column 'conversions' (conversions): 1 of 4 rows (first: line 4, 'many') hold no number. "
+        "Write 0 where there was none.",
+        "column 'conversions' (conversions): 1 of 4 rows (first: line 3, '-1') hold a negative one. "
         "Net refunds from their paths, or drop them.",
-        "column 'value' (value): 1 of 4 rows (first: row 2) hold no number. Write 0 where there was none.",
-        "column 'nulls' (nulls): 2 of 4 rows (first: row 2) hold no number. Write 0 where there was none.",
-        "1 of 4 rows (first: row 4) have value without a conversion. Add conversions or set value to 0.",
+        "column 'value' (value): 1 of 4 rows (first: line 3) hold no number. Write 0 where there was none.",
+        "column 'nulls' (nulls): 2 of 4 rows (first: line 3, 'x') hold no number. Write 0 where there was none.",
+        "1 of 4 rows (first: line 5) have value without a conversion. Add conversions or set value to 0.",
     ]
+    with pytest.raises(InputError) as refused:
+        attribution.read_paths(pd.read_csv(file), value="value", nulls="nulls")
+    assert refused.value.problems[0] == (
+        "paths: column 'conversions' (conversions): 1 of 4 rows (first: row 3) hold no number. "
+        "Write 0 where there was none."
+    )
+
+
+def test_broken_lines_and_bad_numbers_are_told_together_with_their_lines(tmp_path: Path) -> None:
+    file = tmp_path / "paths.csv"
+    file.write_bytes(b'Paths of May;;\nmade by hand\npath;conversions\na > b;1,5\n"b;2\nc;3;4\nM\xfcnchen;3\nd;inf\n')
+    with pytest.raises(InputError) as refused:
+        attribution.read_paths(file, sep=";")
+    said = [problem.removeprefix(f"paths: {file}: ") for problem in refused.value.problems]
+    assert [problem[: problem.index(")") + 1] for problem in said] == [
+        "1 of 5 rows cannot be read (first: line 5)",
+        "1 of 5 rows cannot be read (first: line 6)",
+        "1 of 5 rows cannot be read (first: line 7)",
+        "column 'conversions' (conversions)",
+    ]
+    assert said[3].endswith(
+        "2 of 2 rows (first: line 4, '1,5') hold no number. Write 0 where there was none. Or state the decimal mark: "
+        'decimal = ",".'
+    )
+
+
+def test_a_preamble_and_short_lines_are_read_over_and_noted(tmp_path: Path) -> None:
+    file = tmp_path / "paths.csv"
+    file.write_text("Paths of May\n\npath;conversions;note\na > b;1,204.5;x\nb;2\n")
+    paths = attribution.read_paths(file, sep=None)
+    assert paths.conversions.tolist() == [2, 1204.5]
+    assert isinstance(paths.counts, FileCounts)
+    assert paths.counts.notes == (
+        "paths: paths.csv has its header on line 3; what stands before it is left out.",
+        "paths: 1 line with fewer fields than the header (first: paths.csv, line 5); what is missing at the end is "
+        "taken to be empty.",
+    )
 
 
 @pytest.mark.parametrize(
@@ -108,8 +146,8 @@ def test_every_row_that_is_no_count_is_told_with_the_first_one(tmp_path: Path) -
         (b"", "is empty"),
         (b"path,conversions\n", "has a header but no rows"),
         (b"path,conversions\na,0\n,1\n", "none of 2 rows has both a path and a conversion or null"),
-        (b"path,conversions\na,1,5\n", "cannot be read"),
-        (b"path,conversions\nM\xfcnchen,1\n", "encoding 'utf-8'"),
+        (b"path,conversions\na,1,5\n", r"cannot be read \(first: line 2\): the line has 3 fields, the header 2"),
+        (b"path,conversions\nM\xfcnchen,1\n", 'bytes that are not utf-8. Say encoding = "latin-1"'),
     ],
     ids=["empty", "header only", "nothing left", "ragged", "another encoding"],
 )
@@ -121,7 +159,7 @@ def test_files_that_cannot_be_used_are_refused(tmp_path: Path, content: bytes, m
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="there is no such file"):
+    with pytest.raises(InputError, match=r"none\.csv does not exist"):
         attribution.read_paths(tmp_path / "none.csv")
 
 
@@ -130,7 +168,7 @@ def test_paths_that_are_no_text_are_refused() -> None:
         attribution.read_paths(pd.DataFrame({"path": [["a"], ["b"]], "conversions": [1, 1]}))
 
 
-@pytest.mark.parametrize(("option", "value"), [("sep", ";;"), ("step", " ")])
+@pytest.mark.parametrize(("option", "value"), [("sep", ";;"), ("step", " "), ("encoding", "utf-7"), ("decimal", "'")])
 def test_separators_that_are_none_are_refused(file: Path, option: str, value: str) -> None:
     with pytest.raises(ConfigurationError, match=option):
         attribution.read_paths(file, **{option: value})  # type: ignore[arg-type]

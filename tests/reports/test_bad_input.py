@@ -143,11 +143,18 @@ def test_a_line_of_an_error_has_an_end(command, shop_of):
 @pytest.mark.parametrize(
     ("content", "code", "words"),
     [
-        ("", 3, ["paths.csv: is empty. Export it anew."]),
+        ("", 3, ["p.toml:1:1: paths:", "paths.csv is empty. Export it anew"]),
         ("path,conversions\n", 3, ["has a header but no rows."]),
-        ("path;conversions\na > b;3\n", 3, ["has only one column, 'path;conversions'.", 'separator = ";"']),
+        ("path:conversions\na > b:3\n", 3, ["has only one column, 'path:conversions'.", 'separator = ":"']),
+        ("path;conversions\na > b;3\n", 0, ["Reading the paths"]),
         ("path,conversion\na > b,3\n", 3, ["no column 'conversions'", "Did you mean 'conversion'?"]),
-        ("path,conversions\na,x\nb,-3\n", 3, ["1 of 2 rows (first: row 1) hold no number", "first: row 2"]),
+        (
+            "path,conversions\na,x\nb,-3\n",
+            3,
+            ["1 of 2 rows (first: line 2, 'x') hold no number", "first: line 3, '-3'"],
+        ),
+        ("Report\npath,conversions\na > b,3\n", 0, ["warning: paths: paths.csv has its header on line 2"]),
+        ('path,conversions\n"a,x\nb,3,4\n', 3, ["(first: line 2): a quote is not closed", "the line has 3 fields"]),
     ],
 )
 def test_checking_bad_paths(command, shop_of, content, code, words):

@@ -1,0 +1,185 @@
+"""Columns of aggregated paths from frames, Parquet and CSV files; every row at fault is told with its place."""
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attribution.ragged import Floats
+from customer_data.errors import ConfigurationError, InputError
+from customer_data.nearest import did_you_mean
+from customer_data.relations import Relation, open_text
+from customer_data.sources import Source, text_problems
+from customer_data.text_columns import TextColumns, place_of, read_text_columns
+from customer_data.text_files import separator_remedy
+
+if TYPE_CHECKING:
+    import pandas
+
+LABEL = "paths"
+
+
+@dataclass(frozen=True, eq=False)
+class PathColumns:
+    """Paths as texts, in an array that pyarrow reads, and what came of them.
+
+    ``source`` is what messages call it; ``notes`` tell what was passed over or filled up in reading.
+    """
+
+    source: str
+    texts: Any
+    amounts: dict[str, Floats]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where the rows of a table are: by their numbers, or by the lines that the careful reader kept."""
+
+    relation: Relation | None = None
+    table: Any = None
+    decimal: str = "."
+
+    def of(self, row: int, ours: str = "") -> str:
+        """The place of a row, with what is written there under the name of ours."""
+        if self.relation is None:
+            return f"row {row + 1:,}"
+        place = place_of(
+            self.relation, self.table.column("__file")[row].as_py(), self.table.column("__row")[row].as_py()
+        )
+        written = self.written(row, ours)
+        return f"{place}, {written!r}" if written else place
+
+    def written(self, row: int, ours: str) -> str:
+        """What is written in a row under the name of ours; empty where that is not known."""
+        if self.table is None or not ours:
+            return ""
+        return str(self.table.column(f"__as_written {ours}")[row].as_py() or "")[:40]
+
+    def remedy(self, row: int, ours: str) -> str:
+        """What may make a number of a text that is none."""
+        other, text = {".": ",", ",": "."}[self.decimal], self.written(row, ours)
+        if other in text and any(sign.isdigit() for sign in text):
+            return f' Or state the decimal mark: decimal = "{other}".'
+        return ""
+
+
+_ROWS = _Places()
+
+
+def columns_of_frame(frame: "pandas.DataFrame", columns: Mapping[str, str]) -> PathColumns:
+    """Read the columns, ours to theirs, of a frame."""
+    _require_columns(LABEL, [str(name) for name in frame.columns], columns)
+    table = {ours: frame[theirs] for ours, theirs in columns.items()}
+    return PathColumns(LABEL, table["path"], _amounts(LABEL, table, columns))
+
+
+def columns_of_parquet(file: Path, columns: Mapping[str, str]) -> PathColumns:
+    """Read the columns, ours to theirs, of a Parquet file."""
+    import pyarrow
+    from pyarrow import parquet
+
+    source = f"{LABEL}: {file}"
+    if not file.is_file():
+        raise InputError(f"{source} does not exist.")
+    try:
+        _require_columns(source, parquet.read_schema(file).names, columns)
+        read = parquet.read_table(file, columns=list(columns.values()))
+    except (pyarrow.ArrowException, OSError) as error:
+        raise InputError(f"{source} cannot be read as Parquet ({str(error).splitlines()[0]}).") from error
+    table = {ours: read.column(theirs) for ours, theirs in columns.items()}
+    return PathColumns(source, table["path"], _amounts(source, table, columns))
+
+
+def columns_of_text(written: Source, columns: Mapping[str, str]) -> PathColumns:
+    """Read the columns, ours to theirs, of CSV files, carefully where a line or a number is not good."""
+    if problems := text_problems(written, LABEL):
+        raise ConfigurationError("\n".join(problems))
+    relation = open_text(written, LABEL)
+    source = f"{LABEL}: {relation.place}"
+    _require_columns(source, list(relation.columns), columns)
+    texts = {"path": columns["path"]}
+    numbers = {ours: theirs for ours, theirs in columns.items() if ours != "path"}
+    found = read_text_columns(relation, texts=texts, numbers=numbers, decimal=written.decimal)
+    if found is not None:
+        with suppress(InputError):
+            return _gathered(source, found, columns, _ROWS)
+    found = read_text_columns(relation, texts=texts, numbers=numbers, decimal=written.decimal, carefully=True)
+    assert found is not None
+    return _gathered(source, found, columns, _Places(relation, found.table, written.decimal))
+
+
+def _gathered(source: str, found: TextColumns, columns: Mapping[str, str], places: _Places) -> PathColumns:
+    table = {ours: found.table.column(ours) for ours in columns}
+    problems = list(found.problems)
+    try:
+        amounts = _amounts(source, table, columns, places)
+    except InputError as error:
+        problems += error.problems
+    if problems:
+        raise InputError(problems)
+    return PathColumns(source, table["path"], amounts, found.notes)
+
+
+def _require_columns(source: str, present: list[str], columns: Mapping[str, str]) -> None:
+    remedy = separator_remedy(present[0]) if len(present) == 1 and present[0] not in columns.values() else None
+    if remedy is not None:
+        raise InputError(f"{source}: has only one column, {present[0]!r}. {remedy}")
+    problems = []
+    for ours, theirs in columns.items():
+        if theirs not in present:
+            hint = did_you_mean(theirs, present) or f" It has {', '.join(map(repr, present)) or 'none'}."
+            problems.append(f"{source}: no column {theirs!r} for {ours}.{hint}")
+    if problems:
+        raise InputError(problems)
+
+
+def _amounts(
+    source: str, table: Mapping[str, Any], columns: Mapping[str, str], places: _Places = _ROWS
+) -> dict[str, Floats]:
+    """Conversions, value and nulls as numbers; every row at fault is counted and the first one named."""
+    problems = []
+    amounts = {ours: np.zeros(len(table["path"])) for ours in ("conversions", "value", "nulls") if ours not in table}
+    given = [ours for ours in columns if ours != "path"]
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        amounts |= zip(given, pool.map(_numbers, [table[ours] for ours in given]), strict=True)
+    for ours in given:
+        numbers = amounts[ours]
+        if numbers.min(initial=0) >= 0 and numbers.max(initial=0) < np.inf:  # not so where one is missing
+            continue
+        column = f"{source}: column {columns[ours]!r} ({ours})"
+        if (wrong := ~np.isfinite(numbers)).any():
+            remedy = places.remedy(int(wrong.argmax()), ours)
+            problems.append(
+                f"{column}: {_rows_at_fault(wrong, places, ours)} hold no number. Write 0 where there was none.{remedy}"
+            )
+        if (wrong := numbers < 0).any():
+            told = _rows_at_fault(wrong, places, ours)
+            problems.append(f"{column}: {told} hold a negative one. Net refunds from their paths, or drop them.")
+    if (wrong := (amounts["value"] > 0) & (amounts["conversions"] == 0)).any():
+        told = _rows_at_fault(wrong, places)
+        problems.append(f"{source}: {told} have value without a conversion. Add conversions or set value to 0.")
+    if problems:
+        raise InputError(problems)
+    return amounts
+
+
+def _numbers(given: Any) -> Floats:
+    """A column as numbers, not a number where it holds none."""
+    import pandas
+
+    column = given if isinstance(given, pandas.Series) else given.to_pandas()
+    if not (isinstance(column.dtype, np.dtype) and column.dtype.kind in "biuf"):
+        column = pandas.to_numeric(column, errors="coerce")
+    numbers: Floats = column.to_numpy(dtype=float, na_value=np.nan)
+    return numbers
+
+
+def _rows_at_fault(wrong: "np.ndarray[Any, np.dtype[np.bool_]]", places: _Places, ours: str = "") -> str:
+    first = places.of(int(wrong.argmax()), ours)
+    return f"{np.count_nonzero(wrong):,} of {len(wrong):,} rows (first: {first})"
