@@ -12,6 +12,7 @@ from clv.calendar import DAYS_PER_WEEK, Floats, Horizon, continuous_rate, day_da
 from clv.forecasting import Forecast
 from clv.newcomers import first_orders, newcomer_repeats
 from clv.prediction import central_interval, names_with_total, predict_periods, with_total
+from clv.rolling_origins import RollingOrigins, log_offsets
 from clv.totals import draw_totals, expected_totals
 from customer_data.errors import ConfigurationError
 
@@ -36,7 +37,10 @@ class CashFlow:
         contribution (after margin), discounted (contribution on the as-of day), p10, p50, p90 (of the contribution).
         ``source`` is known customers, first orders of new customers, repeat orders of new customers, or total. The
         discounted flows of known customers add up to the forecast's ``clv``. Percentiles hold parameters, outcomes and,
-        for new customers, their number to be uncertain; they do not add up over periods.
+        for new customers, their number to be uncertain; they do not add up over periods. Given rolling origins, they
+        are moved and widened as the interval of the segment's total is; the expectations stay the model's.
+    totals : DataFrame
+        The same columns but ``period``: over the whole horizon.
     cohorts : DataFrame
         cohort (first day of the quarter of first purchase), segment, period, expected_orders, expected_value,
         discounted: known customers. A cohort without customers of a segment has no rows for it.
@@ -46,6 +50,7 @@ class CashFlow:
     """
 
     flows: "pd.DataFrame"
+    totals: "pd.DataFrame"
     cohorts: "pd.DataFrame"
     new_customers: "pd.DataFrame"
     notes: tuple[str, ...]
@@ -66,6 +71,7 @@ def cash_flow(
     connection: "duckdb.DuckDBPyConnection",
     forecast: Forecast,
     *,
+    origins: RollingOrigins | None = None,
     period: Literal["month", "quarter"] = "month",
     draws: int = 1_000,
     seed: int = 0,
@@ -81,6 +87,8 @@ def cash_flow(
     connection : duckdb.DuckDBPyConnection
         The one `forecast` was made on, last of all forecasts.
     forecast : Forecast
+    origins : RollingOrigins, optional
+        What forecasts from earlier days were worth: the percentiles heed it as `clv.calibrate` does.
     period : {"month", "quarter"}
         Calendar months, or quarters that begin in January, April, July and October.
     """
@@ -100,8 +108,10 @@ def cash_flow(
 
     new = np.stack([acquisitions.draws[:, group == index].sum(axis=1) for index in range(len(periods))], axis=1)
     p10, p50, p90 = np.quantile(new, [0.1, 0.5, 0.9], axis=0)
+    factors = _doubt(forecast, origins, draws=draws, seed=seed)
     return CashFlow(
-        flows=_flow_table(forecast, sources, periods),
+        flows=_flow_table(forecast, sources, periods, factors),
+        totals=_flow_table(forecast, [_over_horizon(source, forecast) for source in sources], None, factors),
         cohorts=_cohort_table(forecast, Horizon(months.as_of_day, edges, tuple(periods))),
         new_customers=pd.DataFrame(
             {"period": periods, "expected": new.mean(axis=0), "p10": p10, "p50": p50, "p90": p90}
@@ -216,21 +226,47 @@ def _grouped(amounts: Floats, group: "np.ndarray[tuple[int], np.dtype[np.intp]]"
     return np.asarray(np.add.reduceat(amounts, starts, axis=axis))
 
 
-def _flow_table(forecast: Forecast, sources: list[_Source], periods: list[date]) -> "pd.DataFrame":
+def _doubt(forecast: Forecast, origins: RollingOrigins | None, *, draws: int, seed: int) -> Floats:
+    """What draws of repeat orders are multiplied by, (draws, rows of the forecast): a doubt common to all times."""
+    rows = list(forecast.segment_forecast["segment"])
+    factors = np.ones((draws, len(rows)))
+    if origins is None:
+        return factors
+    luck = np.random.default_rng([seed, 2]).standard_normal(draws)
+    for row, (name, offset) in enumerate(zip(rows, log_offsets(forecast), strict=True)):
+        if name in origins.adjustments:
+            factors[:, row] = origins.adjustments[name].factors(forecast.value_draws[:, row], offset, luck)
+    return factors
+
+
+def _over_horizon(source: _Source, forecast: Forecast) -> _Source:
+    """The sums over all periods. Draws of known customers are those of the forecast, brought back from its discount."""
+    value, discounted = source.value.sum(axis=0), source.discounted.sum(axis=0)
+    drawn = source.draws.sum(axis=1)
+    if source.name == KNOWN:
+        undiscounted = value / np.where(discounted > 0, discounted, 1.0)
+        drawn = np.resize(forecast.value_draws[:, : len(value)], drawn.shape) * undiscounted
+    return _Source(source.name, source.orders.sum(axis=0)[None], value[None], discounted[None], drawn[:, None])
+
+
+def _flow_table(
+    forecast: Forecast, sources: list[_Source], periods: list[date] | None, factors: Floats
+) -> "pd.DataFrame":
+    """The rows of all sources and of their total, by period and segment; without periods, over the whole horizon."""
     import pandas as pd
 
     segments = forecast.models.patterns.segments
     names = names_with_total(segments)
-    total = _Source(
-        TOTAL,
-        sum((source.orders for source in sources), start=np.zeros(1)),
-        sum((source.value for source in sources), start=np.zeros(1)),
-        sum((source.discounted for source in sources), start=np.zeros(1)),
-        sum((source.draws for source in sources), start=np.zeros(1)),
-    )
     tables = []
-    for source in (*sources, total):
-        contribution = forecast.margin * with_total(segments, source.draws)
+    everything = np.zeros(1)
+    for source in (*sources, _sum_of(sources)):
+        drawn = with_total(segments, source.draws)
+        if source.name == TOTAL:
+            drawn = everything
+        elif source.name != FIRST:
+            drawn = drawn * factors[:, None, :]
+        everything = everything + drawn
+        contribution = forecast.margin * drawn
         p10, p90 = central_interval(contribution, 0.8)
         value = with_total(segments, source.value)
         columns = {
@@ -242,14 +278,23 @@ def _flow_table(forecast: Forecast, sources: list[_Source], periods: list[date])
             "p50": np.median(contribution, axis=0),
             "p90": p90,
         }
+        when = {} if periods is None else {"period": np.repeat(np.array(periods, dtype=object), len(names))}
         tables.append(
             pd.DataFrame(
-                {"period": np.repeat(np.array(periods, dtype=object), len(names)), "segment": names * len(periods)}
-                | {"source": source.name}
+                when
+                | {"segment": names * (len(value.ravel()) // len(names)), "source": source.name}
                 | {column: amount.ravel() for column, amount in columns.items()}
             )
         )
     return pd.concat(tables, ignore_index=True)
+
+
+def _sum_of(sources: list[_Source]) -> _Source:
+    orders, value, discounted, draws = (
+        np.sum([getattr(source, name) for source in sources], axis=0)
+        for name in ("orders", "value", "discounted", "draws")
+    )
+    return _Source(TOTAL, orders, value, discounted, draws)
 
 
 def _cohort_table(forecast: Forecast, horizon: Horizon) -> "pd.DataFrame":

@@ -59,6 +59,11 @@ class Adjustment:
         bounds = np.exp([moved + self.widening * (float(bound) - middle) for bound in (low, high)]) - offset
         return max(float(bounds[0]), 0.0), max(float(bounds[1]), 0.0)
 
+    def factors(self, draws: Floats, offset: float, luck: Floats) -> Floats:
+        """What parts of the total are multiplied by to move and widen as it does; ``luck`` is standard normal."""
+        _, deviation = _middle(draws, offset)
+        return np.asarray(np.exp(deviation * (self.shift + np.sqrt(self.widening**2 - 1) * luck)))
+
 
 @dataclass(frozen=True)
 class RollingOrigins:
@@ -87,6 +92,14 @@ class RollingOrigins:
     horizon_months: int
     confidence: float
     notes: tuple[str, ...]
+
+    @property
+    def adjustments(self) -> dict[str, Adjustment]:
+        """By segment."""
+        return {
+            str(row["segment"]): Adjustment(float(row["shift"]), float(row["widening"]))
+            for row in self.calibration.to_dict("records")
+        }
 
 
 def rolling_origins(
@@ -183,19 +196,17 @@ def calibrate(forecast: Forecast, origins: RollingOrigins) -> Forecast:
         )
     known = {str(row["segment"]): row for row in origins.calibration.to_dict("records")}
     table = forecast.segment_forecast.copy()
-    expected_orders = table["expected_orders"].to_numpy(dtype=np.float64)
+    offsets = log_offsets(forecast)
     notes = []
     for row, name in enumerate(table["segment"]):
         if name not in known:
             continue
         found = known[name]
-        adjustment = Adjustment(float(found["shift"]), float(found["widening"]))
+        adjustment = origins.adjustments[name]
         draws = forecast.value_draws[:, row]
         if forecast.margin != 0 and (adjustment.shift, adjustment.widening) != (0.0, 1.0):
-            offset = float(draws.mean()) / max(float(expected_orders[row]), 1e-9) / 2
-            bounds = sorted(
-                forecast.margin * bound for bound in adjustment.interval(draws, offset, forecast.confidence)
-            )
+            interval = adjustment.interval(draws, offsets[row], forecast.confidence)
+            bounds = sorted(forecast.margin * bound for bound in interval)
             table.loc[row, ["low", "high"]] = bounds
             notes.append(
                 f"Segment {name!r}: past forecasts missed by {float(found['bias']):+.1%} on average; its interval is "
@@ -203,6 +214,12 @@ def calibrate(forecast: Forecast, origins: RollingOrigins) -> Forecast:
             )
         table.loc[row, "calibrated"] = bool(found["calibrated"]) and origins.horizon_months == forecast.horizon_months
     return replace(forecast, segment_forecast=table, notes=forecast.notes + origins.notes + tuple(notes))
+
+
+def log_offsets(forecast: Forecast) -> list[float]:
+    """Half of what an order is worth, by row of the forecast: it keeps logarithms of small totals finite."""
+    orders = np.maximum(forecast.segment_forecast["expected_orders"].to_numpy(dtype=np.float64), 1e-9)
+    return [float(offset) for offset in forecast.value_draws.mean(axis=0) / orders / 2]
 
 
 def adjustment_of(deviations: Floats, windows: float, confidence: float) -> Adjustment:

@@ -108,6 +108,10 @@ def _cash_blocks(depth: ValueDepth, clv: ClvResults, run: RunResults) -> list[Bl
     new = float(rows[names[1:3]].to_numpy().sum()) / float(rows["total"].sum()) if rows["total"].sum() > 0 else 0.0
     unit = f" ({run.currency})" if run.currency else ""
     sums = pd.DataFrame([{name: rows[name].sum() for name in names}])
+    over = depth.flow_totals
+    if over is not None:
+        whole = over[(over["segment"] == "all") & (over["source"] == "total")].iloc[0]
+        sums = sums.assign(**{level: float(whole[level]) for level in ("p10", "p50", "p90")})
     what = prose.what_value(clv)
     title = f"New customers are to bring {percent(new, 0)} of the {what} of the next {horizon(clv.horizon_months)}"
     if new < 0.005:
@@ -156,10 +160,18 @@ def _cash_blocks(depth: ValueDepth, clv: ClvResults, run: RunResults) -> list[Bl
                 Column("p90", "P90", "money"),
             ),
             caption="P10, P50, P90: the total is below them one, five and nine times of ten; they do not add up over "
-            "months. By segment and by cohort: in the tables beside this report.",
+            f"months.{_heeded(depth)} By segment and by cohort: in the tables beside this report.",
             bold_rows=(len(rows),),
         ),
     ]
+
+
+def _heeded(depth: ValueDepth) -> str:
+    """That percentiles were moved or widened, where forecasts from earlier days missed by more than chance."""
+    known = depth.calibration
+    if known is None or not ((known["shift"] != 0) | (known["widening"] != 1)).any():
+        return ""
+    return " They are moved and widened by what forecasts from earlier days missed."
 
 
 def _flow_figures(depth: ValueDepth, run: RunResults, what: str) -> list[Block]:

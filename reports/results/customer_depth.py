@@ -105,7 +105,7 @@ def value_depth(
         depth = _with_drift(depth, connection, made, drift_from)
     if brief:
         return depth
-    booked = cash_flow(connection, made, draws=_DRAWS, seed=report.seed)
+    booked = cash_flow(connection, made, origins=tested, draws=_DRAWS, seed=report.seed)
     bridge = None
     if earlier is not None:
         try:
@@ -118,6 +118,7 @@ def value_depth(
         calibration=None if tested is None else tested.calibration,
         origins_months=None if tested is None else tested.horizon_months,
         flows=booked.flows,
+        flow_totals=booked.totals,
         cohorts=booked.cohorts,
         new_customers=booked.new_customers,
         flow_notes=booked.notes,

@@ -16,6 +16,7 @@ from clv.histories import build_histories
 from clv.newcomers import newcomer_repeats
 from clv.order_laws import BetaGeometricLaw
 from clv.outcomes import DrawnParameters, simulate_customers
+from clv.rolling_origins import Adjustment, RollingOrigins, log_offsets
 from clv.scoring import load_models, save_models
 from clv.spend_laws import SpendEstimate, SpendLaw
 from clv.totals import CustomerModel
@@ -70,6 +71,35 @@ def test_the_total_is_the_sum_of_its_sources_and_lies_inside_its_percentiles(gro
     assert (total["p10"] <= total["p50"]).all()
     again = cash_flow(growing_shop, made, draws=400, seed=1)
     pd.testing.assert_frame_equal(again.flows, found.flows, check_exact=True)
+
+
+def test_over_the_horizon_expectations_add_up_and_the_known_vary_as_in_the_forecast(growing_shop):
+    made = forecast(growing_shop, as_of_day=AS_OF, segment_by=["grp"], horizon_months=3, draws=400, margin=0.5)
+    found = cash_flow(growing_shop, made, draws=400, seed=1)
+    columns = ["expected_orders", "expected_value", "contribution", "discounted"]
+    summed = found.flows.groupby(["source", "segment"])[columns].sum()
+    totals = found.totals.set_index(["source", "segment"])
+    pd.testing.assert_frame_equal(totals[columns].sort_index(), summed.sort_index())
+    known, row = totals.loc[(KNOWN, "all")], made.segment_forecast["segment"].tolist().index("all")
+    drawn = 0.5 * made.value_draws[:, row] * known["contribution"] / known["discounted"]
+    assert known["p10"] == pytest.approx(np.quantile(drawn, 0.1), rel=1e-4)  # segments are undiscounted each by itself
+
+
+def test_what_earlier_forecasts_missed_moves_and_widens_the_percentiles_of_repeat_orders(growing_shop):
+    made = forecast(growing_shop, as_of_day=AS_OF, horizon_months=3, draws=2_000)
+    plain = cash_flow(growing_shop, made, draws=2_000).totals.set_index("source")
+    calibration = pd.DataFrame({"segment": ["all"], "shift": [1.5], "widening": [2.0]})
+    missed = RollingOrigins(pd.DataFrame(), calibration, 3, 0.9, ())
+    mended = cash_flow(growing_shop, made, origins=missed, draws=2_000).totals.set_index("source")
+    offset = log_offsets(made)[0]
+    low, high = Adjustment(1.5, 2.0).interval(made.value_draws[:, 0], offset, 0.8)
+    undiscounted = plain.loc[KNOWN, "contribution"] / plain.loc[KNOWN, "discounted"]
+    assert mended.loc[KNOWN, ["p10", "p90"]].tolist() == pytest.approx(
+        [low * undiscounted, high * undiscounted], rel=0.03
+    )
+    assert mended.loc[FIRST].tolist() == plain.loc[FIRST].tolist()
+    assert mended.loc[TOTAL, "p90"] > plain.loc[TOTAL, "p90"]
+    assert mended.loc[TOTAL, "contribution"] == plain.loc[TOTAL, "contribution"]
 
 
 def test_new_customers_go_on_as_they_came(growing_shop):
