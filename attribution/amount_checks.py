@@ -70,7 +70,7 @@ def checked_strings(
     problems = []
     if wrong := at_fault(np.array([not names for names in steps], dtype=bool), "entry"):
         problems.append(f"paths: {wrong} name no channel. Leave them out: what came without a path cannot be credited.")
-    amounts = {name: _numbers(numbers) for name, numbers in given.items() if numbers is not None}
+    amounts = {name: numbers_of(numbers) for name, numbers in given.items() if numbers is not None}
     uneven = [name for name, numbers in amounts.items() if numbers.shape != (len(steps),)]
     problems += [
         f"{name}: {amounts[name].size:,} entries for {len(steps):,} paths. Give one for each path." for name in uneven
@@ -83,11 +83,13 @@ def checked_strings(
     return steps, amounts
 
 
-def _numbers(given: Any) -> "Floats":
-    """Numbers, NaN in place of what is none."""
+def numbers_of(given: Any) -> "Floats":
+    """A column or list as numbers of its own, NaN in place of what is none."""
     import pandas
 
     try:
-        return np.asarray(given, dtype=float)
+        return np.array(given, dtype=float)
     except (TypeError, ValueError):
-        return pandas.to_numeric(pandas.Series(list(given)), errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+        return pandas.to_numeric(pandas.Series(list(given)), errors="coerce").to_numpy(
+            dtype=float, na_value=np.nan, copy=True
+        )

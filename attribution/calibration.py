@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attribution.amount_checks import numbers_of
 from attribution.bootstrap import percentile_interval
 from attribution.credit import check_models, model_credit
 from attribution.delta import credit_covariance, credit_variance
@@ -162,10 +163,12 @@ def _checked(paths: Paths, experiments: "pandas.DataFrame", credit: Floats) -> t
     names = [str(name) for name in experiments["channel"]]
     problems += [unknown_channel("experiments.channel", name, paths) for name in sorted(set(names) - set(code))]
     channel = np.array([code.get(name, -1) for name in names])
-    lift, error = (experiments[name].to_numpy(dtype=float) for name in ("incremental", "standard_error"))
+    lift, error = (numbers_of(experiments[name]) for name in ("incremental", "standard_error"))
     whole = np.where(channel >= 0, credit[channel], np.nan)
     if "credited" in experiments.columns:
-        given = experiments["credited"].to_numpy(dtype=float)
+        given = numbers_of(experiments["credited"])
+        # Text is at fault, and not as good as missing.
+        given[np.isnan(given) & experiments["credited"].notna().to_numpy()] = np.inf
         whole = np.where(np.isnan(given), whole, given)
     for column, bad, remedy in (
         ("incremental", ~np.isfinite(lift), "Leave out tests without a result."),

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from reports.configuration.reading import Configuration
+    from reports.configuration.settings import ExperimentSection
 
 
 def require_in_data(
@@ -44,7 +45,7 @@ def require_in_data(
         if settings.orders is not None and settings.customers is not None and name not in attributes
     ]
     if settings.touchpoints is not None and settings.attribution.experiments:
-        problems += _unknown_channels(connection, configuration)
+        problems += _lift_test_problems(connection, configuration, as_of)
     if problems:
         raise ConfigurationError("\n".join(problems))
 
@@ -74,16 +75,62 @@ def _nothing_to_fit_on(
     return []
 
 
-def _unknown_channels(connection: duckdb.DuckDBPyConnection, configuration: Configuration) -> list[str]:
-    channels = [str(name) for (name,) in connection.execute("SELECT channel FROM channels ORDER BY code").fetchall()]
-    return [
-        at_place(
-            configuration.place(("attribution", "experiments", number, "channel")),
-            f"attribution.experiments.channel: there is no channel {test.channel!r}.{_hint(test.channel, channels)}",
-        )
-        for number, test in enumerate(configuration.settings.attribution.experiments)
-        if test.channel not in channels
-    ]
+def _lift_test_problems(
+    connection: duckdb.DuckDBPyConnection, configuration: Configuration, as_of: dt.date
+) -> list[str]:
+    """The sentences about tests of channels that are not there, and then about those of channels no order answers to.
+
+    Where every channel is there, the second are found with the credit of each test, and not sought here.
+    """
+    code = dict(connection.execute("SELECT channel, code FROM channels ORDER BY code").fetchall())
+    tests = configuration.settings.attribution.experiments
+    if all(test.channel in code for test in tests):
+        return []
+    problems = []
+    for number, test in enumerate(tests):
+        place = configuration.place(("attribution", "experiments", number, "channel"))
+        if test.channel not in code:
+            hint = _hint(test.channel, list(code))
+            said = f"attribution.experiments.channel: there is no channel {test.channel!r}.{hint}"
+            problems.append(at_place(place, said))
+            continue
+        orders, answered = _orders_of_test(connection, configuration, test, code[test.channel], as_of)
+        if not answered:
+            problems.append(at_place(place, nothing_credited(test.channel, orders)))
+    return problems
+
+
+def nothing_credited(channel: str, conversions: float) -> str:
+    """Return the sentence about a lift test in whose time its channel earned nothing."""
+    return (
+        f"attribution.experiments.channel: {channel!r} is credited with none of the {conversions:,.10g} conversions of "
+        "the test's time, so there is nothing to compare with what was found. Check from and until, or leave the test "
+        "out."
+    )
+
+
+def _orders_of_test(
+    connection: duckdb.DuckDBPyConnection,
+    configuration: Configuration,
+    test: ExperimentSection,
+    code: int,
+    as_of: dt.date,
+) -> tuple[int, int]:
+    """How many orders a test's time holds, and how many touches of its channel they answer within the lookback."""
+    epoch, reach_us = dt.date(1970, 1, 1), configuration.settings.attribution.lookback_days * 86_400e6
+    first = -(10**6) if test.from_ is None else (test.from_ - epoch).days
+    last = (min(as_of, test.until or as_of) - epoch).days
+    ((orders, answered),) = connection.execute(
+        f"""WITH in_time AS (SELECT * FROM orders WHERE day BETWEEN {first} AND {last}),
+            answers AS (
+                SELECT touchpoints.time_us AS touched_us, orders.time_us AS ordered_us, orders.day
+                FROM touchpoints ASOF JOIN orders
+                ON touchpoints.customer_id = orders.customer_id AND touchpoints.time_us <= orders.time_us
+                WHERE touchpoints.channel_code = {code})
+            SELECT (SELECT count(*) FROM in_time), (SELECT count(*) FROM answers
+                WHERE day BETWEEN {first} AND {last} AND ordered_us - touched_us <= {reach_us})"""
+    ).fetchall()
+    return int(orders), int(answered)
 
 
 def _hint(name: str, known: list[str]) -> str:

@@ -6,6 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from customer_data.errors import InputError
+from reports.configuration.against_data import nothing_credited
 from reports.results.channels import end_of_day, journey_options, rule_options, transformed
 from reports.results.run_results import ExperimentResults
 
@@ -92,11 +93,7 @@ def _credited(
             model_credit(some, wanted.model, order=order, options=rule_options(wanted)).conversions[code[test.channel]]
         )
         if not credit > 0:
-            problems.append(
-                f"{place}: attribution.experiments.channel: {test.channel!r} is credited with none of the "
-                f"{some.conversions.sum():,.10g} conversions of the test's time, so there is nothing to compare with "
-                "what was found. Check from and until, or leave the test out."
-            )
+            problems.append(f"{place}: {nothing_credited(test.channel, some.conversions.sum())}")
         found.append(credit)
     if problems:
         raise InputError(problems)

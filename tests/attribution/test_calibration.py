@@ -147,6 +147,23 @@ def test_every_problem_of_the_experiments_is_named(shop):
     assert "experiments.credited" not in text
 
 
+def test_text_in_place_of_numbers_is_told_with_its_row_and_channel(shop):
+    tests = pandas.DataFrame(
+        {
+            "channel": ["search", "video", "social"],
+            "incremental": [10, "many", "few"],
+            "standard_error": ["1", 2, "?"],
+            "credited": [None, 3, "all"],
+        }
+    )
+    with pytest.raises(InputError) as caught:
+        calibrate(shop, tests, model="last_click")
+    told = "\n".join(caught.value.problems)
+    assert "experiments.incremental: 2 of 3 rows cannot be used (first: row 2, channel 'video')" in told
+    assert "experiments.standard_error: 1 of 3 rows cannot be used (first: row 3, channel 'social')" in told
+    assert "experiments.credited: 1 of 3 rows cannot be used (first: row 3, channel 'social')" in told
+
+
 def test_channels_without_credit_missing_columns_and_no_tests(shop):
     with pytest.raises(InputError, match="A channel without credit has no multiplier"):
         calibrate(shop, lift_tests(social=(10, 3)), model="first_click")

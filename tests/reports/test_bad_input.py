@@ -84,6 +84,15 @@ holdout_until = 2024-12-31
 channel = "zz"
 incremental_conversions = 2
 standard_error = 1
+[[attribution.experiments]]
+channel = "a"
+from = 2030-01-01
+incremental_conversions = 2
+standard_error = 1
+[[attribution.experiments]]
+channel = "b"
+incremental_conversions = 2
+standard_error = 1
 """
     for asked in ("check", "report"):
         said = command(asked, shop_of(files, wanted))
@@ -91,6 +100,8 @@ standard_error = 1
         assert "p.toml:8:1: clv.segment_by: [customers] has no column 'contry'. Did you mean 'country'?" in said.err
         assert "clv.holdout_until: nothing is left to hold back after 2024-12-31; the run looks back from" in said.err
         assert "p.toml:11:1: attribution.experiments.channel: there is no channel 'zz'. There are: a, b, c." in said.err
+        assert "p.toml:15:1: attribution.experiments.channel: 'a' is credited with none of the 0 conv" in said.err
+        assert said.err.count("attribution.experiments.channel: ") == 2
         assert "Building journeys" not in said.err
 
 
