@@ -305,6 +305,7 @@ def holdout_sentence(clv: ClvResults, run: RunResults) -> str:
 
 def calibration_sentence(clv: ClvResults) -> str:
     """Whether the intervals of value have been shown to hold; the word calibrated only where the table says so."""
+    changed = _changed_total(clv)
     flags = clv.segment_forecast["calibrated"].fillna(value=False).astype(bool)
     if len(flags) and flags.all():
         return (
@@ -313,9 +314,28 @@ def calibration_sentence(clv: ClvResults) -> str:
     if flags.any():
         return (
             f"The intervals of {int(flags.sum())} of {len(flags)} rows are calibrated on earlier dates of this data; "
-            "the others rest on the model alone."
+            "the others have not been shown to hold."
         )
+    if changed:
+        return changed
     return "The intervals of value rest on the model alone; earlier dates of this data have not shown that they hold."
+
+
+def _changed_total(clv: ClvResults) -> str:
+    """How the interval of the total was changed by forecasts from earlier days; empty where it was not."""
+    known = None if clv.depth is None else clv.depth.calibration
+    total = None if known is None else known[known["segment"] == "all"]
+    if total is None or not len(total):
+        return ""
+    shift, widening = float(total["shift"].iloc[0]), float(total["widening"].iloc[0])
+    if shift == 0 and widening == 1:
+        return ""
+    changes = [f"moved {'up' if shift > 0 else 'down'} by {abs(shift):.1f} standard deviations"] if shift else []
+    changes += [f"widened {number(widening, 1)} times"] if widening > 1 else []
+    return (
+        f"The interval of the total is {' and '.join(changes)}, as forecasts from earlier dates of this data missed by "
+        "more than chance; so few of them do not show that it holds now."
+    )
 
 
 def comparison_decimals(attribution: AttributionResults) -> int:

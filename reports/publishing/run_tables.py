@@ -67,11 +67,14 @@ def run_tables(results: RunResults) -> dict[str, pd.DataFrame]:
                 "rolling_origins": behind.origins,
                 "rolling_calibration": behind.calibration,
                 "cash_flow": behind.flows,
+                "cash_flow_totals": behind.flow_totals,
                 "cash_flow_cohorts": behind.cohorts,
                 "new_customers": behind.new_customers,
                 "drift_weeks": behind.drift_weeks,
                 "forecast_bridge": behind.forecast_bridge,
             }
+    if results.channel_customers is not None:
+        found |= {"channel_customers": results.channel_customers.table}
     if (quality := results.quality) is not None:
         found |= {"row_counts": quality.row_counts, "quarantine_sample": quality.quarantine_sample}
     return {name: table for name, table in found.items() if table is not None}
