@@ -226,7 +226,7 @@ class AttributionSection(Section):
         description="Lift tests to calibrate the credit with: one block [[attribution.experiments]] for each.",
     )
     bootstrap_replicates: int = Field(
-        default=0, ge=0, le=100_000, description="0: intervals by the delta method; more: by bootstrap."
+        default=0, ge=0, le=100_000, description="0: intervals by the delta method; 20 or more: by bootstrap."
     )
     include_open: bool = Field(default=False, description="Count journeys still open at the end of the data as lost.")
     depth: Literal["full", "brief"] = Field(
@@ -244,6 +244,19 @@ class AttributionSection(Section):
                 raise PydanticCustomError(
                     "model", "there is no model {name}.{hint}", {"name": repr(name), "hint": hint}
                 )
+        return value
+
+    @field_validator("bootstrap_replicates")
+    @classmethod
+    def _enough(cls, value: int) -> int:
+        from attribution.comparison import FEWEST_REPLICATES
+
+        if 0 < value < FEWEST_REPLICATES:
+            raise PydanticCustomError(
+                "replicates",
+                "{given} replicates give no percentiles. Write 0 (the delta method) or {fewest} or more",
+                {"given": value, "fewest": FEWEST_REPLICATES},
+            )
         return value
 
     @field_validator("position_weights")

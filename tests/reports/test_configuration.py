@@ -274,6 +274,15 @@ def test_a_font_that_is_not_there_is_found_before_the_work(tmp_path):
     assert said == "pathworth.toml:2:1: report.fonts: no file 'no.ttf'."
 
 
+def test_too_few_replicates_are_told_where_they_stand(tmp_path):
+    text = "[orders]\nfile = 'o.csv'\n[attribution]\nbootstrap_replicates = {}\n"
+    assert problems(tmp_path, text.format(5)) == [
+        "pathworth.toml:4:1: attribution.bootstrap_replicates: 5 replicates give no percentiles. Write 0 (the delta "
+        "method) or 20 or more."
+    ]
+    assert [read(tmp_path, text.format(n)).settings.attribution.bootstrap_replicates for n in (0, 20)] == [0, 20]
+
+
 def test_every_key_is_documented_with_its_default():
     text = (Path(__file__).resolve().parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
     for section in (*SECTIONS, SourceSection, PathsSection, ExperimentSection):
