@@ -234,7 +234,10 @@ class ValueDepth:
         Length of those forecasts, in calendar months.
     flows
         ``period, segment, source, expected_orders, expected_value, contribution, discounted, p10, p50, p90``: by
-        calendar month; ``source`` is known customers, first or repeat orders of new customers, or total.
+        calendar month; ``source`` is known customers, first or repeat orders of new customers, or total. Percentiles
+        heed what the forecasts from earlier days missed.
+    flow_totals
+        The same without ``period``, over the whole horizon.
     cohorts
         ``cohort, period, expected_orders, expected_value, discounted``: known customers.
     new_customers
@@ -258,6 +261,7 @@ class ValueDepth:
     calibration: pd.DataFrame | None = None
     origins_months: int | None = None
     flows: pd.DataFrame | None = None
+    flow_totals: pd.DataFrame | None = None
     cohorts: pd.DataFrame | None = None
     new_customers: pd.DataFrame | None = None
     flow_notes: tuple[str, ...] = ()
