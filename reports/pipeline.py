@@ -41,7 +41,7 @@ from reports.results.checks import (
 )
 from reports.results.customer_depth import origins, value_depth, write_lists
 from reports.results.customers import value_forecast, value_holdout, value_results
-from reports.results.data_quality import data_quality, with_path_file
+from reports.results.data_quality import data_quality, rows_after, with_path_file
 from reports.results.run_results import ClvResults, RunResults
 
 if TYPE_CHECKING:
@@ -207,6 +207,7 @@ def read_data(
     first, last = loaded.period
     as_of = results.as_of or last
     require_in_data(connection, configuration, first=first, as_of=as_of)
+    quality = replace(quality, after_as_of=rows_after(connection, as_of, results.timezone) if as_of < last else {})
     if as_of > last:
         progress.warn(
             f"report.as_of: {as_of} is {(as_of - last).days:,} days after the last day of the data, {last}; customers "

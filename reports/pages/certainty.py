@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reports.pages import prose
 from reports.pages.actions import untouched_share
+from reports.pages.data_quality import after_the_day
 from reports.results.run_results import AttributionResults, ChannelDepth, RunResults
 from reports.wording.labels import clean, plural, shorten
 from reports.wording.number_format import days, number, percent
@@ -25,6 +26,8 @@ def certainty(run: RunResults) -> tuple[Point, ...]:
     if run.clv is not None and prose.total_row(run.clv.segment_forecast) is not None:
         points.append(("Forecast.", f"{prose.holdout_sentence(run.clv, run)} {prose.calibration_sentence(run.clv)}"))
     said = [] if run.quality is None else [prose.kept_sentence(run.quality)]
+    if left := after_the_day(run):
+        said.append(left)
     if run.attribution is not None and (untouched := _untouched(run.attribution)):
         said.append(untouched)
     if count := len(run.warnings):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from reports.pages import prose
 from reports.pages.content import Block, Column, Heading, Points, Prose, Section, Table
 from reports.results.run_results import AttributionResults, DataQuality, RunResults
-from reports.wording.labels import TABLE_WIDTH, clean, shorten, table_name
-from reports.wording.number_format import days, number
+from reports.wording.labels import TABLE_WIDTH, clean, listing, shorten, table_name
+from reports.wording.number_format import day, days, number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,7 +16,17 @@ if TYPE_CHECKING:
 PER_REASON, SAMPLE_ROWS = 2, 12
 _JOURNEYS = {
     "customers": ("Customers with a touch", "who were touched at least once in the period"),
-    "touches": ("Touches in journeys", "after the lookback was applied"),
+    "all_touches": ("Touches kept from the data", "of which:"),
+    "touches": (
+        "– that a conversion answers, or of no buyer",
+        "within the lookback before a conversion, or of customers without any",
+    ),
+    "touches_outside_lookback": ("– too early for the lookback", "in journeys that did not convert"),
+    "touches_after_last_conversion": (
+        "– after a customer's last conversion",
+        "in journeys that did not convert or are still open",
+    ),
+    "touches_after_end": ("– after the as-of day", "left out"),
     "converted": ("Journeys that converted", "end in a conversion"),
     "not_converted": ("Journeys that did not convert", "ended without one"),
     "open": ("Journeys still open", "the last touch is within the lookback of the data's end; left out of the models"),
@@ -25,6 +35,11 @@ _JOURNEYS = {
         "Conversions without a touch",
         "no touch (within the lookback): credited to no channel",
     ),
+    "conversions_after_end": ("Conversions after the as-of day", "left out"),
+}
+# Shown only where there are any.
+_MAY_BE_NONE = {"touches_outside_lookback", "touches_after_last_conversion", "touches_after_end"} | {
+    "conversions_after_end"
 }
 
 
@@ -43,6 +58,15 @@ def quality_section(run: RunResults) -> Section | None:
     if long_names := _long_names(run):
         blocks.append(_names_table(long_names))
     return Section("Data quality", tuple(blocks), new_page=False) if blocks else None
+
+
+def after_the_day(run: RunResults) -> str:
+    """How much of what was kept lies after the as-of day, where any of it does."""
+    left = {} if run.quality is None else run.quality.after_as_of
+    if not left or run.as_of is None:
+        return ""
+    parts = [f"{number(after)} of {number(rows)} {what}" for what, (rows, after) in left.items()]
+    return f"In no number here, because after the as-of day ({day(run.as_of)}): {listing(parts)}."
 
 
 def _long_names(run: RunResults) -> list[str]:
@@ -69,7 +93,7 @@ def _reason(reason: object) -> str:
 
 def _count_blocks(quality: DataQuality, run: RunResults) -> list[Block]:
     counts = quality.row_counts
-    blocks: list[Block] = [Prose(prose.kept_sentence(quality))]
+    blocks: list[Block] = [Prose(f"{prose.kept_sentence(quality)} {after_the_day(run)}".strip())]
     if not len(counts):
         return blocks
     sources = list(dict.fromkeys(counts["source"]))
@@ -119,8 +143,11 @@ def _kept_table(counts: pd.DataFrame, sources: list[str], files: dict[str, str])
 def _journey_table(attribution: AttributionResults, run: RunResults) -> Table:
     import pandas as pd
 
-    known = [(name, attribution.journeys[name]) for name in _JOURNEYS if name in attribution.journeys]
-    rows = [(_JOURNEYS[name][0], number(float(count)), _JOURNEYS[name][1]) for name, count in known]
+    counts = attribution.journeys
+    known = [name for name in _JOURNEYS if name in counts and (counts[name] or name not in _MAY_BE_NONE)]
+    rows = [(_JOURNEYS[name][0], number(float(counts[name])), _JOURNEYS[name][1]) for name in known]
+    if attribution.made_of.startswith("visits"):
+        rows = [(what.replace("Touches", "Visits"), count, meaning) for what, count, meaning in rows]
     value = float(attribution.journeys.get("unattributed_value", 0.0) or 0.0)
     if value:
         unit = f" ({run.currency})" if run.currency else ""

@@ -274,7 +274,7 @@ def channel_costs(connection: duckdb.DuckDBPyConnection, first: dt.date, last: d
 
 
 def _journeys(paths: Paths) -> dict[str, float]:
-    """The counts that the report shows: of conversions and touches those that belong to a journey.
+    """The counts that the report shows: of conversions those that belong to a journey, of touches what became of all.
 
     Of a file of paths only what it says of conversions without a path, if it has any.
     """
@@ -291,13 +291,18 @@ def _journeys(paths: Paths) -> dict[str, float]:
         return {}
     return {
         "customers": counts.customers,
-        "touches": counts.touches - counts.touches_outside_lookback,
+        "all_touches": counts.touches + counts.touches_after_end,
+        "touches": counts.touches - counts.touches_outside_lookback - counts.touches_after_last_conversion,
+        "touches_outside_lookback": counts.touches_outside_lookback,
+        "touches_after_last_conversion": counts.touches_after_last_conversion,
+        "touches_after_end": counts.touches_after_end,
         "converted": counts.converted,
         "not_converted": counts.not_converted,
         "open": counts.open,
         "conversions": counts.conversions - counts.unattributed_conversions,
         "unattributed_conversions": counts.unattributed_conversions,
         "unattributed_value": counts.unattributed_value,
+        "conversions_after_end": counts.conversions_after_end,
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,7 @@ from customer_data.money import SCALE
 from reports.results.run_results import DataQuality
 
 if TYPE_CHECKING:
+    import duckdb
     import pandas as pd
 
     from attribution import Paths
@@ -54,14 +57,29 @@ def with_path_file(quality: DataQuality | None, paths: Paths, configuration: Con
     rows = rows[(rows["rows"] > 0) | rows["reason"].isin(["read", "kept"])].reset_index(drop=True)
     if quality is None:
         return DataQuality(row_counts=rows, sources=_sources(configuration))
-    together = pd.concat([quality.row_counts, rows], ignore_index=True)
-    return DataQuality(
-        row_counts=together,
-        quarantine_rows=quality.quarantine_rows,
-        quarantine_sample=quality.quarantine_sample,
-        sources=quality.sources,
-        warnings=quality.warnings,
-    )
+    return replace(quality, row_counts=pd.concat([quality.row_counts, rows], ignore_index=True))
+
+
+def rows_after(connection: duckdb.DuckDBPyConnection, as_of: dt.date, timezone: str) -> dict[str, tuple[int, int]]:
+    """Count the rows that were kept and, of those, the rows after a day; of each table that has such rows."""
+    from reports.results.channels import end_of_day
+
+    tables = {str(name) for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    tables |= {str(name) for (name,) in connection.execute("SELECT view_name FROM duckdb_views()").fetchall()}
+    number = (as_of - dt.date(1970, 1, 1)).days
+    wanted = {
+        "touches": ("touchpoints", f"time_us > {end_of_day(as_of, timezone)}"),
+        "orders": ("orders", f"day > {number}"),
+        "rows of spend": ("spend", f"day > {number}"),
+    }
+    found = {}
+    for what, (table, later) in wanted.items():
+        if table in tables:
+            counted = connection.execute(f"SELECT count(*), count(*) FILTER ({later}) FROM {table}").fetchall()
+            ((rows, after),) = counted
+            if after:
+                found[what] = (int(rows), int(after))
+    return found
 
 
 def _without_folder(loaded: LoadReport) -> pd.DataFrame:

@@ -36,6 +36,9 @@ class DataQuality:
         ``source, file``: where each table was read from, or None.
     warnings
         Sentences to show as they are.
+    after_as_of
+        Of ``touches``, ``orders`` and ``rows of spend`` how many were kept and how many of those are left out because
+        they lie after the as-of day; only what has such rows.
     """
 
     row_counts: pd.DataFrame
@@ -43,6 +46,7 @@ class DataQuality:
     quarantine_sample: pd.DataFrame | None = None
     sources: pd.DataFrame | None = None
     warnings: tuple[str, ...] = ()
+    after_as_of: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -173,8 +177,10 @@ class AttributionResults:
         ``days, conversions``: whole days from the first touch to the conversion; None where paths were read from a
         file.
     journeys
-        Counts by name, any of: ``converted, not_converted, open, conversions, unattributed_conversions,
-        unattributed_value, touches, customers`` (the fields of the journey counts as a mapping).
+        Counts by name, any of: ``customers, all_touches, touches, touches_outside_lookback,
+        touches_after_last_conversion, touches_after_end, converted, not_converted, open, conversions,
+        unattributed_conversions, unattributed_value, conversions_after_end``. ``all_touches`` are those of the four
+        kinds below it together; ``touches`` come before a conversion that credits them or from customers without any.
     costs
         ``channel, cost`` in money over the run's period; None without spend.
     baseline, model, order
