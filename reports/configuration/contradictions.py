@@ -112,6 +112,15 @@ def _attribution_problems(data: Mapping[str, Any]) -> list[tuple[KeyPath, str]]:
                 "attribution.transform leaves no times of touches, which time_decay needs. Keep one of the two.",
             )
         )
+    if "custom" in models and "custom_weights" not in wanted:
+        key = next((key for key in ("baseline", "model") if wanted.get(key) == "custom"), "models")
+        found.append(
+            (
+                ("attribution", key),
+                f"attribution.{key}: 'custom' needs attribution.custom_weights, counted back from the last touch, as "
+                "in [0.5, 0.3, 0.2].",
+            )
+        )
     if wanted.get("bootstrap_replicates") and "shapley" in (wanted.get("baseline"), wanted.get("model")):
         found.append(
             (

@@ -203,6 +203,10 @@ class AttributionSection(Section):
         max_length=3,
         description="First, middle and last touch in position_based; they add up to 1.",
     )
+    custom_weights: Annotated[tuple[float, ...], Field(strict=False)] | None = Field(
+        default=None,
+        description="Of custom: the last touch, the one before it, and so on; touches before these get nothing.",
+    )
     direct: str = Field(
         default="direct", description="The channel that last_non_direct_click and drop_direct_unless_alone pass over."
     )
@@ -265,6 +269,17 @@ class AttributionSection(Section):
         if min(value) < 0 or abs(sum(value) - 1) > 1e-9:
             raise PydanticCustomError(
                 "weights", "weights must not be negative and must add up to 1, not {total}", {"total": sum(value)}
+            )
+        return value
+
+    @field_validator("custom_weights")
+    @classmethod
+    def _counted_back(cls, value: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if value is not None and (not value or min(value) < 0 or not value[0] > 0):
+            raise PydanticCustomError(
+                "weights",
+                "weights are 0 or more, and the first, of the last touch, above 0, as in [0.5, 0.3, 0.2]; not {given}",
+                {"given": str(list(value))},
             )
         return value
 

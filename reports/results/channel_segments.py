@@ -46,6 +46,7 @@ def segment_results(
                 models=all_models(wanted),
                 order=order,
                 position_weights=options.position_weights,
+                custom_weights=options.custom_weights,
                 direct=wanted.direct,
                 confidence=confidence,
                 segment=name,

@@ -141,6 +141,7 @@ def channel_results(
         models=all_models(wanted),
         order=order,
         position_weights=options.position_weights,
+        custom_weights=options.custom_weights,
         direct=wanted.direct,
         confidence=report.confidence,
     )
@@ -217,7 +218,11 @@ def rule_options(wanted: AttributionSection) -> RuleOptions:
     from attribution.rules import RuleOptions
 
     first, middle, last = wanted.position_weights
-    return RuleOptions(position_weights=(first, middle, last), direct=wanted.direct)
+    return RuleOptions(
+        position_weights=(first, middle, last),
+        custom_weights=wanted.custom_weights or RuleOptions().custom_weights,
+        direct=wanted.direct,
+    )
 
 
 def all_models(wanted: AttributionSection) -> list[str]:

@@ -112,6 +112,14 @@ def test_shapley_named_as_a_model_has_intervals_and_stands_among_the_models_once
     ]
 
 
+def test_custom_credit_goes_by_the_weights_configured(tmp_path):
+    # One path a > b > c of 8 conversions; weights 3 and 1 from its end on: c three quarters, b one, a nothing.
+    text = "path,conversions,nulls\na > b > c,8,2\n"
+    run = deep_run(configured(tmp_path, text, models='["custom", "markov"]', custom_weights="[3, 1]"))
+    credit = run.attribution.credit.set_index(["model", "channel"])["conversions"]["custom"]
+    assert credit.to_dict() == pytest.approx({"a": 0, "b": 2, "c": 6})
+
+
 def test_the_change_in_money_adds_up_to_nothing_inside_its_intervals(tmp_path):
     # Every order is worth 10, so the change in money is ten times that in conversions, interval and all.
     found = deep_run(configured(tmp_path)).attribution

@@ -274,6 +274,35 @@ def test_a_font_that_is_not_there_is_found_before_the_work(tmp_path):
     assert said == "pathworth.toml:2:1: report.fonts: no file 'no.ttf'."
 
 
+@pytest.mark.parametrize(
+    ("wanted", "line", "words"),
+    [
+        (
+            "models = ['linear', 'custom']",
+            4,
+            "models: 'custom' needs attribution.custom_weights, counted back from the",
+        ),
+        ("model = 'custom'", 4, "model: 'custom' needs attribution.custom_weights"),
+        (
+            "custom_weights = [0, 1]",
+            4,
+            "custom_weights: weights are 0 or more, and the first, of the last touch, abov",
+        ),
+        ("custom_weights = [1, -1]", 4, "custom_weights: weights are 0 or more"),
+        ("custom_weights = []", 4, "custom_weights: weights are 0 or more"),
+    ],
+)
+def test_custom_needs_weights_that_can_be(tmp_path, wanted, line, words):
+    (told,) = problems(tmp_path, f"[orders]\nfile = 'o.csv'\n[attribution]\n{wanted}\n")
+    assert told.startswith(f"pathworth.toml:{line}:1: attribution.{words}")
+
+
+def test_custom_weights_may_be_given_with_commas(tmp_path):
+    text = "[orders]\nfile = 'o.csv'\n[attribution]\nmodels = 'custom'\n"
+    flagged = read(tmp_path, text, {"attribution.custom_weights": "3, 1"})
+    assert flagged.settings.attribution.custom_weights == (3, 1)
+
+
 def test_too_few_replicates_are_told_where_they_stand(tmp_path):
     text = "[orders]\nfile = 'o.csv'\n[attribution]\nbootstrap_replicates = {}\n"
     assert problems(tmp_path, text.format(5)) == [
