@@ -100,7 +100,12 @@ class ReportSection(Section):
 
 class EngineSection(Section):
     memory_limit: str | None = Field(default=None, description='As in "4GB"; beyond it the engine spills to disk.')
-    threads: int | None = Field(default=None, ge=1, description="By default one per core; answers do not depend on it.")
+    threads: int | None = Field(
+        default=None,
+        ge=1,
+        description="Of the engine; by default one per core. Channels and customers run side by side in any case; "
+        "answers do not depend on it.",
+    )
     spill_folder: str | None = Field(default=None, description="Where the engine writes what does not fit.")
 
 
