@@ -4,7 +4,9 @@ Conventions (those of the R package ChannelAttribution): a state of order k is a
 path shorter than k is one state, and equal neighbouring states collapse, so that at order 1 no channel follows itself.
 """
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 LARGEST_TABLE = 1 << 22
+BLOCK = 1 << 18
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,12 +225,23 @@ def _ends_a_window(paths: Paths, order: int) -> NDArray[np.bool_]:
 def _numbered(keys: NDArray[Any], bound: int) -> tuple[Codes, Integers]:
     """Number distinct keys in ascending order; also those keys."""
     if bound <= LARGEST_TABLE:
-        places = keys.astype(np.intp, copy=False)
         present = np.zeros(bound, dtype=bool)
-        present[places] = True
-        return (np.cumsum(present, dtype=np.int32) - np.int32(1))[places], np.flatnonzero(present)
-    number, example = ragged.numbered([keys])
-    return number.astype(np.int32), keys[example].astype(np.int64)
+        number = np.empty(len(keys), dtype=np.int32)
+        blocks = [slice(first, first + BLOCK) for first in range(0, len(keys), BLOCK)]
+
+        def mark(block: slice) -> None:
+            present[keys[block]] = True
+
+        def look_up(block: slice) -> None:
+            np.take(numbers, keys[block], out=number[block], mode="clip")  # "raise" copies first
+
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            list(pool.map(mark, blocks))
+            numbers = np.cumsum(present, dtype=np.int32) - np.int32(1)
+            list(pool.map(look_up, blocks))
+        return number, np.flatnonzero(present)
+    ranks, example = ragged.numbered([keys])
+    return ranks.astype(np.int32), keys[example].astype(np.int64)
 
 
 def _channels_of_windows(keys: Integers, base: int, renumbered: list[Integers | None]) -> Codes:
