@@ -107,13 +107,23 @@ def _channel_method(attribution: AttributionResults, run: RunResults) -> list[Bl
         Heading("Channels"),
         Prose(f"{made} {model}".strip()),
         Prose(
-            f"Intervals are at {level(run.confidence)}, by {attribution.interval_method}: they say how much the "
+            f"Intervals are at {level(run.confidence)}, {_interval_methods(attribution)}: they say how much the "
             "numbers would "
             "vary if other customers of the same kind had come. Credit is description, not proof of cause: it cannot "
             "see "
             "touches that were not recorded, nor customers who would have bought anyway."
         ),
     ]
+
+
+def _interval_methods(attribution: AttributionResults) -> str:
+    """Which intervals were made how: a bootstrap draws those of the comparison of conversions alone."""
+    if attribution.interval_method == "delta method":
+        return "by the delta method"
+    return (
+        f"those of the change in conversions by {attribution.interval_method}, all others (of value, of the steps from "
+        "last click, of parts of the conversions and of each model's credit) by the delta method"
+    )
 
 
 def _clv_method(clv: ClvResults, run: RunResults) -> list[Block]:

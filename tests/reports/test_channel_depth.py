@@ -17,6 +17,7 @@ from reports.pages.channel_segments import segment_blocks, segment_title
 from reports.pages.channels import channel_sections
 from reports.pages.content import Figure, Prose, Table
 from reports.pages.journeys import window
+from reports.pages.method import method_section
 from reports.results.channel_depth import OrderChoice, channel_depth, order_choice, other_choices, with_depth
 from reports.results.channel_segments import segment_results, types_in_value
 from reports.results.channels import (
@@ -192,6 +193,21 @@ def test_a_bootstrap_draws_customers_where_they_are_known_and_else_says_it_goes_
         assert drawn_customers(connection, other, order=1) is None
     by_paths = channel_results(paths, wanted, None, order=1)
     assert by_paths.interval_method == "bootstrap over paths, 40 replicates"
+
+
+def test_the_method_page_says_which_intervals_come_from_the_bootstrap(tmp_path):
+    configuration = configured(tmp_path, depth='"brief"')
+    for wanted, said in (
+        (configuration, "Intervals are at 90%, by the delta method: they say"),
+        (
+            changed(configuration, bootstrap_replicates=40),
+            "Intervals are at 90%, those of the change in conversions by bootstrap over paths, 40 replicates, all "
+            "others (of value, of the steps from last click, of parts of the conversions and of each model's credit) "
+            "by the delta method: they say",
+        ),
+    ):
+        method = method_section(deep_run(wanted))
+        assert said in " ".join(block.text for block in method.blocks if isinstance(block, Prose))
 
 
 def test_a_run_over_touches_holds_out_customers_and_tells_first_from_later_orders(shop_run):
