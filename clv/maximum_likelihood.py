@@ -8,24 +8,24 @@ logarithms. A fit that fails its checks raises ``ModelError``; there is no fitte
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from clv.arrays import FloatArray
+from clv.profile_likelihood import Evaluation as Evaluation
+from clv.profile_likelihood import profile_end
 from customer_data.errors import ConfigurationError, ModelError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Evaluation: TypeAlias = tuple[float, FloatArray, FloatArray]
-"""A log-likelihood with its gradient (k,) and Hessian (k, k)."""
 
 _DECREMENT = 1e-10  # of the log-likelihood: what a further Newton step could still gain
 _EXHAUSTED = 1e-16  # ... below which the last step, of 1e-8 standard errors, needs no evaluation of its own
 _RADIUS = 2.0  # of the first trust region, in logarithms: a factor of e^2
 _ITERATIONS = 100
 _FLAT = 1e-7  # curvature (1 / variance of a log parameter) below which the data say nothing
+_NORMAL = 0.1  # standard error of a log parameter up to which its likelihood is taken as normal
 
 
 class ModelWarning(UserWarning):
@@ -127,6 +127,9 @@ class Estimate:
     customers : float
         Customers (sum of weights) behind the fit.
     convergence : Convergence
+    objective : callable
+        What was maximised, with its gradient and Hessian, as a function of the log parameters (k,): the log-likelihood,
+        with a prior the log posterior.
     """
 
     model: str
@@ -135,6 +138,22 @@ class Estimate:
     log_covariance: FloatArray = field(repr=False)
     customers: float
     convergence: Convergence = field(repr=False)
+    objective: Callable[[FloatArray], Evaluation] = field(repr=False, compare=False)
+
+    def log_bounds(self, confidence: float) -> FloatArray:
+        """The ends of the intervals of the log parameters, less their estimates; shape (2, k)."""
+        from scipy.special import ndtri
+
+        quantile = float(ndtri(0.5 + confidence / 2))
+        errors = np.sqrt(np.diag(self.log_covariance))
+        bounds = quantile * np.stack([-errors, errors])
+        point = np.log(list(self.parameters.values()))
+        for index in np.flatnonzero(errors > _NORMAL):
+            for row, side in enumerate((-1, 1)):
+                bounds[row, index] = profile_end(
+                    self.objective, point, index=int(index), side=side, fall=quantile**2 / 2
+                )
+        return bounds
 
 
 class FittedModel:
@@ -202,15 +221,14 @@ class FittedModel:
     def parameter_table(self, *, segment: str = "all", confidence: float = 0.90) -> "pd.DataFrame":
         """The table of parameters: model, segment, parameter, estimate, std_error, low, high.
 
-        The interval is symmetric in the logarithm, estimate * exp(-+ z * standard error of the log), so that it
-        stays positive.
+        The interval holds what the profile likelihood does not rule out (see `clv.profile_likelihood`), under a prior
+        the profile posterior; it may have no end. Where the standard error is below a tenth of the estimate, the
+        likelihood is as good as normal in the logarithm: estimate * exp(-+ z * standard error of the log).
         """
         import pandas as pd
-        from scipy.special import ndtri
 
         log_errors = np.sqrt(np.diag(self.estimate.log_covariance))
-        with np.errstate(over="ignore"):  # where the likelihood is all but flat, the interval has no end
-            factor = np.exp(float(ndtri(0.5 + confidence / 2)) * log_errors)
+        low, high = np.exp(self.estimate.log_bounds(confidence))
         values = np.array(list(self.parameters.values()))
         return pd.DataFrame(
             {
@@ -219,8 +237,8 @@ class FittedModel:
                 "parameter": list(self.parameters),
                 "estimate": values,
                 "std_error": values * log_errors,
-                "low": values / factor,
-                "high": values * factor,
+                "low": values * low,
+                "high": values * high,
             }
         )
 
@@ -299,6 +317,7 @@ def maximise(
                 starts=tried,
                 message=f"gradient and curvature checked after {iterations} evaluations from {tried} start(s)",
             ),
+            objective=objective,
         )
     raise NoMaximumError(
         f"{model} did not converge on {customers:,.0f} customers from {len(starts)} start values: {failures[0]}. "

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -59,7 +59,7 @@ class SavedModels:
             patterns=patterns,
             models=self.models,
             of_segment=np.array([self.of_segment.get(name, 0) for name in patterns.segments], dtype=np.intp),
-            parameters=self.parameters,
+            parameter_table=lambda: self.parameters,
             convergence=self.convergence,
             spend_correlation=self.spend_correlation,
             notes=(f"Parameters fitted until {day_date(self.fitted_until)} are applied without fitting again.",)
@@ -79,7 +79,7 @@ def save_models(forecast: Forecast, path: Path | str) -> None:
         "time_unit": "week",
         "models": [_written(model) for model in fitted.models],
         "segments": {name: int(index) for name, index in zip(fitted.patterns.segments, fitted.of_segment, strict=True)},
-        "parameters": fitted.parameters.to_dict("records"),
+        "parameters": [_with_null(row) for row in fitted.parameters.to_dict("records")],
         "convergence": fitted.convergence.to_dict("records"),
         "spend_correlation": fitted.spend_correlation,
     }
@@ -110,7 +110,7 @@ def load_models(path: Path | str) -> SavedModels:
             fitted_until=day_number(content["fitted_until"]),
             models=tuple(_read(model) for model in content["models"]),
             of_segment=content["segments"],
-            parameters=pd.DataFrame(content["parameters"]),
+            parameters=pd.DataFrame(content["parameters"]).astype({"high": np.float64}).fillna({"high": np.inf}),
             convergence=pd.DataFrame(content["convergence"]),
             spend_correlation=content["spend_correlation"],
         )
@@ -148,6 +148,11 @@ def score(
             f"{day_date(summary.until_day)}: it would know its own future. Choose a later as-of day, or fit again."
         )
     return forecast_with(connection, summary, saved.applied_to(connection), terms)
+
+
+def _with_null(row: Mapping[Hashable, Any]) -> dict[str, Any]:
+    """The row of a table as JSON knows it: no end of an interval is null."""
+    return {str(name): None if value == np.inf else value for name, value in row.items()}
 
 
 def _written(model: CustomerModel) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """Which parameters each segment's customers follow: one fit for all, one fit each, or fits that share strength."""
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cache
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 import numpy as np
@@ -47,8 +47,8 @@ class SegmentModels:
         The distinct models; the first is fitted to all customers.
     of_segment : ndarray of int
         Index into ``models`` for each of ``patterns.segments``.
-    parameters : DataFrame
-        model, segment, parameter, estimate, std_error, low, high; times in weeks, money in the currency.
+    parameter_table : callable
+        Makes the table ``parameters``, whose intervals take time, when it is first asked for.
     convergence : DataFrame
         model, segment, customers, log_likelihood, converged, message.
     spend_correlation : float or None
@@ -60,10 +60,15 @@ class SegmentModels:
     patterns: SegmentPatterns
     models: tuple[CustomerModel, ...]
     of_segment: Indices
-    parameters: "pd.DataFrame"
+    parameter_table: Callable[[], "pd.DataFrame"] = field(repr=False)
     convergence: "pd.DataFrame"
     spend_correlation: float | None
     notes: tuple[str, ...]
+
+    @cached_property
+    def parameters(self) -> "pd.DataFrame":
+        """model, segment, parameter, estimate, std_error, low, high; times in weeks, money in the currency."""
+        return self.parameter_table()
 
 
 @dataclass(frozen=True)
@@ -148,7 +153,7 @@ def fit_segments(
         patterns=patterns,
         models=tuple(fitted.model for fitted in fits),
         of_segment=of_segment,
-        parameters=_parameter_table(fits, confidence),
+        parameter_table=partial(_parameter_table, fits, confidence),
         convergence=_convergence_table(fits),
         spend_correlation=correlation,
         notes=tuple(notes),

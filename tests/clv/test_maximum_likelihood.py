@@ -108,13 +108,11 @@ def test_the_table_of_parameters() -> None:
     assert list(table.columns) == ["model", "segment", "parameter", "estimate", "std_error", "low", "high"]
     assert list(table["parameter"]) == ["r", "alpha", "a", "b"]
     assert set(table["segment"]) == {"Norway"}
-    np.testing.assert_allclose(table["low"] * table["high"], table["estimate"] ** 2)
-    log_errors = np.sqrt(np.diag(fit.covariance_log))
-    np.testing.assert_allclose(np.log(table["high"] / table["low"]), 2 * 1.959963984540054 * log_errors)
     np.testing.assert_allclose(np.sqrt(np.diag(fit.covariance)), table["std_error"])
     assert fit.aic == 8 - 2 * fit.log_likelihood
     assert fit.bic == pytest.approx(4 * np.log(100) - 2 * fit.log_likelihood)
-    assert (fit.table["low"] > table["low"]).all()
+    assert (fit.table["low"] > table["low"])[:2].all()
+    assert set(table["low"][2:]) == {0.0}  # a hundred customers do not tell that anybody ever leaves
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -38,6 +39,15 @@ def test_later_data_are_scored_with_the_old_parameters(cdnow_engine, tmp_path):
     assert later.segment_forecast.loc[0, "clv"] == pytest.approx(fitted.segment_forecast.loc[0, "clv"], rel=0.15)
     with pytest.raises(ConfigurationError, match="know its own future"):
         score(cdnow_engine, saved, as_of_day=AS_OF - 1)
+
+
+def test_an_interval_without_an_end_is_null_in_the_file_and_has_none_again(connection, fill, shop, tmp_path):
+    fill(connection, shop(30, seed=1))
+    made = forecast(connection, draws=100)
+    assert list(made.parameters["high"] == np.inf)[:4] == [False, False, True, True]  # a and b of 30 customers
+    save_models(made, tmp_path / "models.json")
+    assert "Infinity" not in (tmp_path / "models.json").read_text(encoding="utf-8")
+    pd.testing.assert_frame_equal(load_models(tmp_path / "models.json").parameters, made.parameters, check_exact=True)
 
 
 def test_a_segment_without_saved_parameters_takes_those_of_all(connection, fill, shop, tmp_path):
