@@ -229,7 +229,11 @@ def _in_words(shifted_by: object) -> str:
 def _order_blocks(depth: ChannelDepth, attribution: AttributionResults) -> list[Block]:
     rows = depth.orders
     if rows is None or not len(rows):
-        return []
+        why = depth.why_not_held_out.replace(" State the order yourself.", "").replace(
+            " Choose the order yourself.", ""
+        )
+        reason = why.partition(": ")[2].rpartition("because ")[2]
+        return [Prose(f"No journeys were held out to test the models: {reason}")] if reason else []
     best = int(rows.loc[rows["chosen"].astype(bool), "order"].iloc[0])
     chain = rows["model"] == "markov"
     used = f"the run uses order {attribution.order}"
@@ -265,7 +269,7 @@ def _order_blocks(depth: ChannelDepth, attribution: AttributionResults) -> list[
                 Column("verdict", ""),
             ),
             caption=f"Held out: five folds of {dealt}. Log loss: the smaller, the better foretold. AUC: how surely a "
-            "journey that converted is told from one that did not; 0.5 is chance.",
+            f"journey that converted is told from one that did not; 0.5 is chance.{_no_regression(rows, depth)}",
         )
     ]
     if depth.calibration is not None and len(depth.calibration):
@@ -281,6 +285,12 @@ def _order_blocks(depth: ChannelDepth, attribution: AttributionResults) -> list[
             )
         )
     return [Prose(text), *blocks]
+
+
+def _no_regression(rows: pd.DataFrame, depth: ChannelDepth) -> str:
+    if (rows["model"] == "regression").any():
+        return ""
+    return f" The regression is left out: {depth.why_no_games or 'it could not be fitted to all folds'}."
 
 
 def _by_group(calibration: pd.DataFrame) -> pd.DataFrame:

@@ -17,7 +17,6 @@ from reports.pages.channel_segments import segment_blocks, segment_title
 from reports.pages.channels import channel_sections
 from reports.pages.content import Figure, Prose, Table
 from reports.pages.journeys import window
-from reports.pages.method import method_section
 from reports.results.channel_depth import OrderChoice, channel_depth, order_choice, other_choices, with_depth
 from reports.results.channel_segments import segment_results, types_in_value
 from reports.results.channels import (
@@ -31,27 +30,7 @@ from reports.results.channels import (
 from reports.results.data_quality import with_path_file
 from reports.results.run_results import AttributionResults, ChannelDepth, RunResults, SegmentResults
 from reports.wording.labels import listing
-
-# From a, most journeys convert when b came before and none when c did: the last channel alone does not tell.
-MEMORY = (
-    "path,conversions,nulls,value\nb > a,9000,1000,90000\nc > a,500,9500,5000\na,4000,6000,40000\nb,3000,7000,30000\n"
-    "c,500,9500,5000\n"
-)
-
-
-def configured(tmp_path: Path, text: str = MEMORY, **keys: str) -> Configuration:
-    (tmp_path / "paths.csv").write_text(text)
-    names = [name for name in ("path", "conversions", "nulls", "value") if name in text.splitlines()[0]]
-    columns = "".join(f"{name} = '{name}'\n" for name in names)
-    wanted = "".join(f"{key} = {value}\n" for key, value in keys.items())
-    (tmp_path / "p.toml").write_text(f"[paths]\nfile = 'paths.csv'\n[paths.columns]\n{columns}[attribution]\n{wanted}")
-    return read_configuration(tmp_path / "p.toml", environment={})
-
-
-def changed(configuration: Configuration, **options: object) -> Configuration:
-    settings = configuration.settings
-    wanted = settings.attribution.model_copy(update=options)
-    return replace(configuration, settings=settings.model_copy(update={"attribution": wanted}))
+from tests.reports.deep_runs import changed, configured, deep_run
 
 
 @pytest.fixture(scope="module")
@@ -61,14 +40,6 @@ def shop_run(shop: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, Configurat
     with configuration.engine().connect() as connection:
         load(connection, configuration.sources(), configuration.load_settings())
         yield connection, configuration, journeys(connection, configuration)
-
-
-def deep_run(configuration: Configuration) -> RunResults:
-    paths = paths_of_file(configuration)
-    choice = order_choice(paths, configuration, None)
-    found = channel_results(paths, configuration, None, order=choice.order)
-    depth = channel_depth(paths, configuration, choice, None)
-    return RunResults(title="Deep", attribution=replace(found, depth=depth))
 
 
 def test_auto_takes_the_order_that_foretells_held_out_journeys_best(tmp_path):
@@ -146,6 +117,8 @@ def test_without_journeys_that_did_not_convert_nothing_is_held_out_and_auto_take
     titles = [block.title for part in depth_sections(run) for block in part.blocks if isinstance(block, Table | Figure)]
     assert "From last click to the Markov model, step by step" in titles
     assert not any("held out" in title for title in titles)
+    said = [block.text for part in depth_sections(run) for block in part.blocks if isinstance(block, Prose)]
+    assert "No journeys were held out to test the models: every journey known here converted." in said
 
 
 def test_games_that_cannot_be_played_are_left_out_with_the_reason(tmp_path):
@@ -193,21 +166,6 @@ def test_a_bootstrap_draws_customers_where_they_are_known_and_else_says_it_goes_
         assert drawn_customers(connection, other, order=1) is None
     by_paths = channel_results(paths, wanted, None, order=1)
     assert by_paths.interval_method == "bootstrap over paths, 40 replicates"
-
-
-def test_the_method_page_says_which_intervals_come_from_the_bootstrap(tmp_path):
-    configuration = configured(tmp_path, depth='"brief"')
-    for wanted, said in (
-        (configuration, "Intervals are at 90%, by the delta method: they say"),
-        (
-            changed(configuration, bootstrap_replicates=40),
-            "Intervals are at 90%, those of the change in conversions by bootstrap over paths, 40 replicates, all "
-            "others (of value, of the steps from last click, of parts of the conversions and of each model's credit) "
-            "by the delta method: they say",
-        ),
-    ):
-        method = method_section(deep_run(wanted))
-        assert said in " ".join(block.text for block in method.blocks if isinstance(block, Prose))
 
 
 def test_a_run_over_touches_holds_out_customers_and_tells_first_from_later_orders(shop_run):
