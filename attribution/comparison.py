@@ -7,6 +7,7 @@ import numpy as np
 from attribution.bootstrap import Replicates, bootstrap_credit, percentile_interval
 from attribution.credit import check_models, model_credit
 from attribution.delta import credit_variance, interval
+from attribution.markov import Convention, require_convention
 from attribution.paths import Paths
 from attribution.ragged import Floats
 from attribution.rules import RuleOptions
@@ -29,6 +30,7 @@ def compare(
     seed: int | None = None,
     confidence: float = 0.90,
     options: RuleOptions | None = None,
+    convention: Convention = "exact",
     drawn: Replicates | None = None,
 ) -> "pandas.DataFrame":
     """What a model credits to each channel beside what a baseline does, with an interval of the difference.
@@ -49,6 +51,9 @@ def compare(
         Of the intervals, which hold for each channel by itself.
     options
         Options of the rules.
+    convention
+        As in :func:`attribution.attribute`: under ``"channelattribution"`` intervals stand around that credit, and are
+        those of exact credit otherwise.
     drawn
         Replicates of both models made already, in place of ``replicates`` and ``seed``: those of
         :func:`attribution.customer_bootstrap.bootstrap_customers` are exact for customers with several journeys.
@@ -71,13 +76,16 @@ def compare(
     if baseline == model:
         raise ConfigurationError(f"baseline, model: both are {model!r}, which leaves nothing to compare. Name two.")
     check_models(paths, [baseline, model])
+    require_convention(convention)
     if replicates < 0 or 0 < replicates < FEWEST_REPLICATES:
         raise ConfigurationError(
             f"replicates: {replicates!r} give no percentiles. Give 0 (the delta method) or {FEWEST_REPLICATES} or more."
         )
     options = options or RuleOptions()
-    before, after = (model_credit(paths, name, order=order, options=options).conversions for name in (baseline, model))
-    difference = after - before
+    (before, exact_before), (after, exact_after) = (
+        _credit(paths, name, order=order, options=options, convention=convention) for name in (baseline, model)
+    )
+    difference, exact = after - before, exact_after - exact_before
     if replicates == 0 and drawn is None:
         spread = credit_variance(paths, model, baseline=baseline, order=order, options=options)
         low, high = interval(difference, spread.conversions, confidence=confidence)
@@ -85,7 +93,8 @@ def compare(
         drawn = drawn or bootstrap_credit(
             paths, [baseline, model], order=order, replicates=replicates, seed=seed, options=options
         )
-        low, high = percentile_interval(drawn.of(model, paths) - drawn.of(baseline, paths), confidence=confidence)
+        replicated = drawn.of(model, paths) - drawn.of(baseline, paths) + (difference - exact)
+        low, high = percentile_interval(replicated, confidence=confidence)
     table = pandas.DataFrame(
         {
             "channel": paths.channels,
@@ -99,6 +108,16 @@ def compare(
     )
     largest_first = np.lexsort([np.asarray(paths.channels), -np.round(np.abs(difference), 9)])
     return table.iloc[largest_first].reset_index(drop=True)
+
+
+def _credit(
+    paths: Paths, model: str, *, order: int, options: RuleOptions, convention: Convention
+) -> tuple[Floats, Floats]:
+    """Credit of conversions under a convention, and exact credit."""
+    exact = model_credit(paths, model, order=order, options=options).conversions
+    if model != "markov" or convention == "exact":
+        return exact, exact
+    return model_credit(paths, model, order=order, options=options, convention=convention).conversions, exact
 
 
 def verdicts(low: Floats, high: Floats, *, baseline: str, rounding: float) -> list[str]:

@@ -55,8 +55,7 @@ def removal_effects(chain: Chain, *, convention: Convention = "exact") -> Remova
     ConfigurationError
         When the convention has another name.
     """
-    if convention not in get_args(Convention):
-        raise ConfigurationError(f"convention: {convention!r} is not one of {', '.join(get_args(Convention))}.")
+    require_convention(convention)
     if len(chain.start) == 0:
         nothing = np.zeros(chain.holds.shape[1])
         return RemovalEffects(nothing, nothing, 0.0, 0.0)
@@ -70,6 +69,12 @@ def removal_effects(chain: Chain, *, convention: Convention = "exact") -> Remova
         whole, lost = _pushed(chain)
     share = np.divide(lost, whole, out=np.zeros_like(lost), where=whole > 0)
     return RemovalEffects(share[:, 0], share[:, 1], float(whole[0]), float(whole[1]))
+
+
+def require_convention(convention: str) -> None:
+    """Refuse a convention of another name."""
+    if convention not in get_args(Convention):
+        raise ConfigurationError(f"convention: {convention!r} is not one of {', '.join(get_args(Convention))}.")
 
 
 def _single(chain: Chain) -> tuple[Floats, Floats]:

@@ -27,10 +27,10 @@ def _as_date(value: Any) -> Any:
 
 
 def _as_order(value: Any) -> Any:
-    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 6):
+    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 20):
         return value
     raise PydanticCustomError(
-        "order", 'order is a whole number from 1 to 6 or "auto", not {given}', {"given": repr(value)}
+        "order", 'order is a whole number from 1 to 20 or "auto", not {given}', {"given": repr(value)}
     )
 
 
@@ -200,7 +200,11 @@ class AttributionSection(Section):
     baseline: str = Field(default="last_click", description="The model to compare against.")
     model: str = Field(default="markov", description="The model compared with the baseline.")
     order: Annotated[int | Literal["auto"], BeforeValidator(_as_order)] = Field(
-        default=1, description='Of the Markov chain: how many last channels it remembers, 1 to 6, or "auto": held out.'
+        default=1, description='Of the Markov chain: how many last channels it remembers, 1 to 20, or "auto": held out.'
+    )
+    convention: Literal["exact", "channelattribution"] = Field(
+        default="exact",
+        description="Of Markov credit and removal effects; channelattribution: very long walks count as lost.",
     )
     position_weights: Annotated[tuple[float, ...], Field(strict=False)] = Field(
         default=(0.4, 0.2, 0.4),

@@ -47,6 +47,7 @@ def segment_results(
                 order=order,
                 position_weights=options.position_weights,
                 custom_weights=options.custom_weights,
+                convention=wanted.convention,
                 direct=wanted.direct,
                 confidence=confidence,
                 segment=name,

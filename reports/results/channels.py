@@ -143,6 +143,7 @@ def channel_results(
         position_weights=options.position_weights,
         custom_weights=options.custom_weights,
         direct=wanted.direct,
+        convention=wanted.convention,
         confidence=report.confidence,
     )
     return AttributionResults(
@@ -156,10 +157,13 @@ def channel_results(
             seed=report.seed,
             confidence=report.confidence,
             options=options,
+            convention=wanted.convention,
             drawn=drawn,
         ),
         comparison_value=value_comparison(paths, configuration, order=order),
-        removal_effects=removal_effects(paths, order=order) if paths.conversions.sum() > 0 else None,
+        removal_effects=removal_effects(paths, order=order, convention=wanted.convention)
+        if paths.conversions.sum() > 0
+        else None,
         transitions=transition_matrix(paths, order=1),
         graph=transition_graph(paths),
         top_paths=top_paths(paths, n=20),
@@ -190,7 +194,9 @@ def value_comparison(paths: Paths, configuration: Configuration, *, order: int) 
         return None
     wanted, report = configuration.settings.attribution, configuration.settings.report
     options, names = rule_options(wanted), (wanted.baseline, wanted.model)
-    before, after = (model_credit(paths, name, order=order, options=options).value for name in names)
+    before, after = (
+        model_credit(paths, name, order=order, options=options, convention=wanted.convention).value for name in names
+    )
     spread = credit_variance(paths, wanted.model, baseline=wanted.baseline, order=order, options=options)
     low, high = interval(after - before, spread.value, confidence=report.confidence)
     rounding = 1e-9 * float(paths.value.sum())

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from attribution import attribute
 from attribution.comparison import compare
 from attribution.paths import Paths
 from customer_data.errors import ConfigurationError
@@ -106,3 +107,21 @@ def test_without_any_journey_nothing_is_credited_and_no_difference_is_claimed(re
     table = compare(empty, replicates=replicates, seed=1)
     assert table[["last_click", "markov", "difference", "difference_low", "difference_high"]].eq(0).all(axis=None)
     assert list(table.verdict) == ["no clear difference"] * 2
+
+
+@pytest.mark.parametrize("replicates", [0, 20])
+def test_under_channelattributions_convention_intervals_stand_around_its_credit(replicates):
+    paths = Paths.from_strings(["a", "a > b > a", "b"], conversions=[20, 4, 3], nulls=[95, 53, 9])
+    asked = {"replicates": replicates, "seed": 1}
+    exact, cut = (
+        compare(paths, convention=name, **asked).set_index("channel") for name in ("exact", "channelattribution")
+    )
+    credit = attribute(paths, models=["markov"], convention="channelattribution").set_index("channel")
+    assert cut["markov"].to_dict() == pytest.approx(credit["conversions"].to_dict())
+    moved = cut["difference"] - exact["difference"]
+    assert moved.abs().min() > 0.01
+    assert moved.sum() == pytest.approx(0)
+    for end in ("difference_low", "difference_high"):
+        assert (cut[end] - exact[end]).to_dict() == pytest.approx(moved.to_dict())
+    with pytest.raises(ConfigurationError, match="convention: 'mam'"):
+        compare(paths, model="linear", convention="mam")

@@ -250,6 +250,18 @@ def test_two_thousand_channels() -> None:
     assert (found.conversions > 0).all()
 
 
+def test_a_toy_whose_cut_loses_a_fifteenth_of_all_conversions() -> None:
+    # 172 journeys begin at a, 57 of them go to b and back: a is visited 229 times and left for b with p = 57/229; a
+    # visit that stays converts with 24/172. Uncut every walk ends: 24/172 = .1395. The longest path has 3 touches, so
+    # M = 4 and walks of 5 steps are the longest: one visit of b, P = 24/172 (1 - p)(1 + p) = .1309.
+    paths = Paths.from_strings(["a", "a > b > a"], conversions=[20, 4], nulls=[95, 53])
+    made = chain(paths, transitions(paths, order=1))
+    cut = removal_effects(made, convention="channelattribution").conversion_probability
+    assert cut == pytest.approx(24 / 172 * (1 - (57 / 229) ** 2), rel=1e-14)
+    assert f"{cut:.4f}" == "0.1309"
+    assert f"{removal_effects(made).conversion_probability:.4f}" == "0.1395"
+
+
 def test_a_convention_nobody_knows_is_refused() -> None:
     paths = Paths.from_strings(["a"])
     with pytest.raises(ConfigurationError, match="convention: 'mam' is not one of exact, channelattribution"):

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from attribution import attribute, removal_effects
 from attribution.paths import Paths
 from customer_data.loading import load
 from reports.configuration.reading import Configuration, read_configuration
@@ -82,6 +83,23 @@ def test_shapley_named_as_a_model_has_intervals_and_stands_among_the_models_once
     assert [column.name for column in table.columns] == [
         *("channel", "last_click", "shapley", "markov", "regression", "removal_effect")
     ]
+
+
+def test_the_convention_and_a_high_order_reach_the_credit(tmp_path):
+    text = "path,conversions,nulls,value\na,20,95,1\na > b > a,4,53,2\nb,3,9,3\n"
+    paths = paths_of_file(configured(tmp_path, text))
+    for keys in ({"convention": '"channelattribution"'}, {"order": "12"}):
+        configuration = configured(tmp_path, text, models='["markov"]', **keys)
+        wanted = configuration.settings.attribution
+        found = channel_results(paths, configuration, None, order=wanted.order)
+        credit = found.credit.set_index(["model", "channel"])["conversions"]["markov"]
+        expected = attribute(paths, models=["markov"], order=wanted.order, convention=wanted.convention)
+        assert credit.to_dict() == expected.set_index("channel")["conversions"].to_dict()
+        assert found.comparison.set_index("channel")["markov"].to_dict() == pytest.approx(credit.to_dict())
+        effects = removal_effects(paths, order=wanted.order, convention=wanted.convention)
+        assert found.removal_effects["removal_effect"].tolist() == effects["removal_effect"].tolist()
+        plain = attribute(paths, models=["markov"])
+        assert not np.allclose(credit.to_numpy(), plain["conversions"].to_numpy())
 
 
 def test_custom_credit_goes_by_the_weights_configured(tmp_path):

@@ -167,7 +167,7 @@ holdout_until = 2024-01-01
         ("15:1", "orders.columns.value: a column is the name of theirs"),
         ("17:1", "unknown key 'lookback_dys' in [attribution]. Did you mean 'lookback_days'?"),
         ("18:1", "attribution.models: there is no model 'markof'. Did you mean 'markov'?"),
-        ("19:1", "attribution.order: order is a whole number from 1 to 6 or \"auto\", not '2'."),
+        ("19:1", "attribution.order: order is a whole number from 1 to 20 or \"auto\", not '2'."),
         ("20:1", "attribution.half_life_days must be above 0, not -1."),
         ("21:1", "attribution.position_weights must have 3 entries, not 2."),
         ("23:1", "clv.margin must be at most 1, not 30. It is a fraction: 30 % is 0.3."),
