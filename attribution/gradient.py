@@ -5,10 +5,12 @@ Those of a chain come from what its worth without each channel answers (:mod:`at
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
+from attribution import ragged
 from attribution.chain import Chain, chain
 from attribution.paths import Paths
 from attribution.ragged import Floats, Integers
@@ -149,18 +151,19 @@ class ChainGradient:
         """Array ``(rows, 2 channels)``, each row times its weight if there are some."""
         from scipy.sparse import csr_array
 
-        taken = self.found.taken_by(rows, weights)
         if self.steps is not None:
-            return np.asarray(taken @ self.steps)
+            return np.asarray(self.found.taken_by(rows, weights) @ self.steps)
+        last = self.found.last[rows]
         if self.solved.along is not None:
-            changes = self.solved.along(self.found.target[taken.indices], taken.indptr.astype(np.int64), weights)
+            changes = self.solved.along(*self._states(rows), weights)
         else:
+            taken = self.found.taken_by(rows, weights)
             used, column = np.unique(taken.indices, return_inverse=True)
             few = csr_array((taken.data, column, taken.indptr), shape=(taken.shape[0], len(used)))
             changes = [few @ part for part in self.solved.step_of(used.astype(np.int64))]
-            for change, ending in zip(changes, self.solved.ending[:, self.found.last[rows]], strict=True):
+            for change, ending in zip(changes, self.solved.ending[:, last], strict=True):
                 change += ending if weights is None else ending * weights[:, None]
-        answers = np.empty((taken.shape[0], 2 * self.width))
+        answers = np.empty((len(last), 2 * self.width))
         for measure, (by_worth, change) in enumerate(zip(self.by_worth, changes, strict=True)):
             by_worth.put(change, answers[:, measure * self.width : (measure + 1) * self.width])
         return answers
@@ -168,6 +171,14 @@ class ChainGradient:
     def gains(self, rows: slice | Integers) -> Floats:
         """Array ``(rows, 2 channels)``."""
         return self.gain[self.found.last[rows]]
+
+    def _states(self, rows: slice | Integers) -> tuple[NDArray[Any], Integers]:
+        """The states of some journeys laid end to end, and where each begins."""
+        found, begins = self.found, ragged.offsets(self.found.visits[rows])
+        if isinstance(rows, slice):
+            first = found.starts[rows.indices(len(found.visits))[0]]
+            return found.target[found.taken[first : first + begins[-1]]], begins
+        return found.target[ragged.take(found.taken, found.visits, rows)], begins
 
 
 @dataclass(frozen=True, eq=False)
