@@ -43,6 +43,7 @@ WORST_CASES = (
     "forty_channels",
     "hostile",
     "hostile_segments",
+    "in_money",
     "many_segments",
     "no_conversions",
     "no_customers",
