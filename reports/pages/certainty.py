@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from reports.pages import prose
 from reports.pages.actions import untouched_share
 from reports.pages.data_quality import after_the_day
 from reports.results.run_results import AttributionResults, ChannelDepth, RunResults
 from reports.wording.labels import clean, plural, shorten
 from reports.wording.number_format import days, number, percent
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Point = tuple[str, str]
 _CHOICES = {
@@ -68,9 +73,18 @@ def choices_sentence(attribution: AttributionResults) -> str:
     )
 
 
+def history_foretells(orders: pd.DataFrame) -> bool:
+    """Whether any model foretells held-out journeys better than the bare share that converted, by a standard error."""
+    bare = orders[orders["order"] == 0]
+    if not len(bare):
+        return True
+    better = float(bare["excess"].iloc[0]) - float(orders.loc[orders["order"] != 0, "excess"].min())
+    return not better <= float(bare["excess_std_error"].iloc[0])
+
+
 def _order_remark(attribution: AttributionResults, depth: ChannelDepth) -> str:
     orders = depth.orders
-    if attribution.model != "markov" or orders is None or depth.order_is_chosen:
+    if attribution.model != "markov" or orders is None or depth.order_is_chosen or not history_foretells(orders):
         return ""
     best = orders.loc[orders["chosen"].astype(bool) & orders["order"].notna(), "order"]
     if not len(best) or int(best.iloc[0]) in (0, attribution.order):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from reports.figures.channel_depth import MOST_CHANNELS, draw_roles, draw_sensitivity
 from reports.pages import prose
+from reports.pages.certainty import history_foretells
 from reports.pages.channel_segments import segment_blocks, segment_title
 from reports.pages.channels import MOST_CHANNELS as MOST_ROWS
 from reports.pages.channels import left_out
@@ -245,6 +246,13 @@ def _order_blocks(depth: ChannelDepth, attribution: AttributionResults) -> list[
         f"Journeys that were held out are foretold best by a chain of order {best} (the smallest within one standard "
         f"error of the best), {used}."
     )
+    if not history_foretells(rows):
+        text = (
+            "Which channels a journey has passed foretells nothing here of whether it converts: on journeys held out "
+            "no chain does better than the bare share of all that converted by more than a standard error. Of the chains "
+            f"the smallest that does as well as the best has order {best}, {used}. Credit shares out what happened; to "
+            "forecast who converts, the journeys do not serve."
+        )
     if not depth.order_is_chosen and best != attribution.order:
         text += f' With attribution.order = "auto" it would use order {best}.'
     dealt = "journeys, whose customers are not known"

@@ -1,9 +1,14 @@
 """The report says how sure its models are, what was held out, and what was left out and why."""
 
+import numpy as np
+import pandas as pd
+
+from reports.pages.certainty import history_foretells
 from reports.pages.channel_depth import depth_sections
 from reports.pages.content import Prose, Table
 from reports.pages.method import method_section
-from tests.reports.deep_runs import changed, configured, deep_run
+from reports.results.run_results import RunResults
+from tests.reports.deep_runs import MEMORY, changed, configured, deep_run
 
 
 def test_the_method_page_says_which_intervals_come_from_the_bootstrap(tmp_path):
@@ -37,3 +42,33 @@ def test_a_regression_left_out_of_held_out_models_is_said_with_its_reason(tmp_pa
         if isinstance(block, Table) and block.title.startswith("How well each model")
     ]
     assert table.caption.endswith("0.5 is chance. The regression is left out: there are more than 20 channels.")
+
+
+def test_where_the_bare_rate_does_as_well_the_page_says_that_journeys_foretell_nothing(tmp_path):
+    # Half of each kind of journey converts, so only chance tells one channel from another.
+    text = "path,conversions,nulls,value\na,4000,4000,0\nb,4000,4000,0\na > b,4000,4000,0\nb > a,4000,4000,0\n"
+    blind, seeing = (deep_run(configured(tmp_path, one)) for one in (text, MEMORY))
+    assert not history_foretells(blind.attribution.depth.orders)
+    assert history_foretells(seeing.attribution.depth.orders)
+    said = [" ".join(b.text for b in _order_blocks(r.attribution) if isinstance(b, Prose)) for r in (blind, seeing)]
+    assert "foretells nothing here of whether it converts" in said[0]
+    assert "foretold best by a chain of order 2" in said[1]
+
+
+def test_a_regression_that_does_better_than_the_bare_rate_is_not_denied():
+    # Excess over the best chain; the bare rate lies within its error of the chain, the regression far below both.
+    orders = pd.DataFrame(
+        {"order": [0, 1, np.nan], "excess": [0.001, 0.0, 0.0], "excess_std_error": [0.002, 0.0, np.nan]}
+    )
+    assert not history_foretells(orders)
+    assert history_foretells(orders.assign(excess=[0.001, 0.0, -0.05]))
+    assert history_foretells(orders.assign(excess=[0.003, 0.0, 0.0]))
+
+
+def _order_blocks(attribution):
+    (section,) = [
+        part
+        for part in depth_sections(RunResults(title="", attribution=attribution))
+        if "depends on choices" in part.title
+    ]
+    return section.blocks
