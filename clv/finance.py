@@ -9,6 +9,7 @@ import numpy as np
 
 from clv.acquisitions import Acquisitions, forecast_acquisitions
 from clv.calendar import DAYS_PER_WEEK, Floats, Horizon, continuous_rate, day_date
+from clv.engine_queries import single_row
 from clv.forecasting import Forecast
 from clv.newcomers import first_orders, newcomer_repeats
 from clv.prediction import central_interval, names_with_total, predict_periods, with_total
@@ -128,7 +129,8 @@ def product_margin(
     Parameters
     ----------
     connection : duckdb.DuckDBPyConnection
-        Its ``orders`` have a column ``product``.
+        Its ``orders`` have a column ``product``. Where lines of several products make an order, the loader's table
+        ``order_products`` has what each brought.
     margins : mapping
         Product to the part of its revenue that counts as value.
     default : float, optional
@@ -144,8 +146,12 @@ def product_margin(
     ).fetchall()
     if not columns:
         raise ConfigurationError("orders has no column product, so there are no margins per product; give one margin.")
+    (by_line,) = single_row(
+        connection, "SELECT count(*) FROM information_schema.tables WHERE table_name = 'order_products'"
+    )
     sold = connection.execute(
-        "SELECT product, CAST(sum(value) AS DOUBLE) FROM orders GROUP BY product ORDER BY product"
+        f"""SELECT product, CAST(sum(value) AS DOUBLE) FROM {"order_products" if by_line else "orders"}
+            GROUP BY product ORDER BY product"""
     ).fetchall()
     unknown = [str(product) for product, _ in sold if product not in margins]
     if unknown and default is None:

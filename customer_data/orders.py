@@ -47,11 +47,12 @@ Counts = dict[int, dict[str, tuple[int, int | None]]]
 def make_orders(
     connection: "duckdb.DuckDBPyConnection", orders: list[OpenSource], refunds: list[OpenSource], settings: LoadSettings
 ) -> Counts:
-    """Make the table ``orders`` from the good rows of its sources.
+    """Make the table ``orders`` from the good rows of its sources; with products, also ``order_products``.
 
     Lines of one order_id are summed; the order has the time of its first line, and the product and the type of its most
-    valuable one. Orders without an order_id are numbered in the order of customer, time, value, product and type, so
-    that the order of rows in the file does not matter.
+    valuable one. ``order_products`` (order_id, product, value) has what each product brought, a refund taken from all
+    of an order's products alike. Orders without an order_id are numbered in the order of customer, time, value, product
+    and type, so that the order of rows in the file does not matter.
 
     Returns
     -------
@@ -83,6 +84,8 @@ def make_orders(
         FROM __remaining WHERE NOT gone
         """
     )
+    if any(opened.has("product") for opened in orders):
+        _make_order_products(connection)
     counts = late + _order_counts(connection) + (_refund_counts(connection) if has_refunds else [])
     by_source: Counts = {}
     for source, reason, rows, amount in counts:
@@ -180,6 +183,20 @@ def _sum_lines(connection: "duckdb.DuckDBPyConnection") -> None:
         FROM __lines ANTI JOIN __doomed USING (order_id)
         WHERE refund_of IS NULL
         GROUP BY order_id
+        """
+    )
+
+
+def _make_order_products(connection: "duckdb.DuckDBPyConnection") -> None:
+    connection.execute(
+        """
+        CREATE TABLE order_products AS
+        WITH sold AS (
+            SELECT order_id, product, sum(value) AS sold
+            FROM __lines WHERE refund_of IS NULL GROUP BY order_id, product
+        )
+        SELECT order_id, sold.product, CAST(round(sold * (remaining.value / before::DOUBLE)) AS BIGINT) AS value
+        FROM sold JOIN __remaining AS remaining USING (order_id) WHERE NOT gone AND before > 0
         """
     )
 

@@ -312,6 +312,10 @@ class ClvSection(Section):
     margin: float | None = Field(
         default=None, gt=0, le=1, description="Share of revenue counted as value; default: all."
     )
+    product_margins: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
+        default={},
+        description="Shares by product, weighted by what each brought; margin is then that of all others.",
+    )
     holdout_days: int | None = Field(
         default=None, ge=1, description="Held back to check the forecast; by default the last third, at most 52 weeks."
     )

@@ -165,6 +165,10 @@ def test_margins_of_products_are_weighted_by_what_was_sold(connection):
     assert product_margin(connection, {"a": 0.5}, default=0.0) == pytest.approx(0.375)
     with pytest.raises(ConfigurationError, match="1 of 2 products have no margin"):
         product_margin(connection, {"a": 0.5})
+    # The loader knows what each line of an order brought: b is in a's order, too.
+    connection.execute("CREATE TABLE order_products AS FROM (VALUES ('1', 'a', 180), ('1', 'b', 120), ('2', 'b', 100)) "
+                       "AS t(order_id, product, value)")  # fmt: skip
+    assert product_margin(connection, {"a": 0.5, "b": 0.1}) == pytest.approx((0.5 * 180 + 0.1 * 220) / 400)
     connection.execute("ALTER TABLE orders DROP product")
     with pytest.raises(ConfigurationError, match="no column product"):
         product_margin(connection, {"a": 0.5})

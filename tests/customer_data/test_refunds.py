@@ -127,6 +127,17 @@ def test_the_product_of_an_order_is_that_of_its_most_valuable_line(connection: d
     assert connection.execute("SELECT product, value FROM orders").fetchall() == [("coat", 190_000)]
 
 
+def test_what_each_product_of_an_order_brought_bears_its_share_of_a_refund(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    frame = order_frame([("1", "a", 0, 60.0), ("1", "a", 0, 40.0), ("2", "a", 1, 10.0)])
+    frame["product"] = ["coat", "cap", "cap"]
+    refunds = order_frame([("1", "a", 5, 50.0), ("2", "a", 5, 10.0)])
+    load(connection, [Source(table="orders", data=frame), Source(table="refunds", data=refunds)])
+    found = connection.execute("SELECT * FROM order_products ORDER BY ALL").fetchall()
+    assert found == [("1", "cap", 200_000), ("1", "coat", 300_000)]
+
+
 def test_the_type_of_an_order_is_that_of_its_most_valuable_line_and_outlives_a_refund(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 from customer_data.judging import FILTERED
 from reports.pages import prose
 from reports.results.data_quality import WITHOUT_CHANNEL, WITHOUT_OUTCOME
-from reports.results.run_results import AttributionResults, ClvResults, DataQuality, RunResults
+from reports.results.run_results import AttributionResults, ClvResults, DataQuality, RunResults, ValueDepth
 from reports.wording import labels
 
 RUN = RunResults(title="t", currency="EUR")
