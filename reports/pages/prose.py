@@ -206,7 +206,7 @@ def total_row(table: pd.DataFrame) -> dict[str, object] | None:
 
 def what_value(clv: ClvResults) -> str:
     """What `clv` counts, as a noun: revenue or margin."""
-    return "revenue" if clv.margin is None else f"margin (at {level(clv.margin)} of revenue)"
+    return "revenue" if clv.margin is None else f"margin (at {level(round(clv.margin, 3))} of revenue)"
 
 
 def without_idle_digits(value: float, low: float, high: float) -> tuple[float, float, float]:
