@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from customer_data.errors import InputError, ModelError
+from customer_data.errors import ConfigurationError, InputError, ModelError
 from customer_data.nearest import count_of
 from reports.results.run_results import ClvResults
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from clv.forecasting import Forecast
     from clv.holdout_check import Holdout
     from reports.configuration.reading import Configuration
+    from reports.configuration.settings import ClvSection
     from reports.progress import Progress
 
 
@@ -29,7 +30,7 @@ def value_forecast(connection: duckdb.DuckDBPyConnection, configuration: Configu
         as_of_day=day_number(as_of),
         horizon_months=wanted.horizon_months,
         annual_rate=wanted.annual_discount_rate,
-        margin=1.0 if wanted.margin is None else wanted.margin,
+        margin=_margin(connection, wanted),
         segment_by=wanted.segment_by,
         segment_parameters=wanted.parameters,
         orders_model=wanted.orders_model,
@@ -37,6 +38,17 @@ def value_forecast(connection: duckdb.DuckDBPyConnection, configuration: Configu
         confidence=report.confidence,
         seed=report.seed,
     )
+
+
+def _margin(connection: duckdb.DuckDBPyConnection, wanted: ClvSection) -> float:
+    if not wanted.product_margins:
+        return 1.0 if wanted.margin is None else wanted.margin
+    from clv.finance import product_margin
+
+    try:
+        return product_margin(connection, wanted.product_margins, default=wanted.margin)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"clv.product_margins: {error} Here clv.margin is the default.") from None
 
 
 def value_holdout(
@@ -109,7 +121,7 @@ def value_results(
         segment_by=" / ".join(wanted.segment_by) or None,
         horizon_months=wanted.horizon_months,
         discount_rate=wanted.annual_discount_rate,
-        margin=wanted.margin,
+        margin=made.margin if wanted.product_margins else wanted.margin,
         holdout_start=None if held is None else day_date(held.start_day),
         holdout_end=None if held is None else day_date(held.end_day),
         period_name="week",
