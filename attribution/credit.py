@@ -8,13 +8,15 @@ import numpy as np
 
 from attribution.chain import Chain, chain
 from attribution.delta import interval, model_gradient, normal_reach, variance
-from attribution.markov import Convention
+from attribution.gradient import effects_gradient
+from attribution.markov import Convention, RemovalEffects
 from attribution.markov import removal_effects as solve_removal_effects
 from attribution.paths import Paths
 from attribution.ragged import Floats
 from attribution.ratio_game import problems_of_games, ratio_credit
 from attribution.rules import RULES, RuleOptions, touch_shares
-from attribution.transitions import transitions
+from attribution.survival import channel_survival
+from attribution.transitions import Transitions, transitions
 from customer_data.errors import ConfigurationError, ModelError
 from customer_data.nearest import did_you_mean
 
@@ -207,7 +209,9 @@ def _in_proportion(effects: Floats, total: float) -> Floats:
     return effects / summed * total if summed > 0 else np.zeros_like(effects)
 
 
-def removal_effects(paths: Paths, *, order: int = 1, convention: Convention = "exact") -> "pandas.DataFrame":
+def removal_effects(
+    paths: Paths, *, order: int = 1, convention: Convention = "exact", confidence: float | None = 0.90
+) -> "pandas.DataFrame":
     """What share of conversions, and of their value, a Markov chain loses without each channel.
 
     Parameters
@@ -217,11 +221,14 @@ def removal_effects(paths: Paths, *, order: int = 1, convention: Convention = "e
     order
         Order of the chain.
     convention
-        As in :func:`attribute`.
+        As in :func:`attribute`, intervals included.
+    confidence
+        Of the intervals, by the delta method and cut off at 0 and 1; None leaves them missing and takes less time.
 
     Returns
     -------
-    Columns channel, removal_effect, removal_effect_value: shares between 0 and 1, the share of converting walks (and of
+    Columns channel, removal_effect, removal_effect_value, removal_effect_low, removal_effect_high,
+    removal_effect_value_low, removal_effect_value_high: shares between 0 and 1, the share of converting walks (and of
     their value) that visit the channel. They sum to 1 or more, since a walk visits several channels.
 
     Raises
@@ -231,7 +238,11 @@ def removal_effects(paths: Paths, *, order: int = 1, convention: Convention = "e
     """
     import pandas
 
-    effects = solve_removal_effects(chain(paths, transitions(paths, order=order)), convention=convention)
+    if confidence is not None:
+        normal_reach(confidence)
+    found = transitions(paths, order=order)
+    known = chain(paths, found)
+    effects = solve_removal_effects(known, convention=convention)
     if effects.conversion_probability == 0:
         raise ModelError(
             f"removal effects: none of the {paths.nulls.sum():,.10g} journeys on {len(paths):,} distinct paths "
@@ -242,5 +253,23 @@ def removal_effects(paths: Paths, *, order: int = 1, convention: Convention = "e
             "channel": paths.channels,
             "removal_effect": effects.conversions,
             "removal_effect_value": effects.value,
+            **_effect_intervals(paths, effects, known, found, confidence=confidence),
         }
     )
+
+
+def _effect_intervals(
+    paths: Paths, effects: RemovalEffects, known: Chain, found: Transitions, *, confidence: float | None
+) -> dict[str, Floats]:
+    """The ends of intervals of removal effects, missing when no confidence is asked for."""
+    columns = {}
+    spread = None
+    if confidence is not None:
+        spread = variance(paths, effects_gradient(found, channel_survival(found, known))[1])
+    for measure, name in (("conversions", "removal_effect"), ("value", "removal_effect_value")):
+        shares = getattr(effects, measure)
+        low = high = np.full(len(paths.channels), np.nan)
+        if spread is not None:
+            low, high = interval(shares, getattr(spread, measure), confidence=confidence or 0.0)
+        columns |= {f"{name}_low": np.maximum(low, 0.0), f"{name}_high": np.minimum(high, 1.0)}
+    return columns

@@ -161,7 +161,7 @@ def channel_results(
             drawn=drawn,
         ),
         comparison_value=value_comparison(paths, configuration, order=order),
-        removal_effects=removal_effects(paths, order=order, convention=wanted.convention)
+        removal_effects=removal_effects(paths, order=order, convention=wanted.convention, confidence=report.confidence)
         if paths.conversions.sum() > 0
         else None,
         transitions=transition_matrix(paths, order=1),

@@ -162,7 +162,8 @@ class AttributionResults:
     comparison_value
         The same columns in money, or None.
     removal_effects
-        ``channel, removal_effect, removal_effect_value``: fractions, or None.
+        ``channel, removal_effect, removal_effect_value``: fractions, each with an interval in ``_low`` and ``_high``; or
+        None.
     transitions
         ``source, target, count, probability`` between channels, ``(start)``, ``(conversion)`` and ``(null)``, as
         `attribution.transition_matrix` gives it at order 1 (whatever the order of the model); or None.

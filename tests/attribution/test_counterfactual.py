@@ -93,6 +93,29 @@ def test_removal_is_as_defined(order, substitution):
         assert table.channels.tolist() == ["a", "b + d", "a + b + c", "c"]
 
 
+@pytest.mark.parametrize("order", [1, 2])
+def test_removal_effects_have_the_intervals_of_removing_each_channel(shop, order):
+    effects = removal_effects(shop, order=order, confidence=0.8)
+    alone = removal(shop, list(shop.channels), order=order, confidence=0.8)
+    for name in ("removal_effect", "removal_effect_value"):
+        low, high = effects[f"{name}_low"].to_numpy(), effects[f"{name}_high"].to_numpy()
+        assert low == pytest.approx(np.maximum(alone[f"{name}_low"], 0))
+        assert high == pytest.approx(np.minimum(alone[f"{name}_high"], 1))
+        assert (low < effects[name]).all()
+    plain = removal_effects(shop, order=order, confidence=None)
+    assert plain[["removal_effect_low", "removal_effect_value_high"]].isna().all(axis=None)
+    assert plain.removal_effect.tolist() == effects.removal_effect.tolist()
+    with pytest.raises(ConfigurationError, match="confidence"):
+        removal_effects(shop, confidence=1.2)
+
+
+def test_a_removal_effect_of_everything_has_no_room():
+    # Without the only channel nothing converts, whoever comes: the effect is 1 and so are both ends.
+    only = removal_effects(Paths.from_strings(["a", "a > a"], [3, 2], [5, 4], [7, 1]))
+    names = [f"removal_effect{of}{end}" for of in ("", "_value") for end in ("", "_low", "_high")]
+    assert only[names].to_numpy().ravel().tolist() == pytest.approx([1] * 6)
+
+
 def test_without_substitution_single_channels_are_the_removal_effects(shop):
     single = removal_effects(shop)
     table = removal(shop, list(shop.channels))

@@ -112,7 +112,10 @@ def test_a_confidence_outside_0_and_1_is_refused(confidence: float) -> None:
 
 def test_removal_effects_table() -> None:
     table = attribution.removal_effects(PATHS)
-    assert table.columns.tolist() == ["channel", "removal_effect", "removal_effect_value"]
+    assert table.columns.tolist() == [
+        *("channel", "removal_effect", "removal_effect_value", "removal_effect_low", "removal_effect_high"),
+        *("removal_effect_value_low", "removal_effect_value_high"),
+    ]
     assert table["channel"].tolist() == ["a", "b"]
     # Every conversion passes b; of value likewise. a: P = 5/24; without a 2/24 of 7/24 * 5/15 of walks from b are left.
     assert table["removal_effect"].tolist() == pytest.approx([1 - (7 / 24 * 5 / 15) / (5 / 24), 1], rel=1e-12)
