@@ -136,6 +136,29 @@ def predict_periods(
     return _prediction(fitted, found, drawn_totals)
 
 
+def parameter_error(fitted: SegmentModels, expected: Floats, *, edges: Floats, delta: float, seed: int) -> float:
+    """Relative standard deviation of the expected discounted value of all customers, parameters alone uncertain.
+
+    Parameters
+    ----------
+    expected : ndarray, shape (segments,)
+        The expected discounted value of each segment at the estimate.
+    edges, delta, seed
+        As in `predict_segments`, whose draws of the parameters these are: what single customers do beside their
+        expectation is not in it.
+    """
+    whole, draws = edges[[0, -1]], 2_000
+    total, drawn_total = float(expected.sum()), np.zeros(draws)
+    if not total > 0:
+        return 0.0
+    common = _common_draws(draws, seed)
+    for index, model, _, part in _parts(fitted):
+        drawn = ParameterDraws.of(draws, np.random.default_rng([seed, index])).leaning(model, common)
+        ratio = drawn_value_totals(part, model, drawn, edges=whole, delta=delta)[:, 0]
+        drawn_total += ratio @ np.where(fitted.of_segment == index, expected, 0.0)
+    return float(drawn_total.std()) / total
+
+
 def _common_draws(draws: int, seed: int) -> ParameterDraws:
     """What models that lean on one another have in common in every draw."""
     return ParameterDraws.of(draws, np.random.default_rng([seed, 0, 1]))

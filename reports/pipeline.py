@@ -17,6 +17,7 @@ from reports.publishing.manifest import input_files, library_versions, read_mani
 from reports.publishing.run_folder import building, find_published, locked, point_latest, publish
 from reports.publishing.run_tables import run_tables, settings_table
 from reports.publishing.table_files import write_tables
+from reports.results.channel_customers import channel_customers
 from reports.results.channel_depth import channel_depth, order_choice, with_depth
 from reports.results.channel_experiments import calibrated_with_tests
 from reports.results.channel_segments import types_in_value
@@ -129,15 +130,16 @@ def analyse(configuration: Configuration, folder: Path, progress: Progress) -> t
         channels = beside.submit(channel_part, second, configuration, results, of_channels)
         value, value_checks = value_part(connection, configuration, results, folder, of_customers)
         results, channel_checks = channels.result()
+        results = join_parts(connection, configuration, replace(results, clv=value), progress)
     for part in (of_channels, of_customers):
         progress.keep(part)
     checks += channel_checks + value_checks
     failures = [check.detail for check in checks if not check.passed]
-    if results.attribution is None and value is None:
+    if results.attribution is None and results.clv is None:
         raise ModelError("\n".join(failures) or "report.parts: there is no data for any of the parts named.")
     for failure in failures:
         progress.warn(failure)
-    return replace(results, clv=value, warnings=tuple(progress.warnings)), checks
+    return replace(results, warnings=tuple(progress.warnings)), checks
 
 
 def channel_part(
@@ -174,6 +176,19 @@ def value_part(
         *holdout_checks(value, most=settings.checks.max_holdout_error),
         *drift_checks(value, wanted=settings.checks.fail_on_drift),
     ]
+
+
+def join_parts(
+    connection: duckdb.DuckDBPyConnection, configuration: Configuration, results: RunResults, progress: Progress
+) -> RunResults:
+    """Credit channels with what the customers they win are worth, where the run has both parts."""
+    if results.attribution is None or results.clv is None:
+        return results
+    with progress.step("Valuing the customers that channels win"):
+        joined = channel_customers(connection, configuration, results)
+    if joined is not None and joined.why_not:
+        progress.say(f"note: what the customers that channels win are worth is left out: {joined.why_not}.")
+    return replace(results, channel_customers=joined)
 
 
 def starting_results(configuration: Configuration) -> RunResults:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reports.pages.channel_customers import channel_customer_sections
 from reports.pages.channel_depth import depth_sections
 from reports.pages.channels import channel_sections
 from reports.pages.content import Report
@@ -26,6 +27,7 @@ def build_report(results: RunResults) -> Report:
         front_page(results),
         *channel_sections(results),
         *depth_sections(results),
+        *channel_customer_sections(results),
         *clv_sections(results),
         *value_depth_sections(results),
         *((quality,) if quality is not None else ()),

@@ -130,4 +130,23 @@ def value_results(
         orders=made.histories.orders,
         spend_correlation=made.spend_correlation,
         notes=tuple(dict.fromkeys(notes)),
+        parameter_error=_parameter_error(configuration, made),
+    )
+
+
+def _parameter_error(configuration: Configuration, made: Forecast) -> float | None:
+    """How uncertain the parameters leave the expected total; None where no credit by lifetime value asks for it."""
+    from clv.calendar import DAYS_PER_WEEK, continuous_rate
+    from clv.prediction import parameter_error
+
+    settings = configuration.settings
+    if settings.touchpoints is None or settings.attribution.depth == "brief" or made.margin == 0:
+        return None
+    rows = made.segment_forecast.set_index("segment")["clv"] / made.margin
+    return parameter_error(
+        made.models,
+        rows.loc[list(made.models.patterns.segments)].to_numpy(dtype=float),
+        edges=made.horizon.edges,
+        delta=continuous_rate(made.annual_rate) * DAYS_PER_WEEK,
+        seed=configuration.settings.report.seed,
     )

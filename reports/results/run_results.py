@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import networkx as nx
     import pandas as pd
 
+    from reports.results.channel_customers import ChannelCustomers
+
 
 @dataclass(frozen=True)
 class DataQuality:
@@ -96,6 +98,12 @@ class ChannelDepth:
         hundred channels the smaller ones together.
     roles
         ``channel, single, early, middle, late, conversions``: linear credit by place on the path.
+    along_paths
+        ``path, conversions, touch, channel`` and one column per model: the most frequent paths of several channels,
+        touch by touch, with the share of the path's conversions that each model gives.
+    touch_variety
+        ``paths, conversions, conversions_share, value, value_share`` of ``one touch``, ``one channel`` (several touches
+        of it) and ``several channels``.
     sensitivity
         ``choice, setting, channel, conversions, share, shift, rank``.
     sensitivity_summary
@@ -116,6 +124,8 @@ class ChannelDepth:
     bridge: pd.DataFrame | None = None
     flows: pd.DataFrame | None = None
     roles: pd.DataFrame | None = None
+    along_paths: pd.DataFrame | None = None
+    touch_variety: pd.DataFrame | None = None
     sensitivity: pd.DataFrame | None = None
     sensitivity_summary: pd.DataFrame | None = None
     games: pd.DataFrame | None = None
@@ -332,6 +342,9 @@ class ClvResults:
         Sentences about fallbacks and doubts, shown beside the parameters.
     depth
         What lies behind the forecast, or None.
+    parameter_error
+        Relative standard deviation of the expected total, from the uncertainty of the models' parameters alone; None
+        where no credit by lifetime value asks for it.
     """
 
     segment_forecast: pd.DataFrame
@@ -358,6 +371,7 @@ class ClvResults:
     spend_correlation: float | None = None
     notes: tuple[str, ...] = ()
     depth: ValueDepth | None = None
+    parameter_error: float | None = None
 
 
 @dataclass(frozen=True)
@@ -381,6 +395,8 @@ class RunResults:
         ``setting, value, origin``: the configuration in force, as text; or None.
     versions
         Library to version.
+    channel_customers
+        The join of the two parts: what the customers that channels win are worth; or None.
     """
 
     title: str
@@ -393,6 +409,7 @@ class RunResults:
     seed: int | None = None
     attribution: AttributionResults | None = None
     clv: ClvResults | None = None
+    channel_customers: ChannelCustomers | None = None
     quality: DataQuality | None = None
     settings: pd.DataFrame | None = None
     versions: Mapping[str, str] = field(default_factory=dict)

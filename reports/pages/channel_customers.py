@@ -1,0 +1,226 @@
+"""The page on what the customers that channels win are worth, against what they cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reports.figures.channel_customers import MOST_CHANNELS as MOST_DRAWN
+from reports.figures.channel_customers import draw_worth
+from reports.pages import prose
+from reports.pages.channels import MOST_CHANNELS, left_out
+from reports.pages.content import Block, Column, Figure, Prose, Section, Table
+from reports.pages.journeys import window
+from reports.results.channel_customers import ChannelCustomers
+from reports.results.run_results import AttributionResults, ClvResults, RunResults
+from reports.wording.labels import clean, listing, model_name, plural, shorten, table_name
+from reports.wording.number_format import (
+    MISSING,
+    credit_decimals,
+    day_range,
+    horizon,
+    level,
+    number,
+    percent,
+    with_bounds,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TITLE = "What the customers that channels win are worth"
+
+
+def channel_customer_sections(run: RunResults) -> tuple[Section, ...]:
+    """Build the page; one sentence where the table could not be made, nothing where the run has no such part."""
+    joined, attribution, clv = run.channel_customers, run.attribution, run.clv
+    if joined is None or attribution is None or clv is None:
+        return ()
+    if joined.table is None:
+        return (Section(TITLE, (Prose(f"This is left out: {joined.why_not}."),), new_page=False),)
+    after, before = model_rows(joined.table, attribution.model), model_rows(joined.table, attribution.baseline)
+    said = (Prose(_what_it_is(joined, clv, run)), *(Prose(text) for text in findings(after, before, attribution, run)))
+    blocks: list[Block] = [*said, *_figure(after, before, joined, attribution, run)]
+    return (Section(TITLE, (*blocks, _table(after, before, joined, attribution, clv, run)), new_page=False),)
+
+
+def model_rows(table: pd.DataFrame, model: str) -> pd.DataFrame:
+    """The rows of one model by channel."""
+    return table[table["model"] == model].set_index("channel").drop(columns="model")
+
+
+def findings(
+    after: pd.DataFrame, before: pd.DataFrame, attribution: AttributionResults, run: RunResults
+) -> tuple[str, ...]:
+    """Best and worst by worth for cost, and where the model and the baseline disagree about paying; or by worth."""
+    model, baseline = prose.in_sentence(attribution.model), prose.in_sentence(attribution.baseline)
+    paying = after[after["worth_to_cac"].notna() & (after["new_customers"] > 0)]
+    if not len(paying):
+        return ()
+    paying = paying.assign(before=before["worth_to_cac"].reindex(paying.index))
+    ranked = paying.sort_values("worth_to_cac", ascending=False, kind="stable").reset_index(names="channel")
+    bounds = zip(*(ranked[f"worth_to_cac{end}"] for end in ("", "_low", "_high")), strict=True)
+    texts = [f"{_named(name)} with {with_bounds(*one)}" for name, one in zip(ranked["channel"], bounds, strict=True)]
+    unit = f"each {run.currency}" if run.currency else "each unit"
+    most = f"{texts[0]} most and {texts[-1]} least" if len(texts) > 1 else texts[0]
+    first = f"For {unit} of cost, {model} credits {most}"
+    gained = list(ranked.loc[(ranked["worth_to_cac_low"] > 1) & (ranked["before"] < 1), "channel"])
+    lost = list(ranked.loc[(ranked["worth_to_cac_high"] < 1) & (ranked["before"] > 1), "channel"])
+    said = []
+    for names, one, other in ((gained, "below", "above"), (lost, "above", "below")):
+        if names:
+            said.append(f"{listing(map(_named, names[:5]))} {one} 1 by {baseline} and clearly {other} by {model}")
+    second = (
+        f"The answer changes for {len(gained) + len(lost)} of {len(ranked)} channels with cost: {'; '.join(said)}."
+        if said
+        else f"No channel with cost is on one side of 1 by {baseline} and clearly on the other by {model}."
+    )
+    interval = prose.interval_name(run.confidence)
+    return (f"{first}, in worth of new customers (in brackets the {interval}). {second}",)
+
+
+def _named(channel: object) -> str:
+    return shorten(clean(channel), prose.NAME_WIDTH)
+
+
+def _what_it_is(joined: ChannelCustomers, clv: ClvResults, run: RunResults) -> str:
+    value = prose.what_value(clv)
+    period = day_range(run.first_day, run.last_day)
+    people = f"{number(joined.customers)} {plural(joined.customers, 'customer')}"
+    without = ""
+    if joined.without_touch:
+        orders = plural(joined.without_touch, "first order", "first orders")
+        without = f"; {number(joined.without_touch)} {orders} without one are credited to no channel"
+    return (
+        f"The first order in the data of {people} ({period}) had a recorded touch{without}. On the path to it stands "
+        f"what the customer is worth: {value} of all orders so far, and that expected over the next "
+        f"{horizon(clv.horizon_months)}, discounted at {level(clv.discount_rate)} a year "
+        f"({percent(joined.expected, 0)} of the whole). A customer whose first order lies before the data looks new."
+    )
+
+
+def _figure(
+    after: pd.DataFrame,
+    before: pd.DataFrame,
+    joined: ChannelCustomers,
+    attribution: AttributionResults,
+    run: RunResults,
+) -> list[Block]:
+    has_cost = bool(after["worth_to_cac"].notna().any())
+    measure = "worth_to_cac" if has_cost else "worth_per_customer"
+    rows = after[after[measure].notna() & (after["new_customers"] > 0)]
+    if not len(rows):
+        return []
+    size = "cost" if has_cost else "new_customers"
+    rows = rows.sort_values(size, ascending=False, kind="stable").assign(before=before[measure].reindex(rows.index))
+    drawn = rows.reset_index(names="channel").head(MOST_DRAWN)
+    model = model_name(attribution.model, order=attribution.order)
+    unit = f", {run.currency}" if run.currency else ""
+    label = "Worth of new customers for each unit of cost" if has_cost else f"Worth of a new customer{unit}"
+    spoken = "; ".join(
+        f"{_named(row['channel'])} {with_bounds(row[measure], row[f'{measure}_low'], row[f'{measure}_high'])}"
+        for row in drawn.head(6).to_dict("records")
+    )
+    shown = "" if len(drawn) == len(rows) else f" The {len(drawn)} largest of {len(rows)} channels."
+    return [
+        Figure(
+            title=_message(rows, has_cost=has_cost),
+            svg=draw_worth(drawn, measure, baseline=attribution.baseline, model=attribution.model, label=label),
+            alt=f"Per channel {label.lower()} by {prose.in_sentence(attribution.baseline)} and by {model}: {spoken}.",
+            n=f"n = {number(joined.customers)} new customers",
+            window=window(attribution, run),
+            model=model,
+            caption=f"The pale line and the brackets are {prose.interval_name(run.confidence)}s of the model."
+            + (" The upright line: worth equals cost." if has_cost else "")
+            + shown,
+            data=drawn,
+        )
+    ]
+
+
+def _message(rows: pd.DataFrame, *, has_cost: bool) -> str:
+    if not has_cost:
+        return "What a new customer is worth, by channel"
+    clear = int((rows["worth_to_cac_low"] > 1).sum())
+    channels = f"all {clear}" if clear == len(rows) else f"{clear} of {len(rows)}"
+    return f"New customers are clearly worth more than they cost for {channels} channels with cost"
+
+
+def _table(
+    after: pd.DataFrame,
+    before: pd.DataFrame,
+    joined: ChannelCustomers,
+    attribution: AttributionResults,
+    clv: ClvResults,
+    run: RunResults,
+) -> Table:
+    import pandas as pd
+
+    rows = after.assign(size=after["new_customers"].fillna(0)).sort_values("size", ascending=False, kind="stable")
+    shown, has_cost = rows.head(MOST_CHANNELS), bool(rows["cost"].notna().any())
+    unit = f" ({run.currency})" if run.currency else ""
+    baseline, model = model_name(attribution.baseline).lower(), model_name(attribution.model)
+    decimals = credit_decimals([*rows["new_customers"], *before["new_customers"]])
+    customers, worth, cost = (float(rows[name].sum()) for name in ("new_customers", "worth", "cost"))
+    data = pd.DataFrame({"channel": [*(table_name(name) for name in shown.index), "All channels"]})
+    data["before"] = [*before["new_customers"].reindex(shown.index), before["new_customers"].sum()]
+    data["after"] = [*shown["new_customers"], customers]
+    data["each"] = [*_cells(shown, "worth_per_customer"), with_bounds(worth / customers, *_NOTHING)]
+    data["touched"] = [*shown["touched_worth"], float("nan")]
+    columns = [
+        Column("channel", "Channel", width=1),
+        Column("before", f"New by\n{baseline}", "credit", decimals=decimals),
+        Column("after", f"New by\n{model}", "credit", decimals=decimals),
+        Column("each", f"Worth each{unit}\n{model}", align="right"),
+        Column("touched", "All it\ntouched", "money", decimals=0 if worth / customers >= 100 else 2),
+    ]
+    if has_cost:
+        data["cost"] = [*shown["cost"], cost]
+        data["cac"] = [*shown["cac"], cost / customers]
+        data["ratio_before"] = [
+            *(with_bounds(one, *_NOTHING) for one in before["worth_to_cac"].reindex(shown.index)),
+            "",
+        ]
+        data["ratio"] = [*_cells(shown, "worth_to_cac"), ""]
+        total = with_bounds(worth / cost, *_NOTHING) if cost > 0 else MISSING
+        data.loc[len(data) - 1, ["ratio_before", "ratio"]] = total
+        columns += [
+            Column("cost", f"Cost{unit}", "money"),
+            Column("cac", f"CAC\n{model}", "money", decimals=2),
+            Column("ratio_before", f"LTV:CAC\n{baseline}", align="right"),
+            Column("ratio", f"LTV:CAC\n{model}", align="right"),
+        ]
+    return Table(
+        title=f"New customers, what they are worth{' and what they cost' if has_cost else ''}",
+        data=data,
+        columns=tuple(columns),
+        caption=_caption(joined, attribution, run, has_cost=has_cost) + left_out(len(rows)),
+        bold_rows=(len(data) - 1,),
+    )
+
+
+_NOTHING = (float("nan"), float("nan"))
+
+
+def _cells(rows: pd.DataFrame, name: str) -> list[str]:
+    bounds = zip(rows[name], rows[f"{name}_low"], rows[f"{name}_high"], strict=True)
+    return [with_bounds(*one) for one in bounds]
+
+
+def _caption(joined: ChannelCustomers, attribution: AttributionResults, run: RunResults, *, has_cost: bool) -> str:
+    text = "All it touched: mean worth of the customers whose path holds the channel. "
+    if attribution.model == "markov":
+        last = "channel" if attribution.order == 1 else f"{attribution.order} channels"
+        text += (
+            f"The chain knows the worth of a path by its last {last} alone, so its worths each lie closer together. "
+        )
+    if has_cost:
+        text += (
+            "CAC: cost for each new customer; LTV:CAC: their worth for each unit of cost. All cost of the period is "
+            "set against the new customers, also what was spent on others. "
+        )
+    interval = prose.interval_name(run.confidence)
+    return text + (
+        f"{interval}s carry which customers came by chance, and the models' parameters, which leave what is to come "
+        f"uncertain by {percent(joined.parameter_error)} for all channels at once (one standard deviation); not how "
+        "single customers differ from their forecast."
+    )
