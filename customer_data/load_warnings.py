@@ -24,6 +24,8 @@ _ADVICE = {
 _LONG_AGO_US = 631_152_000_000_000  # 1990-01-01
 _EPOCH = date(1970, 1, 1)
 _LONG_GAP_DAYS = 365
+_UNUSUAL_GAP_DAYS, _TIMES_THE_USUAL = 60, 20  # where days with rows are so close together that this is a stray
+_DAYS_OF_A_PACE = 30
 _FEW_STRAYS, _FEW_OF_ALL = 3, 0.01
 """Rows, or a share of a table's rows; more of them are a shop that was closed for long."""
 _LOOKED_FOR = 1_000
@@ -109,7 +111,8 @@ def stray_time_warnings(
 
     The last day of the data is the day from which a report looks back, so one mistyped year would let every customer
     seem lost; later times than the as-of day do no harm. A first day such as 1900-01-01 is one that programs write for
-    none. Only the rows themselves are asked, never the clock: the same input is told of in the same words always.
+    none. Long is a year, or two months where nineteen of twenty gaps between days with rows are a twentieth as long
+    at most. Only the rows themselves are asked, never the clock: the same input is told of in the same words always.
     """
     day_us = 86_400_000_000
     until = "" if as_of is None else f"WHERE time_us < {((as_of - _EPOCH).days + 1) * day_us}"
@@ -124,7 +127,9 @@ def stray_time_warnings(
                 FROM days WINDOW ordered AS (ORDER BY day)
             )
             SELECT previous, day, CAST(total - rest AS BIGINT), CAST(rest AS BIGINT) FROM gaps
-            WHERE gap > {_LONG_GAP_DAYS} ORDER BY day
+            WHERE gap > {_LONG_GAP_DAYS} OR gap > {_UNUSUAL_GAP_DAYS} AND gap > {_TIMES_THE_USUAL} *
+                (SELECT quantile_disc(gap, 0.95) FROM gaps HAVING count(gap) >= {_DAYS_OF_A_PACE})
+            ORDER BY day
             """
         ).fetchall()
         sides = [
@@ -136,18 +141,23 @@ def stray_time_warnings(
         if early:
             previous, day, rows, _ = early[-1]
             warnings.append(
-                f"{table}: {count_of(rows, 'row')} kept with times more than a year before all others (until "
+                f"{table}: {count_of(rows, 'row')} kept with times {_apart(previous, day)} before all others (until "
                 f"{previous}; after that the first is of {day}). Check these times, since some programs write the "
                 "first day they know for none, and leave such rows out by a filter."
             )
         if late:
             previous, day, _, rows = late[0]
             warnings.append(
-                f"{table}: {count_of(rows, 'row')} kept with times more than a year after all others (from {day}; "
-                f"before that the last is of {previous}). Check these times and time_format, or look back from an "
-                f"earlier day: as_of = {previous}."
+                f"{table}: {count_of(rows, 'row')} kept with times {_apart(previous, day)} after all others (from "
+                f"{day}; before that the last is of {previous}). Check these times and time_format, or look back from "
+                f"an earlier day: as_of = {previous}."
             )
     return warnings
+
+
+def _apart(previous: date, day: date) -> str:
+    gap = (day - previous).days
+    return "more than a year" if gap > _LONG_GAP_DAYS else f"{gap:,} days"
 
 
 def _are_strays(rows: int, others: int) -> bool:

@@ -140,6 +140,24 @@ def test_days_that_programs_write_for_none_are_told(connection: duckdb.DuckDBPyC
     assert strays.startswith("orders: 1 row kept with times more than a year before all others (until 1900-01-01; ")
 
 
+def test_orders_of_the_next_year_are_told_where_they_come_every_day(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    rows = [f"a{day},2023-{month:02}-{day:02},1\n" for month in range(1, 5) for day in range(1, 29)]
+    report = loaded(connection, tmp_path, HEADER + "".join(rows) + "b,2023-11-01,1\n")
+    (strays,) = (warning for warning in report.warnings if "after all others" in warning)
+    assert strays.startswith("orders: 1 row kept with times 187 days after all others (from 2023-11-01; before that")
+    assert strays.endswith("or look back from an earlier day: as_of = 2023-04-28.")
+
+
+def test_half_a_year_without_orders_is_nothing_strange_where_they_come_once_a_month(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    rows = [f"a,20{year}-{month:02}-01,1\n" for year in range(19, 23) for month in range(1, 13)]
+    report = loaded(connection, tmp_path, HEADER + "".join(rows) + "b,2023-06-01,1\n")
+    assert not [warning for warning in report.warnings if "after all others" in warning]
+
+
 @pytest.mark.parametrize("lines_at_once", [1, 3, 5_000])
 def test_lines_split_at_once_are_those_split_one_by_one(
     connection: duckdb.DuckDBPyConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines_at_once: int
