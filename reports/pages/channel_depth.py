@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from reports.figures.channel_depth import MOST_CHANNELS, draw_roles, draw_sensitivity
 from reports.pages import prose
+from reports.pages.along_paths import path_blocks
 from reports.pages.certainty import history_foretells
 from reports.pages.channel_segments import segment_blocks, segment_title
 from reports.pages.channels import MOST_CHANNELS as MOST_ROWS
@@ -30,7 +31,8 @@ def depth_sections(run: RunResults) -> tuple[Section, ...]:
         return ()
     depth = attribution.depth
     apart = segment_blocks(depth, attribution, run)
-    moved = [*_bridge_blocks(depth, run), *_flow_blocks(depth), *_role_blocks(depth, attribution, run)]
+    moved = [*_bridge_blocks(depth, run), *path_blocks(depth), *_flow_blocks(depth)]
+    moved += _role_blocks(depth, attribution, run)
     choices = [*_sensitivity_blocks(depth, attribution, run), *_order_blocks(depth, attribution)]
     sections = (
         Section("Why credit moved", tuple(moved), new_page=False),
@@ -249,9 +251,9 @@ def _order_blocks(depth: ChannelDepth, attribution: AttributionResults) -> list[
     if not history_foretells(rows):
         text = (
             "Which channels a journey has passed foretells nothing here of whether it converts: on journeys held out "
-            "no chain does better than the bare share of all that converted by more than a standard error. Of the chains "
-            f"the smallest that does as well as the best has order {best}, {used}. Credit shares out what happened; to "
-            "forecast who converts, the journeys do not serve."
+            "no chain does better than the bare share of all that converted by more than a standard error. Of the "
+            f"chains the smallest that does as well as the best has order {best}, {used}. Credit shares out what happened; "
+            "to forecast who converts, the journeys do not serve."
         )
     if not depth.order_is_chosen and best != attribution.order:
         text += f' With attribution.order = "auto" it would use order {best}.'

@@ -41,6 +41,8 @@ def run_tables(results: RunResults) -> dict[str, pd.DataFrame]:
                 "why_credit_moved": depth.bridge,
                 "credit_flows": depth.flows,
                 "channel_roles": depth.roles,
+                "credit_along_paths": depth.along_paths,
+                "touch_variety": depth.touch_variety,
                 "sensitivity": depth.sensitivity,
                 "sensitivity_summary": depth.sensitivity_summary,
                 "credit_by_games": depth.games,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from customer_data.errors import ConfigurationError, ModelError
 from reports.results.channel_segments import segment_results
-from reports.results.channels import journey_options, rule_options, transformed
+from reports.results.channels import all_models, journey_options, rule_options, transformed
 from reports.results.run_results import AttributionResults, ChannelDepth
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 LOOKBACKS = (7.0, 30.0, 90.0)
 MOST_CHANNELS = 20
 MOST_FLOWING = 100
+MOST_PATHS = 8
+PATHS_LOOKED_AT = 500
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def channel_depth(
     ``paths`` are those before the configured transform. ``connection`` holds the touches, for paths under other choices
     and of parts of the orders; None where paths came from a file.
     """
-    from attribution.bridge import bridge, flows, roles
+    from attribution.bridge import bridge, flows, roles, touch_variety
     from attribution.sensitivities import sensitivity
 
     wanted = configuration.settings.attribution
@@ -127,6 +129,8 @@ def channel_depth(
         else None,
         flows=_largest_flows(flows(seen, order=order)) if wanted.model == "markov" else None,
         roles=roles(seen),
+        along_paths=_along_paths(seen, configuration, order=order),
+        touch_variety=touch_variety(seen),
         sensitivity=tried.table,
         sensitivity_summary=tried.summary,
         games=games,
@@ -170,6 +174,18 @@ def other_choices(connection: duckdb.DuckDBPyConnection, configuration: Configur
         if paths.conversions.sum() > 0:
             found.setdefault(choice, {})[setting] = paths
     return found
+
+
+def _along_paths(paths: Paths, configuration: Configuration, *, order: int) -> pd.DataFrame:
+    """The most frequent paths of several channels, touch by touch, with what last click, a rule and the chain give."""
+    from attribution.bridge import credit_along_paths
+
+    wanted = configuration.settings.attribution
+    rule = "position_based" if "linear" not in wanted.models and "position_based" in all_models(wanted) else "linear"
+    models = ("last_click", rule, "markov")
+    touches = credit_along_paths(paths, models=models, n=PATHS_LOOKED_AT, order=order, options=rule_options(wanted))
+    several = touches[touches.groupby("path")["channel"].transform("nunique") > 1]
+    return several[several["path"].isin(several["path"].unique()[:MOST_PATHS])].reset_index(drop=True)
 
 
 def _largest_flows(flows: pd.DataFrame) -> pd.DataFrame:

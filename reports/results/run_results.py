@@ -104,6 +104,12 @@ class ChannelDepth:
     touch_variety
         ``paths, conversions, conversions_share, value, value_share`` of ``one touch``, ``one channel`` (several touches
         of it) and ``several channels``.
+    along_paths
+        ``path, conversions, touch, channel`` and one column per model: the most frequent paths of several channels,
+        touch by touch, with the share of the path's conversions that each model gives.
+    touch_variety
+        ``paths, conversions, conversions_share, value, value_share`` of ``one touch``, ``one channel`` (several touches
+        of it) and ``several channels``.
     sensitivity
         ``choice, setting, channel, conversions, share, shift, rank``.
     sensitivity_summary
@@ -124,6 +130,8 @@ class ChannelDepth:
     bridge: pd.DataFrame | None = None
     flows: pd.DataFrame | None = None
     roles: pd.DataFrame | None = None
+    along_paths: pd.DataFrame | None = None
+    touch_variety: pd.DataFrame | None = None
     along_paths: pd.DataFrame | None = None
     touch_variety: pd.DataFrame | None = None
     sensitivity: pd.DataFrame | None = None
