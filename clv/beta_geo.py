@@ -121,8 +121,10 @@ def probability_of_no_order(
 ) -> FloatArray:
     """P(no order in (T, T + t] | x, t_x, T): the customer has left, or is alive and orders nothing."""
     t, x, t_x, T = floats(t, x, t_x, T)
-    some = -np.expm1(-(r + x) * np.log1p(t / (alpha + T)))
-    return 1 - p_alive(x, t_x, T, r=r, alpha=alpha, a=a, b=b) * some
+    repeat = np.minimum(x, 1)
+    left = a * repeat / (b + x - repeat)  # against a silence since t_x, both chances being relative to an order at t_x
+    silent = np.exp((r + x) * np.log((alpha + t_x) / (alpha + T))) + _TINY
+    return np.asarray((left + silent * np.exp(-(r + x) * np.log1p(t / (alpha + T)))) / (left + silent))
 
 
 def discounted_orders(

@@ -96,8 +96,9 @@ def probability_of_no_order(
 ) -> FloatArray:
     """P(no order in (T, T + t] | x, t_x, T): the customer has left, or is alive and orders nothing."""
     t, x, t_x, T = floats(t, x, t_x, T)
-    some = -np.expm1(-(r + x) * np.log1p(t / (alpha + T)))
-    return 1 - p_alive(x, t_x, T, r=r, alpha=alpha, a=a, b=b) * some
+    left = a / (b + x)  # against a silence since t_x, both chances being relative to an order at t_x
+    silent = np.exp((r + x) * np.log((alpha + t_x) / (alpha + T)))
+    return np.asarray((left + silent * np.exp(-(r + x) * np.log1p(t / (alpha + T)))) / (left + silent))
 
 
 def discounted_orders(

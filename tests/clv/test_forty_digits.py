@@ -1,8 +1,8 @@
 """Closed forms against arithmetic with 40 to 60 digits.
 
-The two tables were computed once with mpmath, at 40 to 60 digits: BG/NBD from the closed forms in 2F1 (equations 8 and
-10 of Fader, Hardie & Lee 2005), a = 1 as the limit at 1 + 1e-25; Pareto/NBD from note 009 (2F1 and Tricomi's U); the
-discounted orders of BG/NBD and P(X(t) = n) of Pareto/NBD by its adaptive quadrature.
+The tables were computed once with mpmath, at 40 to 60 digits: BG/NBD and MBG/NBD from the closed forms in 2F1
+(equations 8 and 10 of Fader, Hardie & Lee 2005; MBG/NBD with b + 1), a = 1 as the limit at 1 + 1e-25; Pareto/NBD from
+note 009 (2F1 and Tricomi's U); discounted orders of BG/NBD and P(X(t) = n) of Pareto/NBD by its adaptive quadrature.
 """
 
 from pathlib import Path
@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from clv.beta_geo import BetaGeoFit
+from clv.modified_beta_geo import ModifiedBetaGeoFit
 from clv.order_models import OrdersFit
 from clv.pareto_nbd import ParetoNBDFit
 
@@ -22,6 +23,7 @@ HERE = Path(__file__).parent
     ("table", "parameters", "model"),
     [
         ("beta_geo_reference.csv", ["r", "alpha", "a", "b"], BetaGeoFit),
+        ("modified_beta_geo_reference.csv", ["r", "alpha", "a", "b"], ModifiedBetaGeoFit),
         ("pareto_nbd_reference.csv", ["r", "alpha", "s", "beta"], ParetoNBDFit),
     ],
 )
@@ -39,8 +41,11 @@ def test_agrees_with_40_digit_arithmetic(
     table: str, parameters: list[str], model: type[OrdersFit], quantity: str, tolerance: float
 ) -> None:
     reference = pd.read_csv(HERE / table)
+    asked = reference[reference["quantity"] == quantity]
+    if asked.empty:
+        pytest.skip(f"{table} has no {quantity}")
     formula = getattr(model.formulas, quantity)
-    for values, rows in reference[reference["quantity"] == quantity].groupby(parameters):
+    for values, rows in asked.groupby(parameters):
         named = dict(zip(parameters, values, strict=True))
         history = rows["x"], rows["t_x"], rows["T"]
         if quantity == "p_alive":
