@@ -252,8 +252,8 @@ def _order_blocks(depth: ChannelDepth, attribution: AttributionResults) -> list[
         text = (
             "Which channels a journey has passed foretells nothing here of whether it converts: on journeys held out "
             "no chain does better than the bare share of all that converted by more than a standard error. Of the "
-            f"chains the smallest that does as well as the best has order {best}, {used}. Credit shares out what happened; "
-            "to forecast who converts, the journeys do not serve."
+            f"chains the smallest that does as well as the best has order {best}, {used}. Credit shares out what "
+            "happened; to forecast who converts, the journeys do not serve."
         )
     if not depth.order_is_chosen and best != attribution.order:
         text += f' With attribution.order = "auto" it would use order {best}.'

@@ -104,12 +104,6 @@ class ChannelDepth:
     touch_variety
         ``paths, conversions, conversions_share, value, value_share`` of ``one touch``, ``one channel`` (several touches
         of it) and ``several channels``.
-    along_paths
-        ``path, conversions, touch, channel`` and one column per model: the most frequent paths of several channels,
-        touch by touch, with the share of the path's conversions that each model gives.
-    touch_variety
-        ``paths, conversions, conversions_share, value, value_share`` of ``one touch``, ``one channel`` (several touches
-        of it) and ``several channels``.
     sensitivity
         ``choice, setting, channel, conversions, share, shift, rank``.
     sensitivity_summary
@@ -130,8 +124,6 @@ class ChannelDepth:
     bridge: pd.DataFrame | None = None
     flows: pd.DataFrame | None = None
     roles: pd.DataFrame | None = None
-    along_paths: pd.DataFrame | None = None
-    touch_variety: pd.DataFrame | None = None
     along_paths: pd.DataFrame | None = None
     touch_variety: pd.DataFrame | None = None
     sensitivity: pd.DataFrame | None = None
@@ -180,8 +172,8 @@ class AttributionResults:
     comparison_value
         The same columns in money, or None.
     removal_effects
-        ``channel, removal_effect, removal_effect_value``: fractions, each with an interval in ``_low`` and ``_high``; or
-        None.
+        ``channel, removal_effect, removal_effect_value``: fractions, each with an interval in ``_low`` and ``_high``;
+        or None.
     transitions
         ``source, target, count, probability`` between channels, ``(start)``, ``(conversion)`` and ``(null)``, as
         `attribution.transition_matrix` gives it at order 1 (whatever the order of the model); or None.
