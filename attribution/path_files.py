@@ -102,5 +102,5 @@ def _paths(read_columns: PathColumns, *, step: str, nulls_known: bool) -> Paths:
     if not kept.all():
         amounts = {kind: given[kept] for kind, given in amounts.items()}
     group, codes, lengths = distinct_paths(read.packed, Packing.of(len(read.channels)))
-    paths = Paths.from_groups(read.channels, codes, lengths, group, **amounts, nulls_known=nulls_known)
+    paths = Paths.from_groups(read.channels, codes, lengths, group, amounts, nulls_known=nulls_known)
     return paths.with_counts(replace(counts, merged_rows=len(group) - len(paths)))

@@ -1,7 +1,7 @@
 """Distinct paths with what came of them: all that the models of credit need to know of the data."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -179,17 +179,8 @@ class Paths:
         codes = np.asarray(codes, dtype=np.int32)
         lengths = np.asarray(lengths, dtype=np.int64)
         group, codes, lengths = ragged.distinct_sequences(codes, lengths, len(channels))
-        return cls.from_groups(
-            channels,
-            codes,
-            lengths,
-            group,
-            conversions=conversions,
-            nulls=nulls,
-            value=value,
-            value_squares=value_squares,
-            nulls_known=nulls_known,
-        )
+        amounts = {"conversions": conversions, "value": value, "nulls": nulls, "value_squares": value_squares}
+        return cls.from_groups(channels, codes, lengths, group, amounts, nulls_known=nulls_known)
 
     @classmethod
     def from_groups(
@@ -198,19 +189,15 @@ class Paths:
         codes: Codes,
         lengths: Integers,
         group: Integers,
+        amounts: Mapping[str, ArrayLike | None],
         *,
-        conversions: ArrayLike,
-        nulls: ArrayLike,
-        value: ArrayLike | None = None,
-        value_squares: ArrayLike | None = None,
-        nulls_known: bool = True,
+        nulls_known: bool,
     ) -> Self:
-        """Add up what came of rows whose distinct paths are known; ``group`` is the number of each row's path.
+        """Add up what came of rows whose distinct paths, in canonical order, are known.
 
-        The other arrays have one entry per row, but for the distinct paths themselves, in canonical order.
+        ``group`` is the number of each row's path; ``amounts`` are the conversions, the nulls and, unless they are
+        absent or None, the value and the squared value of each row.
         """
-
-        amounts = {"conversions": conversions, "value": value, "nulls": nulls, "value_squares": value_squares}
         known = [kind for kind, given in amounts.items() if given is not None]
 
         def summed(kind: str) -> Floats:
