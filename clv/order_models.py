@@ -109,13 +109,13 @@ class OrdersFit(FittedModel):
         ``delta`` is ln(1 + annual rate) / units per year; it must be positive where the horizon is infinite.
         """
         check_histories(x=x, t_x=t_x, T=T, delta=delta)
-        _check_discount(delta, horizon)
+        check_discount(delta, horizon)
         return self.formulas.discounted_orders(delta, x, t_x, T, horizon=horizon, **self.parameters)
 
     def discounted_orders_new(self, delta: Numbers, horizon: Numbers = np.inf) -> FloatArray:
         """Discounted repeat orders of a new customer; the first order itself is not counted."""
         check_histories(delta=delta)
-        _check_discount(delta, horizon)
+        check_discount(delta, horizon)
         return self.formulas.discounted_orders_new(delta, horizon=horizon, **self.parameters)
 
     @staticmethod
@@ -163,7 +163,8 @@ def _counted(values: FloatArray, wrong: NDArray[np.bool_]) -> str:
     return f"{int(wrong.sum()):,} of {values.size:,} values (first: {values.ravel()[first]:g}, at {first:,})"
 
 
-def _check_discount(delta: Numbers, horizon: Numbers) -> None:
+def check_discount(delta: Numbers, horizon: Numbers) -> None:
+    """An endless horizon needs a discount, and no horizon ends before it begins; else a ConfigurationError."""
     if np.any((np.asarray(delta) == 0) & (np.asarray(horizon) == np.inf)):
         raise ConfigurationError(
             "delta is 0: without a discount the orders of an infinite horizon have no finite sum. "

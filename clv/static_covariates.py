@@ -22,7 +22,7 @@ from clv.arrays import FloatArray, IntArray
 from clv.beta_geometric_likelihood import BetaGeometricLikelihood
 from clv.distinct_rows import distinct
 from clv.maximum_likelihood import Estimate, Evaluation, FittedModel, maximise
-from clv.order_models import OrdersFit
+from clv.order_models import OrderFormulas, OrdersFit, check_discount
 from clv.pareto_nbd_likelihood import ParetoLikelihood
 from clv.patterns import Patterns, numeric_columns, patterns_of
 from customer_data.errors import ConfigurationError, InputError
@@ -51,8 +51,7 @@ class _Plain:
     title: str
     fit: Callable[[Patterns], OrdersFit]
     likelihood: Callable[[Patterns], Callable[[FloatArray], Evaluation]]
-    p_alive: Callable[..., FloatArray]
-    expected_orders: Callable[..., FloatArray]
+    formulas: OrderFormulas
     by_orders: tuple[float, float, float, float]
     by_leaving: tuple[float, float, float, float]
 
@@ -62,8 +61,7 @@ _PLAIN: Final[Mapping[str, _Plain]] = {
         "BG/NBD with covariates",
         beta_geo.fit_patterns,
         partial(BetaGeometricLikelihood, survived=0),
-        beta_geo.p_alive,
-        beta_geo.expected_orders,
+        beta_geo.BetaGeoFit.formulas,
         by_orders=(0, -1, 0, 0),
         by_leaving=(0, 0, 1, 1),
     ),
@@ -71,8 +69,7 @@ _PLAIN: Final[Mapping[str, _Plain]] = {
         "Pareto/NBD with covariates",
         pareto_nbd.fit_patterns,
         ParetoLikelihood,
-        pareto_nbd.p_alive,
-        pareto_nbd.expected_orders,
+        pareto_nbd.ParetoNBDFit.formulas,
         by_orders=(0, -1, 0, 0),
         by_leaving=(0, 0, 0, -1),
     ),
@@ -123,11 +120,28 @@ class CovariatesFit(FittedModel):
 
     def p_alive(self, histories: "pd.DataFrame") -> FloatArray:
         """P(alive at T) of each row: frequency, recency, T and the covariates."""
-        return self._by_row(_PLAIN[self.model].p_alive, histories)
+        return self._by_row(self._formulas.p_alive, histories)
 
     def expected_orders(self, t: float, histories: "pd.DataFrame") -> FloatArray:
         """Expected orders in (T, T + t] of each row: frequency, recency, T and the covariates."""
-        return self._by_row(partial(_PLAIN[self.model].expected_orders, t), histories)
+        return self._by_row(partial(self._formulas.expected_orders, t), histories)
+
+    def probability_of_orders(self, n: int, t: float, histories: "pd.DataFrame") -> FloatArray:
+        """P(n orders in (T, T + t]) of each row."""
+        return self._by_row(partial(self._formulas.probability_of_orders_given, n, t), histories)
+
+    def probability_of_no_order(self, t: float, histories: "pd.DataFrame") -> FloatArray:
+        """P(no order in (T, T + t]) of each row."""
+        return self._by_row(partial(self._formulas.probability_of_no_order, t), histories)
+
+    def discounted_orders(self, delta: float, histories: "pd.DataFrame", horizon: float = np.inf) -> FloatArray:
+        """Expected orders in (T, T + horizon] of each row, discounted at the continuous rate delta per time unit."""
+        check_discount(delta, horizon)
+        return self._by_row(partial(self._formulas.discounted_orders, delta, horizon=horizon), histories)
+
+    @property
+    def _formulas(self) -> OrderFormulas:
+        return _PLAIN[self.model].formulas
 
     def _by_row(self, formula: Callable[..., FloatArray], histories: "pd.DataFrame") -> FloatArray:
         columns = numeric_columns(histories, required=("frequency", "recency", "T"))

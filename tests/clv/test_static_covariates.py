@@ -69,6 +69,11 @@ def test_customers_are_answered_with_their_own_parameters():
         assert fit.p_alive(rows)[row] == pytest.approx(float(beta_geo.p_alive(2, 20, 30, **own)), rel=1e-12)
         expected = float(beta_geo.expected_orders(26, 2, 20, 30, **own))
         assert fit.expected_orders(26, rows)[row] == pytest.approx(expected, rel=1e-12)
+        none = float(beta_geo.probability_of_no_order(26, 2, 20, 30, **own))
+        assert fit.probability_of_no_order(26, rows)[row] == pytest.approx(none, rel=1e-12)
+        assert fit.probability_of_orders(0, 26, rows)[row] == pytest.approx(none, rel=1e-9)
+        discounted = float(beta_geo.discounted_orders(0.003, 2, 20, 30, **own))
+        assert fit.discounted_orders(0.003, rows)[row] == pytest.approx(discounted, rel=1e-12)
 
 
 @pytest.mark.parametrize("model", ["bg_nbd", "pareto_nbd"])
