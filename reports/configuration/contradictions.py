@@ -12,7 +12,6 @@ from reports.configuration.settings import SOURCE_TABLES, Settings
 if TYPE_CHECKING:
     from reports.configuration.toml_positions import KeyPath
 
-_WRITTEN = ("separator", "encoding", "decimal")
 VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
@@ -176,7 +175,13 @@ def _source_problems(data: Mapping[str, Any]) -> list[tuple[KeyPath, str]]:
             key = said.partition(":")[0].split(".")
             found.append(((*key, wrong[1]) if wrong else tuple(key), said))
     if isinstance(paths := data.get("paths"), Mapping):
-        given = {key: value for key, value in paths.items() if key in _WRITTEN and isinstance(value, str)}
-        problems = text_problems(Source(table="paths", data="", **given), "paths")
-        found += [(tuple(said.partition(":")[0].split(".")), said) for said in problems]
+        given = {key: value for key, value in paths.items() if isinstance(value, str)}
+        written = Source(
+            table="paths",
+            data="",
+            separator=given.get("separator"),
+            encoding=given.get("encoding", "utf-8"),
+            decimal=given.get("decimal", "."),
+        )
+        found += [(tuple(said.partition(":")[0].split(".")), said) for said in text_problems(written, "paths")]
     return found

@@ -185,6 +185,10 @@ def test_checking_bad_paths(command, shop_of, content, code, words):
             ["'horizon_months'?", "5:1: clv.margin"],
         ),
         ("[orders\nfile = 'orders.csv'\n", ["p.toml:1:8: this is not TOML"]),
+        (
+            "[paths]\nfile = 'p.csv'\nencoding = 'utf-7'\nseparator = ';;'\n",
+            ["p.toml:3:1: paths.encoding: 'utf-7' is not one of", "p.toml:4:1: paths.separator: ';;' is not one"],
+        ),
     ],
 )
 def test_a_typo_in_the_configuration_is_2_with_its_place(command, tmp_path, text, words):
