@@ -32,17 +32,20 @@ LAW = replace(SEGMENTS[1], alpha=220.0)  # slow enough that few orders fall on o
 PACES = {1: "at the pace of the synthetic shop", STRETCH: f"{STRETCH} times as slow"}
 WAYS: dict[SegmentParameters, str] = {"separate": "fitted separately", "partial": "sharing strength"}
 SAME_DAY = f"""\
-Where a and b can hardly be told apart, as in this one slow segment, the interval of the revenue is a tenth wider than
-its errors are spread.
+Where a and b can hardly be told apart, as in this one slow segment, the likelihood falls fast where they are small and
+hardly at all where they are large. Their intervals are those of the profile likelihood, and may have no upper end. That
+of the expected revenue, by the delta method in its logarithm, is as wide as that of its own profile likelihood: 0.985
+to 1.004 times in 15 of these data sets and in 18 segments of a thousand customers, its centre higher by 0.04 of its
+half width on average. The interval of the revenue is 3 % wider than its errors are spread.
 
 To the models a customer's orders of one day are one, a day of purchase, and what they forecast are such days (see
 `clv/purchase_days.py`). At the pace of the synthetic shop about 1 % of orders fall on the day of another, and models in
 continuous time (`order_time = "continuous"`) forecast that much too high: fitted separately to 400 of these data sets,
-by 1.0 %, and their interval of the total holds in 88.5 %. With all times {STRETCH} times as long the law is the same,
-but few orders fall on one day. What is left of the mean error is the bias of fits to a thousand customers each, and,
-where segments share strength, of leaning on one another. It is common to all segments, so that their total may hold a
-little less often than they do."""
+by 1.0 %. With all times {STRETCH} times as long the law is the same, but few orders fall on one day. What is left of
+the mean error is the bias of fits to a thousand customers each, and, where segments share strength, of leaning on one
+another. It is common to all segments, so that their total may hold a little less often than they do."""
 REVENUE = "revenue of the next 12 months"
+ONE = 3  # times as many data sets of one segment: a fit takes a tenth of the time of all six
 
 
 @dataclass(frozen=True)
@@ -181,17 +184,19 @@ def main(runs: int = 400, sizes: Sequence[int] = (3_000,)) -> str:
     parts = [
         "## Intervals of customer value",
         "",
-        f"{runs:,} data sets for each number of customers, acquired over a year, seen for a year and a half; nominal",
-        f"coverage {CONFIDENCE:.0%}. The last row is the revenue that really came, not its expectation.",
+        "Customers acquired over a year, seen for a year and a half; nominal coverage "
+        f"{CONFIDENCE:.0%}. The last row is the revenue",
+        "that really came, not its expectation.",
         "",
     ]
     for customers in sizes:
-        parts += [f"{customers:,} customers of one segment:", ""]
-        parts += [*markdown(study(customers=customers, runs=range(runs))), ""]
-    points = 100 * np.sqrt(CONFIDENCE * (1 - CONFIDENCE) / runs)
+        parts += [f"{customers:,} customers of one segment, {ONE * runs:,} data sets:", ""]
+        parts += [*markdown(study(customers=customers, runs=range(ONE * runs))), ""]
+    points = [100 * np.sqrt(CONFIDENCE * (1 - CONFIDENCE) / of) for of in (ONE * runs, runs)]
     parts += [
         SAME_DAY,
-        f"Of {runs:,} data sets a share near {CONFIDENCE:.0%} has a standard error of {points:.1f} points.",
+        f"Of {ONE * runs:,} data sets a share near {CONFIDENCE:.0%} has a standard error of {points[0]:.1f} points, of "
+        f"{runs:,}, as in the tables below, {points[1]:.1f}.",
         "",
     ]
     for stretch, pace in PACES.items():
