@@ -12,7 +12,7 @@ from reports.pages.channel_returns import money_table
 from reports.pages.content import Block, Column, Figure, Prose, Section, Table
 from reports.pages.journeys import conversions_n, journey_blocks, window
 from reports.results.run_results import AttributionResults, RunResults
-from reports.wording.labels import clean, listing, model_name, shorten, table_name
+from reports.wording.labels import clean, listing, model_name, plural, shorten, table_name
 from reports.wording.number_format import Format, credit_decimals, money_decimals, ranges
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _credit_tables(blocks: list[Block], attribution: AttributionResults, run: Ru
         _conversions_table(attribution, run),
         _value_table(attribution, run),
         _returns_table(attribution, run),
-        _models_table(attribution),
+        _models_table(attribution, run),
     )
     return [*blocks, *(table for table in tables if table is not None)]
 
@@ -185,7 +185,7 @@ def _returns_table(attribution: AttributionResults, run: RunResults) -> Table | 
     return money_table(attribution, run, names=names, most=MOST_CHANNELS, left_out=left)
 
 
-def _models_table(attribution: AttributionResults) -> Table | None:
+def _models_table(attribution: AttributionResults, run: RunResults) -> Table | None:
     """All models side by side, shaded by size, with the removal effects at the end."""
     credit = attribution.credit[attribution.credit["segment"] == "all"]
     models = list(dict.fromkeys(credit["model"]))
@@ -195,7 +195,7 @@ def _models_table(attribution: AttributionResults) -> Table | None:
     table = wide.reindex(list(_by_size(attribution)["channel"])[:MOST_CHANNELS])[models].reset_index()
     if attribution.depth is not None and attribution.depth.games is not None:
         games = attribution.depth.games.set_index("channel").reindex(table["channel"])
-        others = [name for name in games.columns if name not in models]
+        others = [name for name in ("shapley", "regression") if name in games and name not in models]
         table = table.assign(**{name: games[name].to_numpy() for name in others})
         models += others
     decimals = credit_decimals(table[models].to_numpy().ravel())
@@ -212,10 +212,39 @@ def _models_table(attribution: AttributionResults) -> Table | None:
         data=table.assign(channel=table["channel"].map(table_name)),
         columns=tuple(columns),
         caption=" ".join(
-            [*(text for name, text in _MODEL_NOTES if name in table.columns), *_without(attribution, table)]
+            [
+                *(text for name, text in _MODEL_NOTES if name in table.columns),
+                *_unsure_values(attribution, run),
+                *_without(attribution, table),
+            ]
         )
         + left_out(len(wide)),
     )
+
+
+def _unsure_values(attribution: AttributionResults, run: RunResults) -> list[str]:
+    """The Shapley values whose interval is wider than they are, by name."""
+    depth, credit = attribution.depth, attribution.credit
+    rows = credit[(credit["model"] == "shapley") & (credit["segment"] == "all")].set_index("channel")
+    bounds = rows.rename(columns=lambda name: name.replace("conversions", "shapley"))
+    if not len(rows):
+        if depth is None or depth.games is None or "shapley_low" not in depth.games:
+            return []
+        bounds = depth.games.set_index("channel")
+    wide = bounds[bounds["shapley_high"] - bounds["shapley_low"] > bounds["shapley"].abs()]
+    wide = wide.loc[wide["shapley"].abs().sort_values(ascending=False, kind="stable").index]
+    if not len(wide):
+        return []
+    decimals = credit_decimals(wide["shapley"])
+    named = [
+        f"{shorten(clean(channel), 30)} ({bounds})"
+        for channel, bounds in zip(wide.index, ranges(wide, "shapley", decimals), strict=True)
+    ]
+    some = named[:4] + ([f"{len(named) - 4} more"] if len(named) > 4 else [])
+    return [
+        f"Do not rely on the Shapley {plural(len(wide), 'value')} of {listing(some)}: the "
+        f"{prose.interval_name(run.confidence)} is wider than the value."
+    ]
 
 
 def _without(attribution: AttributionResults, table: pd.DataFrame) -> list[str]:

@@ -119,7 +119,7 @@ def channel_depth(
         alternatives=None if connection is None else other_choices(connection, configuration),
         options=rule_options(wanted),
     )
-    games, why_no_games = _games(seen)
+    games, why_no_games = _games(seen, confidence=configuration.settings.report.confidence)
     return ChannelDepth(
         orders=choice.tested,
         calibration=choice.calibration,
@@ -201,7 +201,7 @@ def _largest_flows(flows: pd.DataFrame) -> pd.DataFrame:
     return found
 
 
-def _games(paths: Paths) -> tuple[pd.DataFrame | None, str]:
+def _games(paths: Paths, *, confidence: float) -> tuple[pd.DataFrame | None, str]:
     """Credit by Shapley values and by the regression, beside each other, and why any is missing."""
     import pandas as pd
 
@@ -212,7 +212,9 @@ def _games(paths: Paths) -> tuple[pd.DataFrame | None, str]:
         return None, f"there are more than {MOST_CHANNELS} channels"
     if not paths.nulls.any():
         return None, "the data hold no journeys that did not convert, to compare with"
-    table = pd.DataFrame({"channel": paths.channels, "shapley": shapley(paths)["conversions"].to_numpy()})
+    values = shapley(paths, confidence=confidence)
+    parts = {"shapley": "conversions", "shapley_low": "conversions_low", "shapley_high": "conversions_high"}
+    table = pd.DataFrame({"channel": paths.channels} | {ours: values[name].to_numpy() for ours, name in parts.items()})
     try:
         table["regression"] = regression_credit(paths)["conversions"].to_numpy()
     except ModelError as error:

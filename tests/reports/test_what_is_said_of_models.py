@@ -5,6 +5,7 @@ import pandas as pd
 
 from reports.pages.certainty import history_foretells
 from reports.pages.channel_depth import depth_sections
+from reports.pages.channels import channel_sections
 from reports.pages.content import Prose, Table
 from reports.pages.method import method_section
 from reports.results.run_results import RunResults
@@ -72,3 +73,22 @@ def _order_blocks(attribution):
         if "depends on choices" in part.title
     ]
     return section.blocks
+
+
+def test_shapley_values_less_sure_than_large_are_named_with_their_intervals(tmp_path):
+    # rare is on 3 of 20,000 journeys, 2 of which converted: its value is large, but nearly chance.
+    text = "path,conversions,nulls,value\na,4000,6000,0\nb > a,4000,3000,0\nb,1000,1997,0\nrare,2,1,0\n"
+    configuration = configured(tmp_path, text)
+    for run in (
+        deep_run(configuration),
+        deep_run(changed(configuration, models=("last_click", "shapley", "markov"))),
+    ):
+        (table,) = [
+            block
+            for part in channel_sections(run)
+            for block in part.blocks
+            if isinstance(block, Table) and "every model" in block.title
+        ]
+        assert "Do not rely on the Shapley values of rare (" in table.caption
+        assert "the 90% interval is wider than the value." in table.caption
+        assert not [column for column in table.columns if column.name.endswith(("_low", "_high"))]
