@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 _FIRST, _TOUCHES, _ORDERS = "attribution_won_moment", "attribution_won_touches", "attribution_won_orders"
+_BUYERS = "attribution_won_buyers"
 
 
 def first_order_paths(
@@ -40,10 +41,12 @@ def first_order_paths(
 
     Returns
     -------
-    Name to paths, which are the same but for their values. Customers that the query does not name are taken for people
-    who never ordered, but for their touches after the first order, which are left out; so name all.
+    Name to paths, which are the same but for their values; those after the first know their values' sums alone
+    (neither their squares nor what customers share), for credit without intervals. Customers that the query does not
+    name are taken for people who never ordered, but for their touches after the first order, which are left out; so
+    name all, and in every query the same.
     """
-    found = {}
+    found: dict[str, Paths] = {}
     with (options or JourneyOptions()).closed(connection).at_its_grain(connection) as whole:
         parts = {
             _FIRST: f"SELECT customer_id, min(time_us) AS time_us FROM {whole.orders} "
@@ -56,8 +59,25 @@ def first_order_paths(
             for name, worth in worths.items():
                 orders = f"SELECT customer_id, won.time_us, worth.value FROM {_FIRST} AS won JOIN ({worth}) AS worth "
                 with temporary_tables(connection, {_ORDERS: f"{orders} USING (customer_id)"}):
-                    found[name] = replace(whole, touchpoints=_TOUCHES, orders=_ORDERS).build(connection)
+                    part = replace(whole, touchpoints=_TOUCHES, orders=_ORDERS)
+                    if not found or whole.half_life_days is not None:
+                        found[name] = part.build(connection)
+                    else:
+                        found[name] = _valued(connection, next(iter(found.values())), part)
     return found
+
+
+def _valued(connection: "duckdb.DuckDBPyConnection", known: Paths, part: JourneyOptions) -> Paths:
+    """The paths that are known, with the values of other orders of the same customers at the same moments.
+
+    Only customers with orders are followed again: most touches are those of others.
+    """
+    buyers = f"SELECT * FROM {part.touchpoints} SEMI JOIN {part.orders} USING (customer_id)"
+    with temporary_tables(connection, {_BUYERS: buyers}):
+        built = replace(part, touchpoints=_BUYERS).build(connection)
+    value = np.zeros(len(known))
+    value[known.conversions > 0] = built.value[built.conversions > 0]
+    return replace(known, value=value, value_squares=None, shared=None)
 
 
 def conversions_with_value(paths: Paths, gradient: Gradient) -> Floats:

@@ -72,3 +72,13 @@ def test_credit_of_a_sum_varies_as_its_parts_and_twice_their_covariance(won):
     spread, together = variance(paths, gradient), variance(raised, gradient)
     mixed = conversions_with_value(paths, gradient)
     assert together.value == pytest.approx(spread.value + spread.conversions + 2 * mixed)
+
+
+def test_another_worth_of_the_same_customers_stands_on_the_same_paths(won, engine):
+    doubled = f"SELECT customer_id, 2 * value AS value FROM ({WORTH})"
+    one, other = first_order_paths(engine, OPTIONS, worths={"once": WORTH, "twice": doubled}).values()
+    (alone,) = first_order_paths(engine, OPTIONS, worths={"twice": doubled}).values()
+    assert one.names() == other.names() == alone.names()
+    assert np.array_equal(other.value, alone.value)
+    assert np.array_equal(other.value, 2 * won.value)
+    assert np.array_equal(other.nulls, alone.nulls)
