@@ -262,7 +262,7 @@ def _effect_intervals(
     paths: Paths, effects: RemovalEffects, known: Chain, found: Transitions, *, confidence: float | None
 ) -> dict[str, Floats]:
     """The ends of intervals of removal effects, missing when no confidence is asked for."""
-    columns = {}
+    columns: dict[str, Floats] = {}
     spread = None
     if confidence is not None:
         spread = variance(paths, effects_gradient(found, channel_survival(found, known))[1])

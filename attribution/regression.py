@@ -16,13 +16,14 @@ import numpy as np
 from attribution import held_out, ragged
 from attribution.paths import Paths
 from attribution.ragged import Floats, Integers
-from attribution.transforms import drop_channel
 from customer_data.errors import ModelError
 
 if TYPE_CHECKING:
     import pandas
+    from scipy.sparse import csr_array
 
 MOST_STEPS = 100
+MOST_CHANNELS = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,12 +43,27 @@ class RegressionFit:
 
     def probability(self, paths: Paths) -> Floats:
         """P(conversion) of each distinct path; the channels must be those of the fit."""
-        return self.chance(_terms(paths))
+        return _chance(self.odds(_Met.of(paths)))
+
+    @property
+    def effects(self) -> tuple[Floats, Floats]:
+        """Estimates of exposure and of recency, arrays ``(channels,)``."""
+        exposure, recency = self.coefficients["estimate"].to_numpy().reshape(2, -1)
+        return exposure, recency
+
+    def odds(self, met: "_Met") -> Floats:
+        """Log odds of conversion of each path."""
+        exposure, recency = self.effects
+        exposed = exposure[met.channel] * np.log1p(met.touches)
+        return np.bincount(met.path, weights=exposed, minlength=len(met.last)) + recency[met.last]
 
     def chance(self, terms: Floats) -> Floats:
         """P(conversion) of each row of terms: for all channels ln(1 + touches), then whether the channel came last."""
-        odds: Floats = terms @ self.coefficients["estimate"].to_numpy()
-        return 1 / (1 + np.exp(-odds))
+        return _chance(terms @ self.coefficients["estimate"].to_numpy())
+
+
+def _chance(odds: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-odds)))
 
 
 def fit_regression(paths: Paths) -> RegressionFit:
@@ -56,14 +72,25 @@ def fit_regression(paths: Paths) -> RegressionFit:
     Raises
     ------
     ModelError
-        When nothing converted or everything did, or the iterations did not converge.
+        When nothing converted or everything did, there are more than MOST_CHANNELS channels on paths, or the
+        iterations did not converge.
     """
+    _refuse_many_channels(paths)
     if not paths.conversions.sum() or not paths.nulls.sum():
         raise ModelError(
             "regression: it needs journeys that converted and journeys that did not; here are "
             f"{paths.conversions.sum():,.10g} and {paths.nulls.sum():,.10g}. Use Markov or a rule."
         )
     return _fitted(paths, _design(paths), paths.conversions, paths.nulls)
+
+
+def _refuse_many_channels(paths: Paths) -> None:
+    on_paths = len(np.unique(paths.codes))
+    if on_paths > MOST_CHANNELS:
+        raise ModelError(
+            f"regression: {on_paths:,} channels are on these paths, and it is fitted with up to {MOST_CHANNELS}, two "
+            "terms each. Put channels together with rename_channels, or use Markov, which takes thousands."
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,8 +152,15 @@ def _maximum(terms: Floats, outcomes: Floats, *, start: Floats) -> tuple[Floats,
     from statsmodels.genmod.families import Binomial
     from statsmodels.genmod.generalized_linear_model import GLM
 
+    class FullRank(GLM):  # type: ignore[misc]
+        """The rows of the prior make the rank full: no need to decompose all rows, which takes longer than the fit."""
+
+        def initialize(self) -> None:
+            self.wnobs, columns = self.exog.shape
+            self.df_model, self.df_resid = columns - 1, self.wnobs - columns
+
     with np.errstate(all="ignore"):
-        result = GLM(outcomes, terms, family=Binomial(), hasconst=False).fit(
+        result = FullRank(outcomes, terms, family=Binomial(), hasconst=False).fit(
             method="newton",
             start_params=start,
             max_start_irls=0,
@@ -143,22 +177,50 @@ def _maximum(terms: Floats, outcomes: Floats, *, start: Floats) -> tuple[Floats,
     return np.asarray(result.params), np.asarray(errors)
 
 
-def lost_without(fit: RegressionFit, paths: Paths) -> Floats:
-    """Conversions per channel (row: channel, column: path) that the regression expects to be lost without it.
+def lost_without(fit: RegressionFit, paths: Paths) -> "csr_array":
+    """Conversions per channel (row: channel, column: path) that the regression expects to be lost without it, sparse.
 
     Per journey the drop of P(conversion) when the channel's touches are taken out of the path; a path of that channel
     alone loses all of it. Negative where a channel goes with fewer conversions.
     """
+    from scipy.sparse import csr_array
+
+    met = _Met.of(paths)
+    exposure, recency = fit.effects
+    odds = fit.odds(met)
+    # The touches of the others stay; where the channel came last, the last of the others does.
+    came_last = met.channel == met.last[met.path]
+    last_of_others = met.last_of_others[met.path]
+    odds_without = odds[met.path] - exposure[met.channel] * np.log1p(met.touches)
+    odds_without += np.where(came_last, recency[last_of_others] - recency[met.channel], 0.0)
+    chance_without = np.where(last_of_others < 0, 0.0, _chance(odds_without))
     journeys = paths.conversions + paths.nulls
-    with_all = fit.probability(paths)
-    lost = np.zeros((len(paths.channels), len(paths)))
-    for code in range(len(paths.channels)):
-        rows, shorter = drop_channel(paths, code)
-        without = np.zeros(len(paths))
-        without[rows] = fit.probability(shorter)
-        touched = np.bincount(paths.rows[paths.codes == code], minlength=len(paths)) > 0
-        lost[code] = np.where(touched, (with_all - without) * journeys, 0.0)
-    return lost
+    lost = (_chance(odds)[met.path] - chance_without) * journeys[met.path]
+    return csr_array((lost, (met.channel, met.path)), shape=(len(paths.channels), len(paths)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Met:
+    """Every channel that every path holds: the number of the path, of the channel, and how many touches.
+
+    ``last`` and ``last_of_others`` are per path the channel that came last, and the last one that is another, or -1.
+    """
+
+    path: Integers
+    channel: Integers
+    touches: Integers
+    last: Integers
+    last_of_others: Integers
+
+    @classmethod
+    def of(cls, paths: Paths) -> "_Met":
+        count = len(paths.channels)
+        pairs, touches = np.unique(paths.rows * count + paths.codes, return_counts=True)
+        last = paths.codes[paths.starts[1:] - 1].astype(np.int64)
+        others = np.full(len(paths), -1)
+        apart = paths.codes != last[paths.rows]
+        others[paths.rows[apart]] = paths.codes[apart]  # of several the last one stays
+        return cls(pairs // count, pairs % count, touches, last, others)
 
 
 def regression_credit(paths: Paths) -> "pandas.DataFrame":
@@ -169,10 +231,18 @@ def regression_credit(paths: Paths) -> "pandas.DataFrame":
     pandas.DataFrame
         channel, lost_conversions (expected to be lost without it; may be negative), conversions, value: both credits
         conserve the totals. A negative loss earns no credit. Value weighs each path's loss by its mean order value.
+        There are no intervals: the covariance of the coefficients says how sure they are for the journeys at hand, and
+        leaves out that other journeys, and other numbers of conversions, could have come.
+
+    Raises
+    ------
+    ModelError
+        As :func:`fit_regression`, or when no channel's removal loses conversions.
     """
     import pandas
 
     lost = lost_without(fit_regression(paths), paths)
+    by_channel = np.asarray(lost.sum(axis=1), dtype=float)
     overall = paths.value.sum() / paths.conversions.sum()
     worth = np.where(
         paths.conversions > 0, paths.value / np.where(paths.conversions > 0, paths.conversions, 1), overall
@@ -180,8 +250,8 @@ def regression_credit(paths: Paths) -> "pandas.DataFrame":
     return pandas.DataFrame(
         {
             "channel": paths.channels,
-            "lost_conversions": lost.sum(axis=1),
-            "conversions": _shared_out(lost.sum(axis=1), paths.conversions.sum()),
+            "lost_conversions": by_channel,
+            "conversions": _shared_out(by_channel, paths.conversions.sum()),
             "value": _shared_out(lost @ worth, paths.value.sum()),
         }
     )
@@ -198,6 +268,7 @@ def held_out_regression(folds: Sequence[Paths]) -> "pandas.DataFrame":
     import pandas
 
     paths, conversions, nulls = held_out.aligned(folds)
+    _refuse_many_channels(paths)
     design = _design(paths)
     whole = _fitted(paths, design, paths.conversions, paths.nulls)
     near = whole.coefficients["estimate"].to_numpy()  # a fold less moves the maximum little

@@ -5,7 +5,8 @@ import pytest
 
 from attribution.held_out import split_paths
 from attribution.paths import Paths
-from attribution.regression import fit_regression, held_out_regression, lost_without, regression_credit
+from attribution.regression import _terms, fit_regression, held_out_regression, lost_without, regression_credit
+from attribution.transforms import drop_channel
 from customer_data.errors import ModelError
 
 
@@ -77,6 +78,35 @@ def test_what_is_lost_without_a_channel_by_hand():
     assert lost[2, alone] == pytest.approx(
         fit.probability(paths)[alone] * (paths.conversions[alone] + paths.nulls[alone])
     )
+
+
+def test_what_is_lost_equals_dropping_each_channel_from_every_path():
+    generator = np.random.default_rng(8)
+    lengths = generator.integers(1, 7, 300)
+    paths = Paths.from_codes(
+        list("abcde"),
+        generator.integers(0, 5, lengths.sum()),
+        lengths,
+        conversions=generator.poisson(2, 300),
+        nulls=generator.poisson(5, 300),
+    )
+    fit = fit_regression(paths)
+    lost = lost_without(fit, paths).toarray()
+    journeys = paths.conversions + paths.nulls
+    for code in range(5):
+        rows, shorter = drop_channel(paths, code)
+        without = np.zeros(len(paths))
+        without[rows] = fit.probability(shorter)
+        touched = np.bincount(paths.rows[paths.codes == code], minlength=len(paths)) > 0
+        assert lost[code] == pytest.approx(np.where(touched, (fit.probability(paths) - without) * journeys, 0))
+    assert fit.probability(paths) == pytest.approx(fit.chance(_terms(paths)))
+
+
+def test_too_many_channels_are_refused_with_what_to_do():
+    names = [f"c{number}" for number in range(201)]
+    paths = Paths.from_strings(names, [1] * 201, nulls=[1] * 201)
+    with pytest.raises(ModelError, match="201 channels are on these paths, and it is fitted with up to 200"):
+        regression_credit(paths)
 
 
 def test_credit_conserves_totals_and_follows_the_effects():
