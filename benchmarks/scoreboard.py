@@ -24,7 +24,7 @@ from customer_data.synthetic_journeys import SHOP, Channel, Market
 from customer_data.synthetic_shop import Shop, clock_seconds, simulate_shop
 
 Floats = NDArray[np.float64]
-LEFT_OUT = ("custom",)
+LEFT_OUT = ("custom", "shapley")  # weights of the user's; the ratio game, which has a row of its own
 TESTED, TEST_ERROR = 4, 0.1
 CALIBRATED = f"markov, {TESTED} channels tested"
 
