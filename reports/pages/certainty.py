@@ -9,12 +9,13 @@ from reports.pages.actions import untouched_share
 from reports.pages.data_quality import after_the_day
 from reports.results.run_results import AttributionResults, ChannelDepth, RunResults
 from reports.wording.labels import clean, plural, shorten
-from reports.wording.number_format import days, number, percent
+from reports.wording.number_format import days, number, percent, whole_or
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Point = tuple[str, str]
+FEW_CONVERSIONS = 150
 _CHOICES = {
     "order": "the chain's memory",
     "path transform": "which touches count",
@@ -25,7 +26,10 @@ _CHOICES = {
 
 def certainty(run: RunResults) -> tuple[Point, ...]:
     """Return each point of the first page as a lead and its text."""
-    points = [("Intervals.", prose.interval_meaning(run.confidence, channels=run.attribution is not None))]
+    meaning = prose.interval_meaning(run.confidence, channels=run.attribution is not None)
+    if run.attribution is not None:
+        meaning += _few_conversions(run.attribution)
+    points = [("Intervals.", meaning)]
     if run.attribution is not None and (choices := choices_sentence(run.attribution)):
         points.append(("Choices.", choices))
     if run.clv is not None and prose.total_row(run.clv.segment_forecast) is not None:
@@ -40,6 +44,20 @@ def certainty(run: RunResults) -> tuple[Point, ...]:
     if said:
         points.append(("Data.", " ".join(said)))
     return tuple(points)
+
+
+def _few_conversions(attribution: AttributionResults) -> str:
+    """A caution where there are too few conversions for intervals to hold as often as they say."""
+    total = prose.total_conversions(attribution)
+    if not 0 < total < FEW_CONVERSIONS or attribution.comparison["difference_low"].isna().all():
+        return ""
+    remedy = "More data help"
+    if not attribution.interval_method.startswith("bootstrap"):
+        remedy = "More data help, and so does a bootstrap (attribution.bootstrap_replicates)"
+    return (
+        f" With {whole_or(total, 1)} {plural(total, 'conversion')} in all they hold less often than that, above all "
+        f"those of channels with a few. {remedy}."
+    )
 
 
 def choices_sentence(attribution: AttributionResults) -> str:

@@ -53,6 +53,20 @@ def test_without_costs_the_largest_changes_are_named_but_never_direct_traffic():
     assert hold[1].endswith("the Markov model leaves it 40.0 of 50.0 conversions.")
 
 
+def test_intervals_are_said_to_hold_less_often_where_conversions_are_few():
+    few = compared(("A", 10, 12, 5), ("B", 11, 9, 5))
+    said = dict(certainty(run_of(few)))["Intervals."]
+    assert said.endswith(
+        " With 21 conversions in all they hold less often than that, above all those of channels with a few. More data "
+        "help, and so does a bootstrap (attribution.bootstrap_replicates)."
+    )
+    drawn = replace(few, interval_method="bootstrap over customers, 500 replicates")
+    assert dict(certainty(run_of(drawn)))["Intervals."].endswith("channels with a few. More data help.")
+    assert "less often" not in dict(certainty(run_of(compared(("A", 100, 60, 5), ("B", 50, 90, 5)))))["Intervals."]
+    unknown = compared(("A", 10, 12, float("nan")), ("B", 11, 9, float("nan")))
+    assert "less often" not in dict(certainty(run_of(unknown)))["Intervals."]
+
+
 def test_a_channel_that_was_tested_is_not_proposed_for_a_test():
     tests = pd.DataFrame({"channel": ["Video"]})
     tested = replace(MOVED, experiments=ExperimentResults(tests=tests, calibrated=pd.DataFrame()))
