@@ -80,7 +80,8 @@ def _order(word: NDArray[Any]) -> Integers:
     bits = (len(word) - 1).bit_length()
     if int(word.max()).bit_length() + bits > 63:
         return np.argsort(word)
-    together = word.astype(np.int64) << bits
+    together = word.astype(np.int64)
+    together <<= bits
     together |= np.arange(len(word))
     together.sort()
     together &= (1 << bits) - 1
