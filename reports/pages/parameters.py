@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -67,9 +68,7 @@ def _parameter_blocks(clv: ClvResults, run: RunResults) -> list[Block]:
 def _parameter_table(rows: pd.DataFrame, run: RunResults) -> Table:
     return Table(
         title="Estimates by maximum likelihood, all customers",
-        data=rows.assign(
-            interval=[f"{significant(a)} to {significant(b)}" for a, b in zip(rows["low"], rows["high"], strict=True)]
-        ),
+        data=rows.assign(interval=[_interval(a, b) for a, b in zip(rows["low"], rows["high"], strict=True)]),
         columns=(
             Column("model", "Model", width=1),
             Column("parameter", "Parameter"),
@@ -78,6 +77,11 @@ def _parameter_table(rows: pd.DataFrame, run: RunResults) -> Table:
             Column("interval", prose.interval_name(run.confidence), align="right"),
         ),
     )
+
+
+def _interval(low: float, high: float) -> str:
+    """Both ends, or that there is no upper one: the likelihood never falls far enough."""
+    return f"{significant(low)} {'or more' if high == math.inf else f'to {significant(high)}'}"
 
 
 def _segment_parameters(model: str, rows: pd.DataFrame, largest: list[str]) -> Table:

@@ -116,9 +116,11 @@ def leavers(connection, fill):
 
 
 def test_everything_behind_a_forecast_works_under_pareto_nbd(leavers, tmp_path):
-    choice = choose_order_model(leavers, "auto", until_day=400)
+    choice = choose_order_model(leavers, "auto", until_day=400, order_time="continuous")
     assert choice.name == "pareto_nbd"
-    made = forecast(leavers, as_of_day=330, orders_model="auto", draws=200, segment_parameters="partial")
+    made = forecast(
+        leavers, as_of_day=330, orders_model="auto", order_time="continuous", draws=200, segment_parameters="partial"
+    )
     assert set(made.parameters["parameter"]) == {"r", "alpha", "s", "beta", "p", "q", "v"}
     save_models(made, tmp_path / "models.json")
     saved = load_models(tmp_path / "models.json")
