@@ -38,6 +38,10 @@ _CHANNEL_TERMS = (
         "interval of the change does not hold zero.",
     ),
     ("ROAS, CPA", "Credited value per unit of cost; cost per credited conversion."),
+    (
+        "CAC, LTV:CAC",
+        "Cost per new customer credited; worth of new customers (orders so far and CLV) per unit of cost.",
+    ),
 )
 _ORDER_TERMS = {
     "BG/NBD": "Customers order at their own rate until, after some repeat order, they stop for good.",
