@@ -27,15 +27,21 @@ if TYPE_CHECKING:
 _TINY: Final = float(np.finfo(np.float64).tiny)  # keeps what has all but vanished above 0
 
 
-def p_alive(x: Numbers, t_x: Numbers, T: Numbers, *, r: float, alpha: float, a: float, b: float) -> FloatArray:
+def p_alive(x: Numbers, t_x: Numbers, T: Numbers, *, r: Numbers, alpha: Numbers, a: Numbers, b: Numbers) -> FloatArray:
     """P(alive at T | x, t_x, T); 1 without a repeat order, for nobody leaves before one (Fader, Hardie & Lee, note
     021).
     """
-    return elementwise(partial(_p_alive, r=r, alpha=alpha, a=a, b=b), *floats(x, t_x, T))
+    return elementwise(_p_alive, *floats(x, t_x, T, r, alpha, a, b))
 
 
 def _p_alive(
-    x: FloatArray, t_x: FloatArray, T: FloatArray, *, r: float, alpha: float, a: float, b: float
+    x: FloatArray,
+    t_x: FloatArray,
+    T: FloatArray,
+    r: float | FloatArray,
+    alpha: float | FloatArray,
+    a: float | FloatArray,
+    b: float | FloatArray,
 ) -> FloatArray:
     repeat = np.greater(x, 0).astype(np.float64)
     silent = np.log((alpha + t_x) / (alpha + T))

@@ -25,13 +25,19 @@ if TYPE_CHECKING:
     from lifetimes import ModifiedBetaGeoFitter
 
 
-def p_alive(x: Numbers, t_x: Numbers, T: Numbers, *, r: float, alpha: float, a: float, b: float) -> FloatArray:
+def p_alive(x: Numbers, t_x: Numbers, T: Numbers, *, r: Numbers, alpha: Numbers, a: Numbers, b: Numbers) -> FloatArray:
     """P(alive at T | x, t_x, T) (2007, appendix A, eq. 5); below 1 even without a repeat order."""
-    return elementwise(partial(_p_alive, r=r, alpha=alpha, a=a, b=b), *floats(x, t_x, T))
+    return elementwise(_p_alive, *floats(x, t_x, T, r, alpha, a, b))
 
 
 def _p_alive(
-    x: FloatArray, t_x: FloatArray, T: FloatArray, *, r: float, alpha: float, a: float, b: float
+    x: FloatArray,
+    t_x: FloatArray,
+    T: FloatArray,
+    r: float | FloatArray,
+    alpha: float | FloatArray,
+    a: float | FloatArray,
+    b: float | FloatArray,
 ) -> FloatArray:
     silent = np.exp((r + x) * np.log((alpha + t_x) / (alpha + T)))
     return np.asarray(silent / (silent + a / (b + x)))

@@ -74,6 +74,9 @@ class OrderLaw(Protocol):
     def p_alive(self, x: Floats, t_x: Floats, T: Floats) -> Floats:
         """P(alive at T | x, t_x)."""
 
+    def p_alive_under(self, parameters: Sequence[Values], x: Floats, t_x: Floats, T: Floats) -> Floats:
+        """The same under these parameters in place of its own: numbers, or columns with a row for each answer."""
+
     def expected_orders_new(self, t: Floats) -> Floats:
         """Expected repeat orders of a new customer within t of the first order."""
 
@@ -135,11 +138,15 @@ class BetaGeometricLaw:
         return self.alpha + self.day * (self.r + 1) / 2
 
     def p_alive(self, x: Floats, t_x: Floats, T: Floats) -> Floats:
+        return self.p_alive_under((self.r, self.alpha, self.a, self.b), x, t_x, T)
+
+    def p_alive_under(self, parameters: Sequence[Values], x: Floats, t_x: Floats, T: Floats) -> Floats:
         from clv import beta_geo, modified_beta_geo
 
         formula = modified_beta_geo.p_alive if self.chances_before_repeat else beta_geo.p_alive
         taken = self.day * x / 2
-        return formula(x, t_x - taken, T - taken, **self.parameters)
+        r, alpha, a, b = parameters
+        return formula(x, t_x - taken, T - taken, r=r, alpha=alpha, a=a, b=b)
 
     def expected_orders_new(self, t: Floats) -> Floats:
         from clv import beta_geo, modified_beta_geo
@@ -248,6 +255,10 @@ class ParetoLaw:
         from clv import pareto_nbd
 
         return pareto_nbd.p_alive(x, t_x, T, **self.parameters)
+
+    def p_alive_under(self, parameters: Sequence[Values], x: Floats, t_x: Floats, T: Floats) -> Floats:
+        rows = zip(*(np.ravel(values).tolist() for values in np.broadcast_arrays(*parameters)), strict=True)
+        return np.stack([self.with_parameters(row).p_alive(x, t_x, T) for row in rows])
 
     def expected_orders_new(self, t: Floats) -> Floats:
         from clv import pareto_nbd

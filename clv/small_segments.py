@@ -1,6 +1,5 @@
 """The smallest segments, customer by customer: there a total is far from any smooth distribution."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +11,6 @@ from clv.order_frames import MONEY_SCALE
 from clv.order_laws import OrderLaw
 from clv.outcomes import DrawnParameters, Span, simulate_customers
 from clv.segment_patterns import Indices, SegmentPatterns
-from clv.spend_laws import SpendLaw
 from clv.totals import CustomerModel, ParameterDraws, axes, in_weeks
 
 if TYPE_CHECKING:
@@ -42,8 +40,9 @@ class SimulatedSegments:
     segments : int
     x, T, spend : ndarray of float, shape (customers,)
     p_alive : ndarray of float, shape (draws, customers)
-    orders : tuple of OrderLaw, one per draw
-    spend_laws : tuple of SpendLaw, one per draw
+    law : OrderLaw
+        Which law of orders it is; its own parameters do not matter.
+    order_parameters, spend_parameters : ndarray of float, shapes (draws, 4) and (draws, 3)
     """
 
     owner: Indices
@@ -52,22 +51,23 @@ class SimulatedSegments:
     T: Floats
     spend: Floats
     p_alive: Floats
-    orders: tuple[OrderLaw, ...]
-    spend_laws: tuple[SpendLaw, ...]
+    law: OrderLaw
+    order_parameters: Floats
+    spend_parameters: Floats
 
     def totals(self, *, span: Span, delta: float, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """Draws of the segments' totals: orders and discounted value, shapes (draws, segments).
 
         Each takes one future of every customer under its parameters. The span is in days, ``delta`` per week.
         """
-        draws = len(self.orders)
+        draws = len(self.order_parameters)
         orders, value = np.zeros((draws, self.segments)), np.zeros((draws, self.segments))
         block = max(1, _AT_ONCE // max(len(self.x), 1))
         for first in range(0, draws, block):
             part = slice(first, min(first + block, draws))
             shape = self.p_alive[part].shape
             counts, values = simulate_customers(
-                _columns(self.orders[part], self.spend_laws[part]),
+                self._drawn(part),
                 self.p_alive[part],
                 np.broadcast_to(self.x, shape),
                 np.broadcast_to(self.T, shape),
@@ -80,6 +80,11 @@ class SimulatedSegments:
                 orders[part, segment] = counts[:, self.owner == segment].sum(axis=1)
                 value[part, segment] = values[:, self.owner == segment].sum(axis=1)
         return orders, value
+
+    def _drawn(self, part: slice) -> DrawnParameters:
+        """The parameters of some draws, as columns."""
+        p, q, v = _columns(self.spend_parameters[part])
+        return DrawnParameters(self.law, _columns(self.order_parameters[part]), p, q, v)
 
 
 def simulated_segments(
@@ -104,22 +109,19 @@ def simulated_segments(
     t_x, T = recency / DAYS_PER_WEEK, age / DAYS_PER_WEEK
     place = {name: position for position, name in enumerate(names)}
     along_orders, along_spend = axes(model.order_covariance), axes(model.spend.log_covariance)
-    laws = tuple(model.orders_at(deviation) for deviation in drawn.orders @ along_orders.T)
+    orders = model.order_parameters_at(drawn.orders @ along_orders.T)
     return SimulatedSegments(
         owner=np.array([place[str(name)] for name in found["segment"]], dtype=np.intp),
         segments=len(names),
         x=x,
         T=T,
         spend=money / MONEY_SCALE,
-        p_alive=np.stack([law.p_alive(x, t_x, T) for law in laws]),
-        orders=laws,
-        spend_laws=tuple(model.spend.at(deviation) for deviation in drawn.spend @ along_spend.T),
+        p_alive=model.orders.p_alive_under(_columns(orders), x, t_x, T),
+        law=model.orders,
+        order_parameters=orders,
+        spend_parameters=model.spend.parameters_at(drawn.spend @ along_spend.T),
     )
 
 
-def _columns(orders: Sequence[OrderLaw], spend: Sequence[SpendLaw]) -> DrawnParameters:
-    """The parameters of each draw, as columns of shape (draws, 1)."""
-    of_orders = np.array([list(law.parameters.values()) for law in orders])
-    of_spend = np.array([(law.p, law.q, law.v) for law in spend])
-    p, q, v = (column[:, None] for column in of_spend.T)
-    return DrawnParameters(orders[0], tuple(column[:, None] for column in of_orders.T), p, q, v)
+def _columns(rows: Floats) -> tuple[Floats, ...]:
+    return tuple(column[:, None] for column in rows.T)

@@ -85,8 +85,13 @@ class SpendEstimate:
 
     def at(self, deviation: Floats) -> SpendLaw:
         """The law with (log p, log(q - 1), log v) moved by ``deviation``."""
-        p, rest, v = np.array([self.law.p, self.law.q - 1, self.law.v]) * np.exp(np.clip(deviation, -30, 30))
-        return SpendLaw(float(p), 1 + float(rest), float(v), self.law.largest_spread)
+        p, q, v = self.parameters_at(deviation).tolist()
+        return SpendLaw(p, q, v, self.law.largest_spread)
+
+    def parameters_at(self, deviations: Floats) -> Floats:
+        """The law's p, q and v (last axis), moved likewise."""
+        above = np.array([self.law.p, self.law.q - 1, self.law.v]) * np.exp(np.clip(deviations, -30, 30))
+        return np.asarray(above + np.array([0.0, 1.0, 0.0]))
 
     def mean_table(self, *, segment: str, confidence: float) -> "pd.DataFrame":
         """The expected spend of a newcomer in the form of a table of parameters, for a law without a fit."""

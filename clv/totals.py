@@ -57,9 +57,12 @@ class CustomerModel:
 
     def orders_at(self, deviation: Floats) -> OrderLaw:
         """The law of orders with the logarithms of its parameters moved by ``deviation``."""
-        factors = np.exp(np.clip(deviation, -_FARTHEST, _FARTHEST)).tolist()
-        own = self.orders.parameters.values()
-        return self.orders.with_parameters([value * factor for value, factor in zip(own, factors, strict=True)])
+        return self.orders.with_parameters(self.order_parameters_at(deviation).tolist())
+
+    def order_parameters_at(self, deviations: Floats) -> Floats:
+        """Its parameters (last axis), their logarithms moved by the deviations."""
+        own = np.array(list(self.orders.parameters.values()))
+        return np.asarray(own * np.exp(np.clip(deviations, -_FARTHEST, _FARTHEST)))
 
 
 @dataclass(frozen=True)

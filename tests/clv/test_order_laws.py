@@ -35,6 +35,17 @@ def test_moments_are_those_of_pareto_nbd_s_own_formulas(parameters):
             np.testing.assert_allclose(alive * moments.discounted.sum(axis=0), discounted, rtol=1e-9)
 
 
+@pytest.mark.parametrize(
+    "law", [LAW, BetaGeometricLaw(0.24, 4.4, 0.79, 2.4, 0, 1 / 7), BetaGeometricLaw(0.24, 4.4, 0.79, 2.4, 1)], ids=str
+)
+def test_columns_of_parameters_are_laws_of_their_own(law):
+    x, t_x, T = HISTORIES
+    rows = np.array(list(law.parameters.values())) * np.array([[1.0], [0.5], [3.0]])
+    together = law.p_alive_under([column[:, None] for column in rows.T], x, t_x, T)
+    alone = [law.with_parameters(row.tolist()).p_alive(x, t_x, T) for row in rows]
+    np.testing.assert_array_equal(together, alone)
+
+
 def test_the_second_moment_of_orders_by_hand():
     # E[X (X - 1) | alive] = 2 E[lambda^2] * integral of u ((beta + T) / (beta + T + u))^s over u up to t, at s = 1:
     # integral of u B / (B + u) = B (t - B ln((B + t) / B)).
