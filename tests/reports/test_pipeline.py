@@ -56,6 +56,17 @@ def test_a_run_folder_holds_pages_tables_and_a_manifest_that_adds_up(folder):
     assert set(manifest["run"]) == {"started", "finished", "seconds"}
 
 
+def test_a_run_with_both_parts_joins_them(folder):
+    table = pd.read_parquet(folder / "tables" / "channel_customers.parquet")
+    returns = pd.read_parquet(folder / "tables" / "channel_returns.parquet")
+    assert list(table["model"].unique()) == list(returns["model"].unique()) == ["last_click", "markov"]
+    worth = table.groupby("model")["worth"].sum()
+    assert worth["last_click"] == pytest.approx(worth["markov"])
+    assert table["worth_to_cac"].notna().any()
+    seconds = json.loads((folder / "manifest.json").read_text())["run"]["seconds"]
+    assert "Valuing the customers that channels win" in seconds
+
+
 def test_every_csv_has_its_parquet_with_the_same_rows(folder):
     names = sorted(path.stem for path in (folder / "tables").glob("*.csv"))
     assert {"credit", "comparison", "segment_forecast", "holdout_totals", "row_counts", "settings"} <= set(names)
