@@ -23,3 +23,5 @@ def test_the_code_of_the_page_runs(connection: duckdb.DuckDBPyConnection) -> Non
     names = {"connection": connection, "tests": tests}
     exec(code, names)
     assert names["paths"].conversions.sum() == 12
+    shown = {"removal", "interactions", "rank_stability", "credit_along_paths", "touch_variety"}
+    assert shown <= names.keys()
