@@ -17,6 +17,7 @@ from reports.results.channel_customers import COLUMNS, channel_customers
 from reports.results.channels import channel_costs, channel_results, journeys
 from reports.results.customers import value_forecast, value_results
 from reports.results.run_results import RunResults
+from tests.reports.report_samples import HOSTILE
 
 WORTH = "SELECT sum(first_value + spend) / 1e4 + sum(clv) FROM histories JOIN customer_forecast USING (customer_id)"
 RATIOS = ("new_customers", "worth", "worth_per_customer", "cac", "worth_to_cac")
@@ -152,6 +153,18 @@ def test_too_few_customers_are_said_and_not_credited(joined):
     assert found.table is None
     assert "it takes 20" in found.why_not
     assert found.why_not in page_texts(replace(joined.run, channel_customers=found))
+
+
+def test_names_of_all_kinds_and_a_single_channel_have_a_page(joined):
+    codes = {name: code for code, name in enumerate(joined.table["channel"].unique())}
+    names = joined.table["channel"].map(lambda name: HOSTILE[codes[name] % len(HOSTILE)])
+    for table in (joined.table.assign(channel=names), joined.table[joined.table["channel"] == "Email"]):
+        found = replace(joined.run.channel_customers, table=table)
+        (section,) = channel_customer_sections(replace(joined.run, channel_customers=found))
+        figure, shown = section.blocks[-2:]
+        assert isinstance(figure, Figure)
+        assert figure.svg.startswith("<?xml")
+        assert all(cell not in ("nan", "None") for row in shown.cells() for cell in row)
 
 
 def test_brief_runs_and_runs_without_a_forecast_have_none_of_it(joined):
