@@ -39,29 +39,21 @@ def is_dense(graph: nx.DiGraph[str]) -> bool:
     return len(between) > MOST_EDGES_PER_CHANNEL * max(channels, 6)
 
 
-def thinned(graph: nx.DiGraph[str], most: int = MOST_EDGES) -> tuple[nx.DiGraph[str], float]:
-    """The graph with its likeliest transitions only, and the least probability that all of them have been kept from.
+def thinned(graph: nx.DiGraph[str], most: int = MOST_EDGES) -> nx.DiGraph[str]:
+    """The graph with the transitions alone that most journeys take, and without the channels that none of them touches.
 
-    The line is raised until at most `most` transitions are drawn; the likeliest one into each channel stays, so that
-    none stands alone.
+    By how many take them and not by probability: a channel seen five times has likely transitions, too.
     """
-    drawn = {edge: float(graph.edges[edge]["probability"]) for edge in graph.edges if edge[1] != NULL}
-    likeliest: dict[str, tuple[str, str]] = {}
-    for edge in sorted(drawn, key=lambda edge: (-drawn[edge], edge)):
-        likeliest.setdefault(edge[1], edge)
-    stay = set(likeliest.values())
-    line = min(drawn.values(), default=0.0)
-    for line in sorted({round(chance, 2) for chance in drawn.values()}):
-        kept = [edge for edge, chance in drawn.items() if chance >= line or edge in stay]
-        if len(kept) <= most:
-            break
+    drawn = [edge for edge in graph.edges if edge[1] != NULL]
+    taken = sorted(drawn, key=lambda edge: (-float(graph.edges[edge]["count"]), edge))[:most]
     thin = graph.copy()
-    thin.remove_edges_from([edge for edge in graph.edges if drawn.get(edge, 0.0) < line and edge not in stay])
-    return thin, line
+    thin.remove_edges_from(set(graph.edges) - set(taken))
+    thin.remove_nodes_from([name for name in graph if name not in (START, CONVERSION) and not thin.degree(name)])
+    return thin
 
 
 def draw_graph(graph: nx.DiGraph[str], transitions: pd.DataFrame) -> str:
-    """Start at the left, conversion at the right, channels between from openers to closers; widths by probability."""
+    """Start at the left, conversion at the right, channels between from openers to closers; widths by journeys."""
     channels = [name for name in graph if graph.nodes[name]["kind"] == "channel"]
     nodes = [START, *channels, CONVERSION]
     edges = [edge for edge in graph.edges if edge[0] in nodes and edge[1] in nodes and edge[0] != edge[1]]
@@ -74,14 +66,18 @@ def draw_graph(graph: nx.DiGraph[str], transitions: pd.DataFrame) -> str:
         axes.set_xlim(-0.06, 1.06)
         axes.set_ylim(len(channels) - 0.35, -0.65)
         boxes = {name: _box(places[name], labels[name]) for name in nodes}
+        most = max((float(graph.edges[edge]["count"]) for edge in edges), default=1.0) or 1.0
         curves = {
-            edge: _draw_edge(axes, places, edge, graph.edges[edge]["probability"], boxes[edge[1]]) for edge in edges
+            edge: _draw_edge(axes, places, edge, graph.edges[edge]["count"] / most, boxes[edge[1]]) for edge in edges
         }
         for name in nodes:
             _draw_node(axes, places[name], labels[name], is_end=name in (START, CONVERSION))
         taken = list(boxes.values())
-        for edge in sorted(edges, key=lambda edge: (-graph.edges[edge]["probability"], edge)):
-            _label_edge(axes, curves[edge], _chance(graph.edges[edge]["probability"]), taken)
+        for edge in sorted(edges, key=lambda edge: (-graph.edges[edge]["count"], edge)):
+            others = [
+                _along(curve, step / 40) for other, curve in curves.items() if other != edge for step in range(41)
+            ]
+            _label_edge(axes, curves[edge], _chance(graph.edges[edge]["probability"]), taken, others)
         return chart.svg()
 
 
@@ -141,7 +137,7 @@ def _draw_edge(
     axes: Axes,
     places: dict[str, tuple[float, float]],
     edge: tuple[str, str],
-    probability: float,
+    weight: float,
     target_box: tuple[float, float, float, float],
 ) -> tuple[tuple[float, float], ...]:
     """Draw an edge as a quadratic curve and hand back its three points."""
@@ -165,7 +161,7 @@ def _draw_edge(
             path=Path([start, near[0], near[1]], [Path.MOVETO, Path.CURVE3, Path.CURVE3]),
             arrowstyle="-|>",
             mutation_scale=7,
-            linewidth=0.5 + 3.2 * probability,
+            linewidth=0.5 + 2.7 * weight,
             color=colour,
             alpha=0.75,
             zorder=2,
@@ -194,29 +190,32 @@ def _along(points: tuple[tuple[float, float], ...], t: float) -> tuple[float, fl
 
 
 def _label_edge(
-    axes: Axes, curve: tuple[tuple[float, float], ...], text: str, taken: list[tuple[float, float, float, float]]
+    axes: Axes,
+    curve: tuple[tuple[float, float], ...],
+    text: str,
+    taken: list[tuple[float, float, float, float]],
+    others: list[tuple[float, float]],
 ) -> None:
-    """Write a probability on its edge where it meets no other label; where there is no such place, leave it out."""
+    """Write a probability on its edge where it meets no other label; where there is no such place, leave it out.
+
+    Of the places free of labels the one is taken that the fewest points of ``others``, the other edges, lie in.
+    """
     wide, high = _CHARACTER * len(text) * 0.5 + 0.004, 0.23
-    for t in (0.5, 0.42, 0.58, 0.34, 0.66, 0.26, 0.74):
-        x, y = _along(curve, t)
+    free = []
+    for step in range(-7, 8):
+        x, y = _along(curve, 0.5 + 0.04 * step)
         box = (x - wide, y - high, x + wide, y + high)
         if all(box[2] < b[0] or b[2] < box[0] or box[3] < b[1] or b[3] < box[1] for b in taken):
-            taken.append(box)
-            patch = {"boxstyle": "square,pad=0.1", "facecolor": style.PAPER, "edgecolor": "none", "alpha": 0.85}
-            axes.text(
-                x,
-                y,
-                text,
-                ha="center",
-                va="center",
-                fontsize=6,
-                color=style.MUTED,
-                zorder=4,
-                bbox=patch,
-                in_layout=False,
-            )
-            return
+            crossed = sum(box[0] <= px <= box[2] and box[1] <= py <= box[3] for px, py in others)
+            free.append((crossed, abs(step), step, x, y, box))
+    if not free:
+        return
+    *_, x, y, box = min(free)
+    taken.append(box)
+    patch = {"boxstyle": "square,pad=0.1", "facecolor": style.PAPER, "edgecolor": "none", "alpha": 0.85}
+    axes.text(
+        x, y, text, ha="center", va="center", fontsize=6, color=style.MUTED, zorder=4, bbox=patch, in_layout=False
+    )
 
 
 def draw_heatmap(transitions: pd.DataFrame) -> str:
@@ -229,7 +228,7 @@ def draw_heatmap(transitions: pd.DataFrame) -> str:
     targets = [*channels, CONVERSION, NULL]
     matrix = transitions.pivot_table(index="source", columns="target", values="probability", aggfunc="sum")
     cells = matrix.reindex(index=sources, columns=targets).fillna(0.0).to_numpy()
-    with style.Chart(style.FULL_WIDTH, 0.205 * len(sources) + 0.95) as chart:
+    with style.Chart(style.FULL_WIDTH, 0.185 * len(sources) + 0.9) as chart:
         axes = chart.axes
         shades = LinearSegmentedColormap.from_list("share", [style.PAPER, "#9cc3e2", style.MODEL])
         axes.pcolormesh(cells, cmap=shades, vmin=0, vmax=max(0.3, float(cells.max())), edgecolors="white", linewidth=1)

@@ -15,6 +15,7 @@ from reports.wording.labels import clean, plural, shorten
 from reports.wording.number_format import day_range, days, number, percent, whole_or
 
 if TYPE_CHECKING:
+    import networkx as nx
     import pandas as pd
 
 TOP_PATHS = 20
@@ -68,7 +69,7 @@ def _flow_figures(transitions: pd.DataFrame, attribution: AttributionResults, ru
     dense = graph is None or is_dense(graph)
     figures: list[Block] = []
     if graph is not None and graph.number_of_edges():
-        drawn, line = thinned(graph) if dense else (graph, 0.05)
+        drawn = thinned(graph) if dense else graph
         figures.append(
             Figure(
                 title=title,
@@ -76,9 +77,8 @@ def _flow_figures(transitions: pd.DataFrame, attribution: AttributionResults, ru
                 alt=f"Graph of the transitions between channels. Most likely steps: {spoken}.",
                 n=steps,
                 window=window(attribution, run),
-                caption=f"Transitions of at least {percent(line, 0)}, and the likeliest into each channel; the thicker "
-                "the likelier. The further right a channel, the more it closes journeys than opens them. What is "
-                f"missing to 100% ends without a conversion or is rarer.{rest}",
+                caption=f"{_shown(drawn, graph, transitions)} Figures: of the steps from an arrow's start. The further "
+                f"right a channel, the more it closes journeys than opens them.{rest}",
                 data=transitions,
             )
         )
@@ -95,6 +95,19 @@ def _flow_figures(transitions: pd.DataFrame, attribution: AttributionResults, ru
             )
         )
     return figures
+
+
+def _shown(drawn: nx.DiGraph[str], graph: nx.DiGraph[str], transitions: pd.DataFrame) -> str:
+    """Which transitions a graph shows and how much of all it leaves to be thought of."""
+    edges = [edge for edge in drawn.edges if edge[1] != NULL]
+    ends = transitions[transitions["target"] != NULL]["count"].sum()
+    share = sum(float(drawn.edges[edge]["count"]) for edge in edges) / float(ends) if ends > 0 else 0.0
+    missing = len([name for name in graph if graph.nodes[name]["kind"] == "channel" and name not in drawn])
+    left = f"; {missing} rarer {plural(missing, 'channel')} left out" if missing else ""
+    which = "Transitions of at least 5%, and the likeliest into each channel"
+    if len(edges) < len([edge for edge in graph.edges if edge[1] != NULL]):
+        which = f"The {len(edges)} transitions most taken"
+    return f"{which}, {percent(share, 0)} of all but those to no conversion{left}. The thicker, the more journeys."
 
 
 def _histograms(attribution: AttributionResults, run: RunResults) -> list[Block]:

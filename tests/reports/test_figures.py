@@ -82,19 +82,42 @@ def test_a_graph_with_more_transitions_than_an_eye_can_follow_is_called_dense():
     assert figure_graph.is_dense(graph)
 
 
-def test_a_thinned_graph_keeps_the_likeliest_transitions_and_leaves_no_channel_alone():
+def test_a_thinned_graph_keeps_the_transitions_most_taken_and_not_those_of_a_rare_channel():
+    graph = networkx.DiGraph()
+    graph.add_node("(start)", kind="start")
+    graph.add_nodes_from(["a", "b", "rare"], kind="channel")
+    graph.add_nodes_from([("(conversion)", {"kind": "conversion"}), ("(null)", {"kind": "null"})])
+    for source, target, count, probability in (
+        ("(start)", "a", 860, 0.86),
+        ("(start)", "b", 140, 0.14),
+        ("a", "(null)", 900, 0.9),
+        ("a", "b", 90, 0.1),
+        ("b", "(conversion)", 80, 0.4),
+        ("rare", "b", 5, 0.5),
+        ("rare", "a", 5, 0.5),
+    ):
+        graph.add_edge(source, target, count=float(count), probability=probability)
+    thin = figure_graph.thinned(graph, 4)
+    assert sorted(thin.edges) == [("(start)", "a"), ("(start)", "b"), ("a", "b"), ("b", "(conversion)")]
+    assert sorted(thin) == ["(conversion)", "(start)", "a", "b"]
+
+
+def test_labels_of_the_graph_stand_on_no_other_label_and_on_no_box(monkeypatch):
     graph = channel_results().graph
-    channels = [name for name in graph if graph.nodes[name]["kind"] == "channel"]
-    for source in channels:
-        for place, target in enumerate(channels):
-            if source != target:
-                graph.add_edge(source, target, count=1.0, probability=0.051 + place / 1000)
-    thin, line = figure_graph.thinned(graph, 20)
-    drawn = [edge for edge in thin.edges if edge[1] != "(null)"]
-    assert len(drawn) <= 20 < graph.number_of_edges()
-    assert all(any(edge[1] == name for edge in drawn) for name in channels)
-    weaker = [edge for edge in drawn if thin.edges[edge]["probability"] < line]
-    assert len({edge[1] for edge in weaker}) == len(weaker)
+    seen = []
+
+    def label(axes, curve, text, taken, others):
+        before = len(taken)
+        drawn(axes, curve, text, taken, others)
+        seen.append((taken[:before], taken[before:]))
+
+    drawn = figure_graph._label_edge
+    monkeypatch.setattr(figure_graph, "_label_edge", label)
+    figure_graph.draw_graph(figure_graph.thinned(graph), channel_results().transitions)
+    added = [(before, box) for before, new in seen for box in new]
+    assert len(added) >= 15
+    for before, box in added:
+        assert all(box[2] < b[0] or b[2] < box[0] or box[3] < b[1] or b[3] < box[1] for b in before)
 
 
 def test_graph_and_heatmap_name_every_channel_and_the_heatmap_every_share():
