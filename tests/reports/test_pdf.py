@@ -120,6 +120,25 @@ def test_a_table_that_does_not_fit_starts_where_it_stands_and_keeps_its_last_row
     assert pages(render_pdf(one_page(table(48), table(20)))) == pages(render_pdf(one_page(table(68)))) == 2
 
 
+def test_a_sentence_stands_on_the_page_of_the_table_that_it_speaks_of():
+    columns = (Column("channel", "Channel", width=1), Column("x", "X"))
+
+    def table(rows):
+        return Table("t", pd.DataFrame({"channel": [f"channel {i}" for i in range(rows)], "x": 1.0}), columns)
+
+    def taken(*blocks):
+        summary = Section("Summary", (Prose("text"),))
+        return pages(render_pdf(Report("Title", "", "", (summary, Section("Part", blocks)))))
+
+    # So many rows that no room is left for a table of eight, but for a sentence, which goes on with the table.
+    sentence, small = Prose("word " * 60), table(8)
+    rows = next(rows for rows in range(30, 60) if taken(table(rows), sentence, small) == 3)
+    assert taken(table(rows), sentence) == 2
+    # What fills a page behind the small table alone, under a heading, is too much behind sentence and small table.
+    rest = next(rest for rest in range(50, 20, -1) if taken(small, table(rest)) == 2)
+    assert taken(table(rows), sentence, small, table(rest)) == 4
+
+
 def test_a_table_longer_than_a_page_breaks_and_one_of_a_page_does_not_overflow():
     long = pd.DataFrame({"channel": [f"channel {i}" for i in range(200)], "x": 1.0})
     columns = (Column("channel", "Channel", width=1), Column("x", "X"))
