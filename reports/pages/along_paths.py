@@ -77,4 +77,6 @@ def _short_path(channels: list[object]) -> str:
 def _shares(shares: pd.Series[float]) -> str:
     """``Email 62 · Direct 38``, the largest first; one that gets all stands alone, those of nothing are left out."""
     large = shares[shares >= 0.005].sort_values(ascending=False, kind="stable")
+    if len(large) == 1:
+        return shorten(clean(large.index[0]), 18)
     return " · ".join(f"{shorten(clean(name), 18)} {100 * share:.0f}" for name, share in large.items())
