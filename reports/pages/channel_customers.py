@@ -51,31 +51,67 @@ def model_rows(table: pd.DataFrame, model: str) -> pd.DataFrame:
 def findings(
     after: pd.DataFrame, before: pd.DataFrame, attribution: AttributionResults, run: RunResults
 ) -> tuple[str, ...]:
-    """Best and worst by worth for cost, and where the model and the baseline disagree about paying; or by worth."""
-    model, baseline = prose.in_sentence(attribution.model), prose.in_sentence(attribution.baseline)
-    paying = after[after["worth_to_cac"].notna() & (after["new_customers"] > 0)]
-    if not len(paying):
+    """Best and worst channel by worth for cost, and where the answer changes; none without cost."""
+    ranked = _paying(after, before)
+    if not len(ranked):
         return ()
-    paying = paying.assign(before=before["worth_to_cac"].reindex(paying.index))
-    ranked = paying.sort_values("worth_to_cac", ascending=False, kind="stable").reset_index(names="channel")
     bounds = zip(*(ranked[f"worth_to_cac{end}"] for end in ("", "_low", "_high")), strict=True)
     texts = [f"{_named(name)} with {with_bounds(*one)}" for name, one in zip(ranked["channel"], bounds, strict=True)]
     unit = f"each {run.currency}" if run.currency else "each unit"
     most = f"{texts[0]} most and {texts[-1]} least" if len(texts) > 1 else texts[0]
-    first = f"For {unit} of cost, {model} credits {most}"
-    gained = list(ranked.loc[(ranked["worth_to_cac_low"] > 1) & (ranked["before"] < 1), "channel"])
-    lost = list(ranked.loc[(ranked["worth_to_cac_high"] < 1) & (ranked["before"] > 1), "channel"])
-    said = []
-    for names, one, other in ((gained, "below", "above"), (lost, "above", "below")):
-        if names:
-            said.append(f"{listing(map(_named, names[:5]))} {one} 1 by {baseline} and clearly {other} by {model}")
-    second = (
-        f"The answer changes for {len(gained) + len(lost)} of {len(ranked)} channels with cost: {'; '.join(said)}."
-        if said
-        else f"No channel with cost is on one side of 1 by {baseline} and clearly on the other by {model}."
+    return (
+        f"For {unit} of cost, {prose.in_sentence(attribution.model)} credits {most}, in worth of new customers (in "
+        f"brackets the {prose.interval_name(run.confidence)}). {_changed_answer(ranked, attribution)}",
     )
-    interval = prose.interval_name(run.confidence)
-    return (f"{first}, in worth of new customers (in brackets the {interval}). {second}",)
+
+
+def where_the_answer_changes(run: RunResults) -> str:
+    """One short sentence for the first page: whose new customers are worth their cost by one model alone; or empty."""
+    joined, attribution = run.channel_customers, run.attribution
+    if joined is None or joined.table is None or attribution is None:
+        return ""
+    model, baseline = prose.in_sentence(attribution.model), prose.in_sentence(attribution.baseline)
+    rows = _paying(*(model_rows(joined.table, name) for name in (attribution.model, attribution.baseline)))
+    said = [
+        f"New customers of {_listed(names, most=2)} are clearly worth {more} than they cost by {model}, not by "
+        f"{baseline}."
+        for names, more in zip(_changed(rows), ("more", "less"), strict=True)
+        if names
+    ]
+    return " ".join(said)
+
+
+def _paying(after: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
+    """Channels with cost and new customers, the most worth for cost first; ``before`` is that by the baseline."""
+    rows = after[after["worth_to_cac"].notna() & (after["new_customers"] > 0)]
+    rows = rows.assign(before=before["worth_to_cac"].reindex(rows.index))
+    return rows.sort_values("worth_to_cac", ascending=False, kind="stable").reset_index(names="channel")
+
+
+def _changed(ranked: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Channels clearly above 1 by the model and below by the baseline; and those clearly below by the model alone."""
+    gained = (ranked["worth_to_cac_low"] > 1) & (ranked["before"] < 1)
+    lost = (ranked["worth_to_cac_high"] < 1) & (ranked["before"] > 1)
+    return list(ranked.loc[gained, "channel"]), list(ranked.loc[lost, "channel"])
+
+
+def _changed_answer(ranked: pd.DataFrame, attribution: AttributionResults) -> str:
+    """Where worth is above cost by one of the two and below by the other; by the model only where that is clear."""
+    model, baseline = prose.in_sentence(attribution.model), prose.in_sentence(attribution.baseline)
+    gained, lost = _changed(ranked)
+    said = [
+        f"{_listed(names, most=5)} {one} 1 by {baseline} and clearly {other} by {model}"
+        for names, one, other in ((gained, "below", "above"), (lost, "above", "below"))
+        if names
+    ]
+    if not said:
+        return f"No channel with cost is on one side of 1 by {baseline} and clearly on the other by {model}."
+    return f"The answer changes for {len(gained) + len(lost)} of {len(ranked)} channels with cost: {'; '.join(said)}."
+
+
+def _listed(channels: list[str], *, most: int) -> str:
+    rest = [f"{len(channels) - most} more"] if len(channels) > most else []
+    return listing([*map(_named, channels[:most]), *rest])
 
 
 def _named(channel: object) -> str:

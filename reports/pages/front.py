@@ -6,6 +6,7 @@ from reports.figures.comparison import draw_changes
 from reports.pages import prose
 from reports.pages.actions import what_to_do
 from reports.pages.certainty import certainty
+from reports.pages.channel_customers import where_the_answer_changes
 from reports.pages.content import Block, Figure, Heading, KeyFigure, KeyFigures, Points, Prose, Section
 from reports.pages.customers import held_figures, segment_figures, time_figures
 from reports.results.run_results import AttributionResults, ClvResults, RunResults
@@ -39,8 +40,8 @@ def front_page(run: RunResults) -> Section:
         blocks += _changes(run.attribution, run)
     if run.clv is not None:
         blocks += [Heading("What customers are worth"), Prose(prose.what_customers_are_worth(run.clv, run))]
-        if worth := prose.who_is_worth_most(run.clv, run):
-            blocks.append(Prose(worth))
+        worth = (prose.who_is_worth_most(run.clv, run), where_the_answer_changes(run))
+        blocks += [Prose(" ".join(text for text in worth if text))] if any(worth) else []
         if run.attribution is None:
             segments = segment_figures(run.clv, run, most=8)
             blocks += segments or [*time_figures(run.clv, run), *held_figures(run.clv, run)]

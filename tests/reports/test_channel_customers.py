@@ -11,7 +11,13 @@ import pytest
 
 from customer_data.loading import load
 from reports.configuration.reading import Configuration, read_configuration
-from reports.pages.channel_customers import TITLE, channel_customer_sections, findings, model_rows
+from reports.pages.channel_customers import (
+    TITLE,
+    channel_customer_sections,
+    findings,
+    model_rows,
+    where_the_answer_changes,
+)
 from reports.pages.content import Figure, Prose, Table
 from reports.results.channel_customers import COLUMNS, channel_customers
 from reports.results.channels import channel_costs, channel_results, journeys
@@ -188,6 +194,22 @@ def test_the_sentence_names_where_the_model_changes_the_answer(joined):
     (one,) = findings(after.head(1), before.head(1), joined.run.attribution, joined.run)
     assert one.startswith("For each EUR of cost, the Markov model credits Email with 50.0 (40.0 to 60.0), in worth")
     assert "No channel with cost is on one side" in one
+
+
+def test_the_first_page_says_whose_answer_changes_and_nothing_where_none_does(joined):
+    run, names = joined.run, ["worth_to_cac", "worth_to_cac_low", "worth_to_cac_high"]
+    rows = [("last_click", "Social", 0.5), ("last_click", "Brand", 1.4), ("markov", "Social", 3.0)]
+    table = pd.DataFrame([*rows, ("markov", "Brand", 0.6)], columns=["model", "channel", "worth_to_cac"])
+    table = table.assign(new_customers=9.0, worth_to_cac_low=table["worth_to_cac"] - 0.1)
+    table = table.assign(worth_to_cac_high=table["worth_to_cac"] + 0.1)
+    changed = replace(run, channel_customers=replace(run.channel_customers, table=table))
+    assert where_the_answer_changes(changed) == (
+        "New customers of Social are clearly worth more than they cost by the Markov model, not by last click. "
+        "New customers of Brand are clearly worth less than they cost by the Markov model, not by last click."
+    )
+    same = table.assign(**dict.fromkeys(names, 2.0))
+    assert where_the_answer_changes(replace(run, channel_customers=replace(run.channel_customers, table=same))) == ""
+    assert where_the_answer_changes(replace(run, channel_customers=None)) == ""
 
 
 def test_touched_worth_is_the_mean_over_paths_with_the_channel(joined):
