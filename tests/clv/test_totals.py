@@ -1,15 +1,19 @@
 """How totals move with the parameters: against the likelihood itself, where it is far from normal."""
 
+import math
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
 
 from clv.beta_geo import BetaGeo
+from clv.forecasting import forecast
 from clv.order_laws import BetaGeometricLaw
 from clv.outcomes import expected_discounted_orders
+from clv.prediction import parameter_error
 from clv.segment_patterns import SegmentPatterns
 from clv.spend_laws import SpendEstimate, SpendLaw
-from clv.totals import CustomerModel, ParameterDraws, drawn_order_totals
+from clv.totals import CustomerModel, ParameterDraws, drawn_order_totals, expected_totals
 from tests.clv.simulated import beta_geo_histories
 
 YEAR = np.array([0.0, 364.0])
@@ -72,3 +76,23 @@ def test_at_the_ends_of_an_interval_of_the_total_its_profile_likelihood_has_fall
     assert found.success
     # What is left is the centre of the interval, 0.05 standard deviations too high; the width is right.
     assert np.sqrt(2 * found.fun) == pytest.approx(NORMAL, abs=0.1)
+
+
+def test_draws_spread_by_the_parameters_and_by_what_customers_do(cdnow_engine):
+    # Relative variances: that of all draws is that of the parameters plus that of the outcomes given these.
+    grouped = "SELECT customer_id, CASE WHEN hash(customer_id) % 3 = 0 THEN 'a' ELSE 'b' END AS grp FROM orders"
+    cdnow_engine.execute(f"CREATE TABLE customers AS SELECT DISTINCT * FROM ({grouped})")
+    made = forecast(cdnow_engine, segment_by=["grp"], segment_parameters="separate", annual_rate=0.15, seed=3)
+    patterns, terms = made.models.patterns, {"edges": made.horizon.edges, "delta": math.log(1.15) * 7 / 365}
+    outcome, expected = np.zeros(2), np.zeros(2)
+    for index, model in enumerate(made.models.models):
+        members = made.models.of_segment[patterns.segment] == index
+        if members.any():
+            totals = expected_totals(patterns.part(members), model, **terms)
+            outcome += totals.value_variance
+            expected += totals.discounted.sum(axis=0)
+    error = parameter_error(made.models, expected, seed=3, **terms)
+    draws = made.value_draws[:, -1] / expected.sum()
+    assert error**2 + outcome.sum() / expected.sum() ** 2 == pytest.approx(draws.var(), rel=0.1)
+    assert 0.02 < error < draws.std()
+    assert parameter_error(made.models, np.zeros(2), seed=3, **terms) == 0
