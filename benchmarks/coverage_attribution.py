@@ -21,6 +21,10 @@ Floats = NDArray[np.float64]
 CONFIDENCE = 0.90
 CHANNELS = ("Direct", "Display", "Email", "Search", "Social", "Video")
 VALUE_SHAPE = 2.0
+SMALL = (250, 500, 1_000, 2_000, 5_000)
+SMALL_RUNS = 400
+CREDITS = (0.0, 5.0, 10.0, 20.0, 50.0, 100.0, np.inf)
+CREDIT_NAMES = ("below 5", "5 to 10", "10 to 20", "20 to 50", "50 to 100", "100 and more")
 
 
 @dataclass(frozen=True)
@@ -161,8 +165,10 @@ def shop_law(people: int = 60_000) -> PathLaw:
     return PathLaw(paths, paths.conversions / total, paths.nulls / total, worth)
 
 
-def coverage(law: ChainLaw | PathLaw, truth: Truth, *, journeys: int, runs: int, seed: int) -> pd.DataFrame:
-    """Share of runs in which the interval holds the truth: model, of, coverage (mean, lowest and highest channel)."""
+def held_by_channel(
+    law: ChainLaw | PathLaw, truth: Truth, *, journeys: int, runs: int, seed: int
+) -> dict[tuple[str, str], Floats]:
+    """By model and measure the share of runs in which the interval holds the truth, for each channel."""
     models = list(truth.conversions)
     held: dict[tuple[str, str], list[NDArray[np.bool_]]] = {}
     for run in range(runs):
@@ -179,9 +185,59 @@ def coverage(law: ChainLaw | PathLaw, truth: Truth, *, journeys: int, runs: int,
         target = journeys * (truth.conversions["markov"] - truth.conversions["last_click"])
         inside = (table["difference_low"].to_numpy() <= target) & (target <= table["difference_high"].to_numpy())
         held.setdefault(("markov - last_click", "conversions"), []).append(inside)
-    by_channel = {key: np.mean(flags, axis=0) for key, flags in held.items()}
+    return {key: np.mean(flags, axis=0) for key, flags in held.items()}
+
+
+def coverage(law: ChainLaw | PathLaw, truth: Truth, *, journeys: int, runs: int, seed: int) -> pd.DataFrame:
+    """Share of runs in which the interval holds the truth: model, of, coverage (mean, lowest and highest channel)."""
+    by_channel = held_by_channel(law, truth, journeys=journeys, runs=runs, seed=seed)
     rows_out = [(*key, shares.mean(), shares.min(), shares.max()) for key, shares in by_channel.items()]
     return pd.DataFrame(rows_out, columns=["model", "of", "mean", "lowest channel", "highest channel"])
+
+
+def small(law: ChainLaw, *, runs: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The same for conversions in small data sets, by their size and by the credit that a channel is to expect."""
+    truth = law.truth()
+    models = [*truth.conversions, "markov - last_click"]
+    rows, single = [], []
+    for journeys in SMALL:
+        found = held_by_channel(law, truth, journeys=journeys, runs=runs, seed=seed)
+        conversions = journeys * truth.conversions["markov"].sum()
+        for model in models:
+            shares = found[model, "conversions"]
+            rows.append((model, f"{journeys:,}", f"{conversions:.0f}", shares.mean(), shares.min(), shares.max()))
+            expected = journeys * truth.conversions.get(model, np.full(len(shares), np.nan))
+            single += [(model, *pair) for pair in zip(expected, shares, strict=True)]
+    by_size = pd.DataFrame(
+        sorted(rows, key=lambda row: models.index(row[0])),
+        columns=["model", "journeys", "conversions", "mean", "lowest channel", "highest channel"],
+    )
+    points = pd.DataFrame(single, columns=["model", "expected", "held"]).dropna()
+    points["credit to expect"] = pd.cut(points["expected"], CREDITS, labels=CREDIT_NAMES, right=False)
+    grouped = points.groupby(["model", "credit to expect"], observed=True)["held"].agg(["mean", "min", "max", "size"])
+    names = ["model", "conversions to expect", "mean", "lowest", "highest", "intervals"]
+    return by_size, grouped.reset_index().set_axis(names, axis=1)
+
+
+def small_section(law: ChainLaw, *, runs: int) -> list[str]:
+    """What small data sets do to intervals, as lines of Markdown."""
+    by_size, by_credit = small(law, runs=runs, seed=3)
+    return [
+        f"Small data sets, {runs:,} of each size, from the chain; intervals of conversions:",
+        "",
+        markdown(by_size),
+        "",
+        "The same by the conversions that a channel is to be credited with; an interval is of one channel at one size:",
+        "",
+        markdown(by_credit),
+        "",
+        "The interval of a rule needs some 20 conversions credited to the channel. With fewer it holds too",
+        "seldom: a channel that happens to get few conversions has too small a credit and, for the same reason,",
+        "too narrow an interval, and none at all where it gets no conversion. The credit of the chain rests on",
+        "all journeys that visit a channel, and its intervals, like those of the difference to last click, hold",
+        "with fewer conversions, too. Of 400 data sets a share near 90% has a standard error of 1.5 points.",
+        "",
+    ]
 
 
 def markdown(table: pd.DataFrame) -> str:
@@ -193,7 +249,7 @@ def markdown(table: pd.DataFrame) -> str:
 
 
 def main(runs: int = 1_000, journeys: int = 20_000) -> str:
-    """Return both tables as Markdown."""
+    """Return all tables as Markdown."""
     chain, shop = chain_law(), shop_law()
     models = ["first_click", "last_click", "last_non_direct_click", "linear", "position_based", "markov"]
     parts = [
@@ -211,6 +267,7 @@ def main(runs: int = 1_000, journeys: int = 20_000) -> str:
         "",
         markdown(coverage(shop, shop.truth(models), journeys=journeys, runs=runs, seed=2)),
         "",
+        *small_section(chain, runs=min(runs, SMALL_RUNS)),
     ]
     return "\n".join(parts)
 
