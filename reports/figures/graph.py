@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MOST_CHANNELS = 12
 MOST_EDGES_PER_CHANNEL = 2
 MOST_EDGES = 20
+LEAST_SHARE = 0.02
 _BOX_HEIGHT = 0.57
 _CHARACTER = 0.0105
 
@@ -37,6 +38,20 @@ def is_dense(graph: nx.DiGraph[str]) -> bool:
     between = [edge for edge in graph.edges if edge[0] != START and edge[1] not in (CONVERSION, NULL)]
     channels = len([name for name in graph if graph.nodes[name]["kind"] == "channel"])
     return len(between) > MOST_EDGES_PER_CHANNEL * max(channels, 6)
+
+
+def with_common(graph: nx.DiGraph[str], transitions: pd.DataFrame, least: float = LEAST_SHARE) -> nx.DiGraph[str]:
+    """The graph with the transitions between its nodes, too, that are common though unlikely from where they start.
+
+    Common: at least the share `least` of all transitions that do not end without a conversion.
+    """
+    rows = transitions[(transitions["target"] != NULL) & transitions["count"].gt(0)]
+    rows = rows[rows["count"] >= least * float(rows["count"].sum())]
+    full = graph.copy()
+    for source, target, count, chance in rows[["source", "target", "count", "probability"]].itertuples(index=False):
+        if source in graph and target in graph:
+            full.add_edge(source, target, count=float(count), probability=float(chance))
+    return full
 
 
 def thinned(graph: nx.DiGraph[str], most: int = MOST_EDGES) -> nx.DiGraph[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attribution.graph import CONVERSION, NULL, START
-from reports.figures.graph import MOST_CHANNELS, draw_graph, draw_heatmap, is_dense, most_visited, thinned
+from reports.figures.graph import MOST_CHANNELS, draw_graph, draw_heatmap, is_dense, most_visited, thinned, with_common
 from reports.figures.journeys import draw_histogram, weighted_median
 from reports.figures.style import FULL_WIDTH, HALF_WIDTH
 from reports.pages import prose
@@ -69,6 +69,7 @@ def _flow_figures(transitions: pd.DataFrame, attribution: AttributionResults, ru
     dense = graph is None or is_dense(graph)
     figures: list[Block] = []
     if graph is not None and graph.number_of_edges():
+        graph = with_common(graph, transitions)
         drawn = thinned(graph) if dense else graph
         figures.append(
             Figure(
@@ -104,7 +105,7 @@ def _shown(drawn: nx.DiGraph[str], graph: nx.DiGraph[str], transitions: pd.DataF
     share = sum(float(drawn.edges[edge]["count"]) for edge in edges) / float(ends) if ends > 0 else 0.0
     missing = len([name for name in graph if graph.nodes[name]["kind"] == "channel" and name not in drawn])
     left = f"; {missing} rarer {plural(missing, 'channel')} left out" if missing else ""
-    which = "Transitions of at least 5%, and the likeliest into each channel"
+    which = "Transitions of at least 5% of the steps from a channel or 2% of all, and the likeliest into each channel"
     if len(edges) < len([edge for edge in graph.edges if edge[1] != NULL]):
         which = f"The {len(edges)} transitions most taken"
     return f"{which}, {percent(share, 0)} of all but those to no conversion{left}. The thicker, the more journeys."

@@ -102,6 +102,24 @@ def test_a_thinned_graph_keeps_the_transitions_most_taken_and_not_those_of_a_rar
     assert sorted(thin) == ["(conversion)", "(start)", "a", "b"]
 
 
+def test_a_common_transition_is_drawn_however_unlikely_it_is_from_where_it_starts():
+    graph = networkx.DiGraph()
+    graph.add_edge("(start)", "a", count=1000.0, probability=1.0)
+    graph.add_nodes_from(["(conversion)", "(null)"])
+    rows = [
+        ("(start)", "a", 1000, 1.0),
+        ("a", "(conversion)", 30, 0.03),
+        ("a", "b", 30, 0.03),
+        ("a", "(null)", 940, 0.94),
+    ]
+    transitions = pd.DataFrame(rows, columns=["source", "target", "count", "probability"])
+    full = figure_graph.with_common(graph, transitions)
+    assert full.edges["a", "(conversion)"] == {"count": 30.0, "probability": 0.03}
+    assert sorted(full.edges) == [("(start)", "a"), ("a", "(conversion)")]
+    rare = figure_graph.with_common(graph, transitions.assign(count=[1000, 5, 5, 990]))
+    assert sorted(rare.edges) == [("(start)", "a")]
+
+
 def test_labels_of_the_graph_stand_on_no_other_label_and_on_no_box(monkeypatch):
     graph = channel_results().graph
     seen = []
