@@ -28,8 +28,8 @@ def draw_worth(rows: pd.DataFrame, measure: str, *, baseline: str, model: str, l
         low, high = rows[f"{measure}_low"], rows[f"{measure}_high"]
         if is_ratio:
             shown = rows[["before", measure, f"{measure}_low", f"{measure}_high"]].to_numpy()
-            positive = shown[shown > 0]
-            least, most = min(1.0, float(positive.min())) / 1.6, max(1.0, float(positive.max())) * 1.6
+            positive = [1.0, *shown[shown > 0].tolist()]
+            least, most = min(positive) / 1.6, max(positive) * 1.6
             axes.set_xscale("log")
             axes.set_xlim(least, most)
             low = low.clip(lower=least)

@@ -159,7 +159,8 @@ def _table(
             ("worth_per_customer", each, of_each / np.where(customers > 0, customers, np.nan) ** 2),
         ):
             low, high = interval(estimate, of_estimate, confidence=confidence)
-            columns |= {name: estimate, f"{name}_low": np.maximum(low, 0.0), f"{name}_high": high}
+            least = low if model == "shapley" else np.maximum(low, 0.0)  # which alone credits below nothing
+            columns |= {name: estimate, f"{name}_low": least, f"{name}_high": high}
         table = pd.DataFrame({"channel": pd.Series(whole.channels, dtype="str")} | columns)
         table["touched_worth"] = _touched_worth(whole)
         tables.append(_against_cost(table.set_index("channel").reindex(names), cost).assign(model=model))

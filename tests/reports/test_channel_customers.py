@@ -151,6 +151,18 @@ def test_without_spend_there_is_worth_per_customer_alone(joined):
     assert run.channel_customers.table["cac"].isna().all()
 
 
+@pytest.mark.parametrize("model", ["shapley", "linear"])
+def test_other_models_share_out_the_same_whole_and_have_a_page(joined, model):
+    run = joined.again(replace(joined.run, attribution=replace(joined.run.attribution, model=model)))
+    table = run.channel_customers.table
+    sums = table.groupby("model")[["new_customers", "worth"]].sum()
+    assert sums.loc[model].to_numpy() == pytest.approx(sums.loc["last_click"].to_numpy())
+    rows = table[(table["model"] == model) & table["worth_per_customer"].notna()]
+    assert (rows["worth_per_customer_low"] <= rows["worth_per_customer"]).all()
+    assert (table["worth"] < 0).any() == (model == "shapley")
+    assert len(channel_customer_sections(run)) == 1
+
+
 def test_too_few_customers_are_said_and_not_credited(joined):
     connection = joined.connection.cursor()
     connection.execute("CREATE TEMP TABLE orders AS SELECT * FROM orders ORDER BY time_us, customer_id LIMIT 15")
