@@ -142,7 +142,7 @@ def _table(
     confidence = configuration.settings.report.confidence
     cost = pd.Series(dtype=float) if credited.costs is None else credited.costs.groupby("channel")["cost"].sum()
     names = [*whole.channels, *sorted(set(cost.index) - set(whole.channels))]
-    tables = []
+    tables, touched = [], _touched_worth(whole)
     for model in dict.fromkeys((credited.baseline, credited.model)):
         found, past = (model_credit(paths, model, order=order, options=options) for paths in (whole, so_far))
         gradient = model_gradient(whole, model, order=order, options=options)
@@ -162,7 +162,7 @@ def _table(
             least = low if model == "shapley" else np.maximum(low, 0.0)  # which alone credits below nothing
             columns |= {name: estimate, f"{name}_low": least, f"{name}_high": high}
         table = pd.DataFrame({"channel": pd.Series(whole.channels, dtype="str")} | columns)
-        table["touched_worth"] = _touched_worth(whole)
+        table["touched_worth"] = touched
         tables.append(_against_cost(table.set_index("channel").reindex(names), cost).assign(model=model))
     return pd.concat(tables, ignore_index=True)[list(COLUMNS)]
 
@@ -171,8 +171,9 @@ def _touched_worth(paths: Paths) -> NDArray[np.float64]:
     """Mean value of the conversions on paths that hold a channel, each path counted once; missing without any."""
     import numpy as np
 
-    held = np.unique(paths.rows * len(paths.channels) + paths.codes)
-    path, channel = np.divmod(held, len(paths.channels))
+    converting = (paths.conversions > 0)[paths.rows]
+    held = np.sort(paths.rows[converting] * len(paths.channels) + paths.codes[converting])
+    path, channel = np.divmod(held[np.diff(held, prepend=-1) > 0], len(paths.channels))
     value, conversions = (
         np.bincount(channel, weights=amounts[path], minlength=len(paths.channels))
         for amounts in (paths.value, paths.conversions)
