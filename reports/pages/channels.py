@@ -255,4 +255,7 @@ def _without(attribution: AttributionResults, table: pd.DataFrame) -> list[str]:
         return []
     said = " and ".join(missing)
     is_or_are = "is" if missing == ["the regression"] else "are"
-    return [f"{said[0].upper()}{said[1:]} {is_or_are} left out: {attribution.depth.why_no_games}."]
+    sampled = ""
+    if names["shapley"] in missing and attribution.depth.why_no_games.startswith("there are more than"):
+        sampled = ' With "shapley" among attribution.models its values are sampled.'
+    return [f"{said[0].upper()}{said[1:]} {is_or_are} left out: {attribution.depth.why_no_games}.{sampled}"]

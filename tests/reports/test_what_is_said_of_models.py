@@ -43,6 +43,16 @@ def test_a_regression_left_out_of_held_out_models_is_said_with_its_reason(tmp_pa
         if isinstance(block, Table) and block.title.startswith("How well each model")
     ]
     assert table.caption.endswith("0.5 is chance. The regression is left out: there are more than 20 channels.")
+    (models,) = [
+        block
+        for part in channel_sections(run)
+        for block in part.blocks
+        if isinstance(block, Table) and "every model" in block.title
+    ]
+    assert models.caption.endswith(
+        'Shapley values and the regression are left out: there are more than 20 channels. With "shapley" among '
+        "attribution.models its values are sampled."
+    )
 
 
 def test_where_the_bare_rate_does_as_well_the_page_says_that_journeys_foretell_nothing(tmp_path):
