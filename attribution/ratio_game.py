@@ -17,6 +17,7 @@ from attribution.sampled_ratio import sampled_game
 from customer_data.errors import ConfigurationError
 
 EXACT_CHANNELS = 20
+MOST_CHANNELS = 200  # their tables take 0.7 GB
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +69,15 @@ def sets_of_channels(paths: Paths, channels: Integers) -> Integers:
 
 def problems_of_games(paths: Paths) -> list[str]:
     """Why these paths have no credit by the ratio game; nothing where they have."""
-    missing = missing_nulls(paths)
-    return [f"models: 'shapley' compares conversions with journeys that did not convert; {missing}"] if missing else []
+    problems = []
+    if missing := missing_nulls(paths):
+        problems.append(f"models: 'shapley' compares conversions with journeys that did not convert; {missing}")
+    if len(paths.channels) > MOST_CHANNELS:
+        problems.append(
+            f"models: 'shapley' takes up to {MOST_CHANNELS} channels, here are {len(paths.channels):,}. Group the rare "
+            "ones (rename_channels), or use linear or Markov credit."
+        )
+    return problems
 
 
 def missing_nulls(paths: Paths) -> str:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from attribution import attribute, games
 from attribution.chain import chain
+from attribution.credit import attribute
 from attribution.markov import removal_effects
 from attribution.participation import distinct_linear
 from attribution.paths import Paths
@@ -257,3 +258,10 @@ def test_intervals_are_missing_unless_asked_for_and_cover_sampled_orders():
     assert (table.conversions_high - table.conversions > 1.6 * table.std_error).all()
     with pytest.raises(ConfigurationError, match="Give 20 or more"):
         shapley(paths, game="markov", replicates=3, confidence=0.9)
+
+
+def test_more_channels_than_its_tables_can_hold_are_refused_with_the_remedy():
+    names = [f"c{number}" for number in range(201)]
+    paths = Paths.from_strings(names, [1] * 201, [0] * 201, [2] * 201)
+    with pytest.raises(ConfigurationError, match=r"up to 200 channels, here are 201\. Group the rare ones"):
+        attribute(paths, models=["shapley", "linear"])
