@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from attribution import attribute, games
 from attribution.chain import chain
-from attribution.credit import attribute
 from attribution.markov import removal_effects
 from attribution.participation import distinct_linear
 from attribution.paths import Paths
