@@ -62,7 +62,7 @@ Markov credit is held against every peer that can do the size: marketing_attribu
 do-attribution while its dense matrix has 3,000 states at most (12 channels at order 3; 50 would have 124,000), both up
 to a million journeys: ten million take the one more than 16 GB and the other many minutes. A peer that takes more than
 nine minutes is ended. lifetimes would take hours to fit Pareto/NBD to ten million customers and is left out. Over 100
-million touchpoints the sort's engine has the whole memory limit, ours 70 % of it: the rest is for what has left the
+million touchpoints the sort's engine has the whole memory limit, ours 55 % of it: the rest is for what has left the
 engine, the distinct paths above all, which take more than that at 2 GB.
 """
 

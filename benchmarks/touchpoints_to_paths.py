@@ -10,7 +10,7 @@ GOALS = {
     "4GB": "within 2.5x the time DuckDB needs to sort them",
     "2GB": "within 4x the time DuckDB needs to sort them",
 }
-"""By memory limit. The sort's engine has the whole limit, ours 70 % of it: the rest is for what has left the engine."""
+"""By memory limit. The sort's engine has the whole limit, ours 55 % of it: the rest is for what has left the engine."""
 
 
 def main(size: int = 10_000_000, rounds: int = 5, memory_limit: str = "-", channels: int = 12) -> str:

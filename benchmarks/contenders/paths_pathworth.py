@@ -13,8 +13,8 @@ sources = [
     Source(table="touchpoints", data=f"{folder}/touchpoints-*.parquet"),
     Source(table="orders", data=f"{folder}/orders-*.parquet"),
 ]
-# The limit holds for the whole process: a third of it is left to what is no longer in the engine.
-limit = None if memory_limit == "-" else f"{float(memory_limit.removesuffix('GB')) * 0.7:.2f}GB"
+# The limit holds for the whole process: almost half of it is left to what is no longer in the engine.
+limit = None if memory_limit == "-" else f"{float(memory_limit.removesuffix('GB')) * 0.55:.2f}GB"
 connection = Engine(memory_limit=limit).connect()
 start = time.perf_counter()
 load(connection, sources, LoadSettings())
