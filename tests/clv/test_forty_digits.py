@@ -19,31 +19,35 @@ from clv.pareto_nbd import ParetoNBDFit
 HERE = Path(__file__).parent
 
 
+TOLERANCES = {
+    "p_alive": 1e-12,
+    "expected_orders": 1e-12,
+    "discounted_orders": 1e-12,
+    "probability_of_orders": 1e-10,
+    "probability_of_no_order": 1e-10,
+}
+TABLES: list[tuple[str, list[str], type[OrdersFit], list[str]]] = [
+    ("beta_geo_reference.csv", ["r", "alpha", "a", "b"], BetaGeoFit, list(TOLERANCES)),
+    ("pareto_nbd_reference.csv", ["r", "alpha", "s", "beta"], ParetoNBDFit, list(TOLERANCES)),
+    (
+        "modified_beta_geo_reference.csv",
+        ["r", "alpha", "a", "b"],
+        ModifiedBetaGeoFit,
+        ["p_alive", "expected_orders", "probability_of_no_order"],
+    ),
+]
+
+
 @pytest.mark.parametrize(
-    ("table", "parameters", "model"),
-    [
-        ("beta_geo_reference.csv", ["r", "alpha", "a", "b"], BetaGeoFit),
-        ("modified_beta_geo_reference.csv", ["r", "alpha", "a", "b"], ModifiedBetaGeoFit),
-        ("pareto_nbd_reference.csv", ["r", "alpha", "s", "beta"], ParetoNBDFit),
-    ],
-)
-@pytest.mark.parametrize(
-    ("quantity", "tolerance"),
-    [
-        ("p_alive", 1e-12),
-        ("expected_orders", 1e-12),
-        ("discounted_orders", 1e-12),
-        ("probability_of_orders", 1e-10),
-        ("probability_of_no_order", 1e-10),
-    ],
+    ("table", "parameters", "model", "quantity"),
+    [(table, parameters, model, quantity) for table, parameters, model, held in TABLES for quantity in held],
 )
 def test_agrees_with_40_digit_arithmetic(
-    table: str, parameters: list[str], model: type[OrdersFit], quantity: str, tolerance: float
+    table: str, parameters: list[str], model: type[OrdersFit], quantity: str
 ) -> None:
     reference = pd.read_csv(HERE / table)
     asked = reference[reference["quantity"] == quantity]
-    if asked.empty:
-        pytest.skip(f"{table} has no {quantity}")
+    assert len(asked) > 50
     formula = getattr(model.formulas, quantity)
     for values, rows in asked.groupby(parameters):
         named = dict(zip(parameters, values, strict=True))
@@ -56,4 +60,4 @@ def test_agrees_with_40_digit_arithmetic(
             found = formula(rows["x"], rows["t"], **named)
         else:
             found = formula(rows["t"], *history, **named)
-        np.testing.assert_allclose(found, rows["value"], rtol=tolerance, err_msg=f"{quantity} at {named}")
+        np.testing.assert_allclose(found, rows["value"], rtol=TOLERANCES[quantity], err_msg=f"{quantity} at {named}")
