@@ -14,9 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attribution import held_out, ragged
+from attribution.delta import interval, normal_reach
+from attribution.influence import covariances
 from attribution.paths import Paths
 from attribution.ragged import Floats, Integers
-from customer_data.errors import ModelError
+from attribution.regression_losses import CreditInfluences, Losses
+from attribution.regression_terms import Met, chance
+from customer_data.errors import ConfigurationError, ModelError
 
 if TYPE_CHECKING:
     import pandas
@@ -36,14 +40,17 @@ class RegressionFit:
         Names of channels.
     coefficients
         Columns term ("exposure" or "recency"), channel, estimate, std_error (both on the scale of log odds).
+    covariance
+        Array ``(2 channels, 2 channels)``: that of the estimates if the model holds, the inverse of their information.
     """
 
     channels: tuple[str, ...]
     coefficients: "pandas.DataFrame"
+    covariance: Floats
 
     def probability(self, paths: Paths) -> Floats:
         """P(conversion) of each distinct path; the channels must be those of the fit."""
-        return _chance(self.odds(_Met.of(paths)))
+        return chance(Met.of(paths).odds(*self.effects))
 
     @property
     def effects(self) -> tuple[Floats, Floats]:
@@ -51,19 +58,9 @@ class RegressionFit:
         exposure, recency = self.coefficients["estimate"].to_numpy().reshape(2, -1)
         return exposure, recency
 
-    def odds(self, met: "_Met") -> Floats:
-        """Log odds of conversion of each path."""
-        exposure, recency = self.effects
-        exposed = exposure[met.channel] * np.log1p(met.touches)
-        return np.bincount(met.path, weights=exposed, minlength=len(met.last)) + recency[met.last]
-
     def chance(self, terms: Floats) -> Floats:
         """P(conversion) of each row of terms: for all channels ln(1 + touches), then whether the channel came last."""
-        return _chance(terms @ self.coefficients["estimate"].to_numpy())
-
-
-def _chance(odds: Floats) -> Floats:
-    return np.asarray(1 / (1 + np.exp(-odds)))
+        return chance(terms @ self.coefficients["estimate"].to_numpy())
 
 
 def fit_regression(paths: Paths) -> RegressionFit:
@@ -124,7 +121,7 @@ def _fitted(
     # Where a fold is held out, paths that only it holds are left without a journey, and have nothing to say.
     walked = outcomes.sum(axis=1) > 0
     prior = np.eye(design.terms.shape[1])
-    estimates, errors = _maximum(
+    estimates, covariance = _maximum(
         np.vstack([design.terms[walked], prior]),
         np.vstack([outcomes[walked], np.full((len(prior), 2), 0.5)]),
         start=np.zeros(len(prior)) if start is None else start,
@@ -137,14 +134,15 @@ def _fitted(
                 "term": ["exposure"] * len(names) + ["recency"] * len(names),
                 "channel": names * 2,
                 "estimate": estimates,
-                "std_error": errors,
+                "std_error": np.sqrt(np.diag(covariance)),
             }
         ),
+        covariance,
     )
 
 
 def _maximum(terms: Floats, outcomes: Floats, *, start: Floats) -> tuple[Floats, Floats]:
-    """The coefficients of statsmodels' GLM and their standard errors.
+    """The coefficients of statsmodels' GLM and their covariance.
 
     By Newton's method on its score and information, which are as small as the terms are few; its default solves least
     squares over all rows in each step and takes far longer.
@@ -169,12 +167,12 @@ def _maximum(terms: Floats, outcomes: Floats, *, start: Floats) -> tuple[Floats,
             disp=0,
             warn_convergence=False,  # where it does not converge is an error here
         )
-        errors = np.sqrt(np.diag(result.cov_params()))
-    if not result.mle_retvals["converged"] or not np.isfinite(errors).all():
+        covariance = np.asarray(result.cov_params())
+    if not result.mle_retvals["converged"] or not np.isfinite(covariance).all():
         raise ModelError(
             "regression: the iterations did not converge on these paths. Use Markov, or merge rare channels."
         )
-    return np.asarray(result.params), np.asarray(errors)
+    return np.asarray(result.params), covariance
 
 
 def lost_without(fit: RegressionFit, paths: Paths) -> "csr_array":
@@ -183,78 +181,74 @@ def lost_without(fit: RegressionFit, paths: Paths) -> "csr_array":
     Per journey the drop of P(conversion) when the channel's touches are taken out of the path; a path of that channel
     alone loses all of it. Negative where a channel goes with fewer conversions.
     """
-    from scipy.sparse import csr_array
-
-    met = _Met.of(paths)
-    exposure, recency = fit.effects
-    odds = fit.odds(met)
-    # The touches of the others stay; where the channel came last, the last of the others does.
-    came_last = met.channel == met.last[met.path]
-    last_of_others = met.last_of_others[met.path]
-    odds_without = odds[met.path] - exposure[met.channel] * np.log1p(met.touches)
-    odds_without += np.where(came_last, recency[last_of_others] - recency[met.channel], 0.0)
-    chance_without = np.where(last_of_others < 0, 0.0, _chance(odds_without))
+    losses = Losses.of(paths, *fit.effects)
     journeys = paths.conversions + paths.nulls
-    lost = (_chance(odds)[met.path] - chance_without) * journeys[met.path]
-    return csr_array((lost, (met.channel, met.path)), shape=(len(paths.channels), len(paths)))
+    return losses.by_path(losses.lost * journeys[losses.met.path]).T.tocsr()
 
 
-@dataclass(frozen=True, eq=False)
-class _Met:
-    """Every channel that every path holds: the number of the path, of the channel, and how many touches.
-
-    ``last`` and ``last_of_others`` are per path the channel that came last, and the last one that is another, or -1.
-    """
-
-    path: Integers
-    channel: Integers
-    touches: Integers
-    last: Integers
-    last_of_others: Integers
-
-    @classmethod
-    def of(cls, paths: Paths) -> "_Met":
-        count = len(paths.channels)
-        pairs, touches = np.unique(paths.rows * count + paths.codes, return_counts=True)
-        last = paths.codes[paths.starts[1:] - 1].astype(np.int64)
-        others = np.full(len(paths), -1)
-        apart = paths.codes != last[paths.rows]
-        others[paths.rows[apart]] = paths.codes[apart]  # of several the last one stays
-        return cls(pairs // count, pairs % count, touches, last, others)
-
-
-def regression_credit(paths: Paths) -> "pandas.DataFrame":
+def regression_credit(
+    paths: Paths, *, fit: RegressionFit | None = None, confidence: float | None = 0.90
+) -> "pandas.DataFrame":
     """Credit by counterfactual: conversions and value shared in proportion to what is lost without each channel.
+
+    Parameters
+    ----------
+    paths
+        Distinct paths.
+    fit
+        The regression of these paths, if it has been fitted already.
+    confidence
+        Of the intervals; None leaves them missing.
 
     Returns
     -------
     pandas.DataFrame
         channel, lost_conversions (expected to be lost without it; may be negative), conversions, value: both credits
-        conserve the totals. A negative loss earns no credit. Value weighs each path's loss by its mean order value.
-        There are no intervals: the covariance of the coefficients says how sure they are for the journeys at hand, and
-        leaves out that other journeys, and other numbers of conversions, could have come.
+        conserve the totals. A negative loss earns no credit. Value is lost as in :mod:`attribution.regression_losses`:
+        in proportion to conversions where all are worth the same. Then conversions_low, conversions_high, value_low,
+        value_high: by the delta method through coefficients, losses and totals, robust to customers with several
+        journeys, cut off at 0.
 
     Raises
     ------
+    ConfigurationError
+        When the confidence is not between 0 and 1, or the fit is of other channels.
     ModelError
         As :func:`fit_regression`, or when no channel's removal loses conversions.
     """
     import pandas
 
-    lost = lost_without(fit_regression(paths), paths)
-    by_channel = np.asarray(lost.sum(axis=1), dtype=float)
-    overall = paths.value.sum() / paths.conversions.sum()
-    worth = np.where(
-        paths.conversions > 0, paths.value / np.where(paths.conversions > 0, paths.conversions, 1), overall
-    )
-    return pandas.DataFrame(
+    if confidence is not None:
+        normal_reach(confidence)
+    fit = fit or fit_regression(paths)
+    if fit.channels != paths.channels:
+        raise ConfigurationError("regression: the fit is of other channels than these paths. Leave it out.")
+    losses = Losses.of(paths, *fit.effects)
+    lost = losses.by_channel()
+    table = pandas.DataFrame(
         {
             "channel": paths.channels,
-            "lost_conversions": by_channel,
-            "conversions": _shared_out(by_channel, paths.conversions.sum()),
-            "value": _shared_out(lost @ worth, paths.value.sum()),
+            "lost_conversions": lost[0],
+            "conversions": _shared_out(lost[0], paths.conversions.sum()),
+            "value": _shared_out(lost[1], paths.value.sum()),
         }
     )
+    return table.assign(**_intervals(losses, fit, confidence))
+
+
+def _intervals(losses: Losses, fit: RegressionFit, confidence: float | None) -> dict[str, Floats]:
+    """The ends of intervals: around what credit would be if it were not cut off at 0, then cut off."""
+    paths, columns = losses.paths, dict[str, Floats]()
+    influences = None if confidence is None else CreditInfluences.make(losses, fit.covariance)
+    spreads = [] if influences is None else covariances(paths, influences, ((0, 0), (1, 1)))
+    for measure, amounts in enumerate((paths.conversions, paths.value)):
+        low = high = np.full(len(paths.channels), np.nan if influences is None else 0.0)
+        if influences is not None and amounts.sum() > 0:
+            estimate = influences.shares(measure)[0] * amounts.sum()
+            low, high = interval(estimate, spreads[measure], confidence=confidence or 0.0)
+        name = ("conversions", "value")[measure]
+        columns |= {f"{name}_low": np.maximum(low, 0.0), f"{name}_high": np.maximum(high, 0.0)}
+    return columns
 
 
 def held_out_regression(folds: Sequence[Paths]) -> "pandas.DataFrame":
