@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from clv.engine_queries import literal, quoted
+from clv.histories import ALL
 from clv.order_frames import MONEY_SCALE
 from clv.segments import SegmentModels
 from clv.totals import PatternForecast
@@ -91,13 +92,14 @@ def write_customer_forecast(connection: "duckdb.DuckDBPyConnection", path: Path 
 
 
 def value_deciles(connection: "duckdb.DuckDBPyConnection") -> "pd.DataFrame":
-    """Customers ranked by lifetime value in ten equal groups, decile 1 the most valuable.
+    """Customers ranked by lifetime value in ten equal groups, decile 1 the most valuable: per segment, and of all.
 
     Returns
     -------
     DataFrame
-        decile, customers, clv (sum over the group), share (of the sum over all customers). With fewer than ten
-        customers there are as many groups as customers.
+        segment, decile, customers, clv (sum over the group), share (of the sum over the segment); segment ``all``, in
+        which all customers are ranked together, comes last. With fewer than ten customers there are as many groups as
+        customers.
 
     Raises
     ------
@@ -106,13 +108,16 @@ def value_deciles(connection: "duckdb.DuckDBPyConnection") -> "pd.DataFrame":
     """
     _need_forecast(connection)
     return connection.execute(
-        """WITH ranked AS (
-               SELECT CAST(clv AS DECIMAL(38, 6)) AS clv, ntile(10) OVER (ORDER BY clv DESC, customer_id) AS decile
-               FROM customer_forecast
-           )
-           SELECT CAST(decile AS INTEGER) AS decile, count(*) AS customers, CAST(sum(clv) AS DOUBLE) AS clv,
-                  CAST(sum(clv) AS DOUBLE) / greatest(CAST(sum(sum(clv)) OVER () AS DOUBLE), 1e-300) AS share
-           FROM ranked GROUP BY decile ORDER BY decile"""
+        f"""WITH valued AS (SELECT segment, customer_id, CAST(clv AS DECIMAL(38, 6)) AS clv FROM customer_forecast),
+            ranked AS (
+                SELECT segment, clv, ntile(10) OVER (PARTITION BY segment ORDER BY clv DESC, customer_id) AS decile
+                FROM valued WHERE segment <> '{ALL}'
+                UNION ALL SELECT '{ALL}', clv, ntile(10) OVER (ORDER BY clv DESC, customer_id) FROM valued
+            )
+            SELECT segment, CAST(decile AS INTEGER) AS decile, count(*) AS customers, CAST(sum(clv) AS DOUBLE) AS clv,
+                   CAST(sum(clv) AS DOUBLE)
+                   / greatest(CAST(sum(sum(clv)) OVER (PARTITION BY segment) AS DOUBLE), 1e-300) AS share
+            FROM ranked GROUP BY segment, decile ORDER BY segment = '{ALL}', segment, decile"""
     ).df()
 
 

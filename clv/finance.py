@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from clv.acquisitions import Acquisitions, forecast_acquisitions
 from clv.calendar import DAYS_PER_WEEK, Floats, Horizon, continuous_rate, day_date
+from clv.customer_sources import FIRST, KNOWN, REPEAT, TOTAL
 from clv.engine_queries import single_row
 from clv.forecasting import Forecast
 from clv.newcomers import first_orders, newcomer_repeats
@@ -20,11 +21,6 @@ from customer_data.errors import ConfigurationError
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
-
-KNOWN: Final = "known customers"
-FIRST: Final = "first orders of new customers"
-REPEAT: Final = "repeat orders of new customers"
-TOTAL: Final = "total"
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,18 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from clv.calendar import DAYS_PER_WEEK, Floats, day_date
+from clv.customer_sources import FIRST
 from clv.engine_queries import quoted, single_row
 from clv.histories import ALL, HistoriesSummary, build_histories
-from clv.holdout_scores import pit_of_orders, relative_error, rival_forecasts, score_table, spend_density
+from clv.holdout_orders import orders_by_source
+from clv.holdout_scores import (
+    by_frequency,
+    pit_of_orders,
+    relative_error,
+    rival_forecasts,
+    score_table,
+    spend_density_by_segment,
+)
 from clv.order_choice import TITLES, OrdersModel, choose_order_model, weeks_of_last_third
 from clv.order_frames import MONEY_SCALE
 from clv.prediction import (
@@ -21,7 +30,7 @@ from clv.prediction import (
     with_total,
 )
 from clv.purchase_days import OrderTime
-from clv.segment_patterns import Indices, spend_histories
+from clv.segment_patterns import Indices
 from clv.segments import SegmentModels, SegmentParameters, fit_segments
 from clv.tracking import weekly_tracking
 from customer_data.errors import ConfigurationError, InputError
@@ -31,7 +40,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _TABLE: Final = "holdout_histories"
-_LAST_BIN: Final = 7
 
 
 @dataclass(frozen=True)
@@ -47,30 +55,34 @@ class Holdout:
     value_totals : DataFrame
         segment, customers, actual_value, forecast_value, error, low, high: the same in money, not discounted.
     tracking : DataFrame
-        period (first day of a week), actual, forecast, cumulative_actual, cumulative_forecast, is_holdout; weeks are
-        laid from the line between the parts, so that the first and the last may be short. Before the line the forecast
-        is what the model expects of newcomers; after it, of each customer given the history, and it starts from the
-        actual sum at the line.
+        segment, period (first day of a week), actual, forecast, cumulative_actual, cumulative_forecast, is_holdout;
+        weeks are laid from the line between the parts, so that the first and the last may be short. Before the line the
+        forecast is what the model expects of newcomers; after it, of each customer given the history, and it starts
+        from the actual sum at the line.
     by_frequency : DataFrame
-        frequency ("0" to "6", "7+"), customers, actual_mean, forecast_mean: purchase days in the holdout by repeat
-        purchases before it.
+        segment, frequency ("0" to "6", "7+"), customers, actual_mean, forecast_mean: purchase days in the holdout by
+        repeat purchases before it.
     scores : DataFrame
         method, total, error, bias, mae, rmse, correlation: the model of orders and its rivals "repeat the past" and
         NBD, over all customers; correlation is missing where either side does not vary.
     segment_scores : DataFrame
         The same per segment, with segment and customers; see `clv.holdout_scores.score_table`.
     pit : DataFrame
-        low, high, share, expected: where the orders lie in their predicted distributions, see
+        segment, low, high, share, expected: where the orders lie in their predicted distributions, see
         `clv.holdout_scores.pit_of_orders`.
     spend_density : DataFrame
-        low, high, customers, observed, expected: mean spend per repeat purchase before the line, against the law of
-        spend; see `clv.holdout_scores.spend_density`.
+        segment, low, high, customers, observed, expected: mean spend per repeat purchase before the line, against the
+        law of spend; see `clv.holdout_scores.spend_density`.
+    orders_by_source : DataFrame
+        segment, source, customers (who ordered), orders (purchase days), value: all of the holdout by ``source``, named
+        as in a cash flow: known customers, whose orders alone are compared with the forecast; first orders and repeat
+        orders of new customers, which no history foretells; and their total.
     histories : HistoriesSummary
         Of the first part.
     start_day, end_day : int
         First and last day of the holdout, in days since 1970-01-01.
     new_customers : int
-        Customers whose first order lies in the holdout; nothing here counts them.
+        Customers whose first order lies in the holdout; nothing but ``orders_by_source`` counts them.
     confidence : float
     notes : tuple of str
     """
@@ -83,6 +95,7 @@ class Holdout:
     segment_scores: "pd.DataFrame"
     pit: "pd.DataFrame"
     spend_density: "pd.DataFrame"
+    orders_by_source: "pd.DataFrame"
     histories: HistoriesSummary
     start_day: int
     end_day: int
@@ -110,9 +123,25 @@ class Outcomes:
 
     def by_segment(self, fitted: SegmentModels) -> tuple[Floats, Floats]:
         """Purchase days and their value, per segment of the models."""
+        _, orders, value = self._sums(fitted)
+        return orders, value
+
+    def buyers(self, fitted: SegmentModels) -> "pd.DataFrame":
+        """segment, customers (who bought in the holdout), orders (purchase days), value."""
+        import pandas as pd
+
+        customers, orders, value = self._sums(fitted)
+        names = list(fitted.patterns.segments)
+        return pd.DataFrame({"segment": names, "customers": customers, "orders": orders, "value": value})
+
+    def _sums(self, fitted: SegmentModels) -> tuple[Floats, Floats, Floats]:
         owner, count = fitted.patterns.segment[self.pattern], len(fitted.patterns.segments)
-        orders = np.bincount(owner, weights=self.orders * self.customers, minlength=count)
-        return orders.astype(np.float64), np.bincount(owner, weights=self.value, minlength=count).astype(np.float64)
+        bought = np.where(self.orders > 0, self.customers, 0.0)
+        customers, orders, value = (
+            np.bincount(owner, weights=amounts, minlength=count).astype(np.float64)
+            for amounts in (bought, self.orders * self.customers, self.value)
+        )
+        return customers, orders, value
 
 
 def holdout(
@@ -166,6 +195,7 @@ def holdout(
         for of in ("orders", "value")
     )  # fmt: skip
     actual_orders, actual_value = outcomes.by_segment(fitted)
+    did = outcomes.pattern, outcomes.orders, outcomes.customers
     weeks = (end - until) / DAYS_PER_WEEK
     share_of_past = (end - until) / (until - summary.first_day + 1)
     forecasts = {
@@ -173,20 +203,25 @@ def holdout(
         **rival_forecasts(fitted, weeks=weeks, share_of_past=share_of_past),
     }
     table = _segment_scores(forecasts, outcomes, fitted)
-    known = single_row(connection, f"SELECT count(DISTINCT customer_id) FROM orders WHERE day <= {end}")[0]
+    by_source = orders_by_source(
+        connection, outcomes.buyers(fitted), end_day=end, segment_by=segment_by, table=_TABLE
+    )  # fmt: skip
     return Holdout(
         totals=_totals("orders", fitted, actual_orders, by_count.orders, by_count, confidence),
         value_totals=_totals("value", fitted, actual_value, by_value.value, by_value, confidence),
-        tracking=weekly_tracking(connection, fitted, by_count.orders.sum(axis=1), until, end, table=_TABLE),
-        by_frequency=_by_frequency(fitted, outcomes, by_count.patterns.orders),
+        tracking=weekly_tracking(connection, fitted, by_count.orders, until, end, table=_TABLE),
+        by_frequency=by_frequency(fitted, *did, by_count.patterns.orders),
         scores=table[table["segment"] == ALL].drop(columns=["segment", "customers"]).reset_index(drop=True),
         segment_scores=table,
-        pit=pit_of_orders(fitted, outcomes.pattern, outcomes.orders, outcomes.customers, weeks=weeks),
-        spend_density=spend_density(fitted.models[0].spend.law, spend_histories(connection, table=_TABLE)),
+        pit=pit_of_orders(fitted, *did, weeks=weeks),
+        spend_density=spend_density_by_segment(fitted, _spend_of_segments(connection)),
         histories=summary,
         start_day=until + 1,
         end_day=end,
-        new_customers=int(known) - summary.customers,
+        orders_by_source=by_source,
+        new_customers=int(
+            by_source.loc[(by_source["segment"] == ALL) & (by_source["source"] == FIRST), "customers"].sum()
+        ),
         confidence=confidence,
         notes=(*summary.refund_notes, *fitted.notes, *([choice.note] if choice.note else [])),
     )
@@ -280,21 +315,11 @@ def _segment_scores(forecasts: Mapping[str, Floats], outcomes: Outcomes, fitted:
     return pd.concat([apart, together], ignore_index=True)
 
 
-def _by_frequency(fitted: SegmentModels, outcomes: Outcomes, expected: Floats) -> "pd.DataFrame":
-    import pandas as pd
-
-    bins = np.minimum(fitted.patterns.x[outcomes.pattern], _LAST_BIN).astype(np.intp)
-    customers, actual, forecast = (
-        np.bincount(bins, weights=outcomes.customers * amount, minlength=_LAST_BIN + 1)
-        for amount in (np.ones(len(bins)), outcomes.orders, expected[outcomes.pattern])
-    )
-    some = customers > 0
-    names = np.array([*(str(x) for x in range(_LAST_BIN)), f"{_LAST_BIN}+"], dtype=object)
-    return pd.DataFrame(
-        {
-            "frequency": names[some],
-            "customers": np.rint(customers[some]).astype(np.int64),
-            "actual_mean": actual[some] / customers[some],
-            "forecast_mean": forecast[some] / customers[some],
-        }
-    )
+def _spend_of_segments(connection: "duckdb.DuckDBPyConnection") -> "pd.DataFrame":
+    """segment, frequency, monetary_value (mean of a repeat day) and weight, where it is positive."""
+    return connection.execute(
+        f"""SELECT segment, CAST(frequency AS DOUBLE) AS frequency,
+                   spend / {MONEY_SCALE}::DOUBLE / frequency AS monetary_value, CAST(count(*) AS DOUBLE) AS weight
+            FROM {quoted(_TABLE)} WHERE frequency > 0 AND spend > 0
+            GROUP BY segment, frequency, spend ORDER BY segment, frequency, spend"""
+    ).df()

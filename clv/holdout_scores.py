@@ -1,12 +1,13 @@
 """How close forecasts of single customers came: scores beside naive rivals, the spread of orders, and that of spend."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from clv.arrays import of_all
 from clv.calendar import DAYS_PER_WEEK, Floats
+from clv.histories import ALL
 from clv.nbd import NBD
 from clv.order_laws import OrderLaw
 from clv.segment_patterns import Indices
@@ -17,6 +18,7 @@ from customer_data.errors import ModelError
 if TYPE_CHECKING:
     import pandas as pd
 
+_LAST_FREQUENCY: Final = 7  # and more, in one group
 _BINS: Final = 10  # of the probability integral transform
 _SPEND_BINS: Final = 20
 _SPEND_SHOWN: Final = 0.99  # of the customers; the few with more would stretch the table
@@ -80,12 +82,14 @@ def order_probability(n: Floats, weeks: float, law: OrderLaw, x: Floats, t_x: Fl
 def pit_of_orders(
     fitted: SegmentModels, pattern: Indices, orders: Floats, customers: Floats, *, weeks: float
 ) -> "pd.DataFrame":
-    """Where the orders that came lie in their predicted distributions: low, high, share, expected.
+    """Where the orders that came lie in their predicted distributions: segment, low, high, share, expected.
 
     The probability integral transform of counts, not randomised (Czado, Gneiting & Held 2009, Biometrics 65, eq. 2): a
     customer with n orders is spread evenly over [P(X < n), P(X <= n)]. Under a true model every tenth holds a tenth; a
     hump in the middle means distributions too wide, a pit too narrow, a slope biased ones.
     """
+    import pandas as pd
+
     patterns = fitted.patterns
     model = fitted.of_segment[patterns.segment[pattern]]
     below, upto = np.zeros(len(orders)), np.zeros(len(orders))
@@ -103,7 +107,11 @@ def pit_of_orders(
                 patterns.t_x[at] / DAYS_PER_WEEK,
                 patterns.T[at] / DAYS_PER_WEEK,
             )
-    return pit_table(below, upto, customers)
+    tables = [
+        pit_table(below[here], upto[here], customers[here]).assign(segment=name)
+        for name, here in _rows_by_segment(fitted, pattern)
+    ]
+    return pd.concat(tables, ignore_index=True)[["segment", "low", "high", "share", "expected"]]
 
 
 def pit_table(below: Floats, upto: Floats, customers: Floats) -> "pd.DataFrame":
@@ -118,7 +126,65 @@ def pit_table(below: Floats, upto: Floats, customers: Floats) -> "pd.DataFrame":
     return pd.DataFrame({"low": edges[:-1], "high": edges[1:], "share": share, "expected": 1 / _BINS})
 
 
-def spend_density(law: SpendLaw, spend: "pd.DataFrame") -> "pd.DataFrame":
+def by_frequency(
+    fitted: SegmentModels, pattern: Indices, orders: Floats, customers: Floats, expected: Floats
+) -> "pd.DataFrame":
+    """Mean orders per customer, actual and forecast, by repeat purchases before: the table ``by_frequency``.
+
+    ``pattern, orders, customers`` are those of `clv.holdout_check.Outcomes`; ``expected`` is of one customer of each
+    pattern.
+    """
+    import pandas as pd
+
+    groups = np.array([*(str(x) for x in range(_LAST_FREQUENCY)), f"{_LAST_FREQUENCY}+"], dtype=object)
+    tables = []
+    for name, here in _rows_by_segment(fitted, pattern):
+        bins = np.minimum(fitted.patterns.x[pattern[here]], _LAST_FREQUENCY).astype(np.intp)
+        number, actual, forecast = (
+            np.bincount(bins, weights=customers[here] * amount, minlength=len(groups))
+            for amount in (np.ones(len(bins)), orders[here], expected[pattern[here]])
+        )
+        some = number > 0
+        columns = {
+            "segment": name,
+            "frequency": groups[some],
+            "customers": np.rint(number[some]).astype(np.int64),
+            "actual_mean": actual[some] / number[some],
+            "forecast_mean": forecast[some] / number[some],
+        }
+        tables.append(pd.DataFrame(columns))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _rows_by_segment(fitted: SegmentModels, pattern: Indices) -> Iterator[tuple[str, "Indices | slice"]]:
+    """Each segment that has customers, with its rows of outcomes, and ``all`` with all of them last."""
+    names = fitted.patterns.segments
+    if names != (ALL,):
+        owner = fitted.patterns.segment[pattern]
+        for index, name in enumerate(names):
+            if len(here := np.flatnonzero(owner == index)):
+                yield name, here
+    yield ALL, slice(None)
+
+
+def spend_density_by_segment(fitted: SegmentModels, spend: "pd.DataFrame") -> "pd.DataFrame":
+    """What `spend_density` finds per segment, with ``segment``, and of all customers last, each under its own law.
+
+    ``spend`` has the columns ``segment, frequency, monetary_value, weight``.
+    """
+    import pandas as pd
+
+    names = fitted.patterns.segments
+    parts = dict(list(spend.groupby("segment", sort=True)))
+    laws = {name: fitted.models[model].spend.law for name, model in zip(names, fitted.of_segment, strict=True)}
+    known = [name for name in names if name in parts]
+    tables = [spend_density([(laws[name], parts[name])]).assign(segment=name) for name in known if names != (ALL,)]
+    together = spend_density([(laws[name], parts[name]) for name in known]).assign(segment=ALL)
+    table = pd.concat([*tables, together], ignore_index=True)
+    return table[["segment", *(name for name in table if name != "segment")]]
+
+
+def spend_density(parts: "Sequence[tuple[SpendLaw, pd.DataFrame]]") -> "pd.DataFrame":
     """Mean spend per order of repeat customers against the law of spend: low, high, customers, observed, expected.
 
     Given x orders of mean m, x m / (v + x m) follows Beta(p x, q) (Fader & Hardie, note 025, eq. 1a): the expected
@@ -127,23 +193,26 @@ def spend_density(law: SpendLaw, spend: "pd.DataFrame") -> "pd.DataFrame":
 
     Parameters
     ----------
-    spend : DataFrame
-        frequency, monetary_value, weight.
+    parts : sequence of (SpendLaw, DataFrame)
+        The customers of each law: frequency, monetary_value, weight.
     """
     import pandas as pd
     from scipy.special import betainc
 
-    x, mean, weight = (spend[name].to_numpy(dtype=np.float64) for name in ("frequency", "monetary_value", "weight"))
-    if not len(x):
+    names = ("frequency", "monetary_value", "weight")
+    columns = [[spend[name].to_numpy(dtype=np.float64) for name in names] for _, spend in parts]
+    mean, weight = (np.concatenate([np.zeros(0), *(column[at] for column in columns)]) for at in (1, 2))
+    if not len(mean):
         return pd.DataFrame({name: np.zeros(0) for name in ("low", "high", "customers", "observed", "expected")})
     order = np.argsort(mean)
     end = mean[order][np.searchsorted(np.cumsum(weight[order]), _SPEND_SHOWN * weight.sum())]
     edges = np.linspace(0, end * (1 + 1e-9), _SPEND_BINS + 1)
     found = np.histogram(mean, bins=edges, weights=weight)[0]
-    counts, place = np.unique(x, return_inverse=True)
-    by_count = np.bincount(place, weights=weight)
-    total = np.multiply.outer(edges, counts)
-    reached = betainc(law.p * counts, law.q, total / (law.v + total)) @ by_count
+    reached = np.zeros(len(edges))
+    for (law, _), (x, _, of_law) in zip(parts, columns, strict=True):
+        counts, place = np.unique(x, return_inverse=True)
+        total = np.multiply.outer(edges, counts)
+        reached += betainc(law.p * counts, law.q, total / (law.v + total)) @ np.bincount(place, weights=of_law)
     unit = float(weight.sum()) * np.diff(edges)
     return pd.DataFrame(
         {

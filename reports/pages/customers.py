@@ -8,7 +8,9 @@ from reports.figures import customers as figure_clv
 from reports.pages import prose
 from reports.pages.content import Block, Column, Figure, Prose, Section, Table
 from reports.pages.holdout import customer_figures, score_table
+from reports.pages.segment_forecasts import month_table_by_segment, orders_held_back, tracking_by_segment
 from reports.results.run_results import ClvResults, RunResults
+from reports.results.value_tables import of_all
 from reports.wording.labels import clean, plural, shorten, table_name
 from reports.wording.number_format import (
     amount,
@@ -38,7 +40,8 @@ def clv_sections(run: RunResults) -> tuple[Section, ...]:
         blocks.append(_segment_table(clv, run))
     blocks += time_figures(clv, run)
     if clv.monthly is not None and len(clv.monthly):
-        blocks.append(_month_table(clv.monthly, run))
+        blocks.append(_month_table(of_all(clv.monthly), run))
+        blocks += month_table_by_segment(clv, run)
     held = Section("Has the forecast held?", tuple(_holdout_blocks(clv, run)), new_page=False)
     return Section("Customers: what they are worth", tuple(blocks)), held
 
@@ -145,28 +148,46 @@ def time_figures(clv: ClvResults, run: RunResults) -> list[Block]:
     blocks: list[Block] = []
     unit = f", {run.currency}" if run.currency else ""
     if clv.monthly is not None and len(clv.monthly):
-        taken = float(clv.monthly["expected_value"].sum() - clv.monthly["discounted_value"].sum())
+        monthly = of_all(clv.monthly)
+        taken = float(monthly["expected_value"].sum() - monthly["discounted_value"].sum())
         blocks.append(
             Figure(
                 title=f"Expected value by month{unit}; discounting takes off {amount(taken, run.currency)}",
-                svg=figure_clv.draw_months(clv.monthly),
+                svg=figure_clv.draw_months(monthly),
                 alt="Bars of the expected value per month of the horizon, undiscounted and discounted.",
                 width="half",
-                data=clv.monthly,
+                data=monthly,
             )
         )
-    if clv.deciles is not None and len(clv.deciles) and float(clv.deciles["clv"].sum()) > 0:
-        share = float(clv.deciles["clv"].iloc[0]) / float(clv.deciles["clv"].sum())
+    deciles = None if clv.deciles is None else of_all(clv.deciles)
+    if deciles is not None and len(deciles) and float(deciles["clv"].sum()) > 0:
+        share = float(deciles["clv"].iloc[0]) / float(deciles["clv"].sum())
         blocks.append(
             Figure(
                 title=f"The most valuable tenth of customers holds {percent(share, 0)} of the value",
-                svg=figure_clv.draw_deciles(clv.deciles),
+                svg=figure_clv.draw_deciles(deciles),
                 alt=f"Bars of the share of value per tenth of customers; the first holds {percent(share, 0)}.",
                 width="half",
-                data=clv.deciles,
+                caption=_first_tenths(clv),
+                data=deciles,
             )
         )
     return blocks
+
+
+def _first_tenths(clv: ClvResults) -> str:
+    """What the first tenth of each segment's own customers holds, where there are segments of a hundred or more."""
+    rows = clv.deciles
+    if rows is None:
+        return ""
+    sums = rows.groupby("segment")[["customers", "clv"]].sum()
+    large = sums[(sums["customers"] >= 100) & (sums["clv"] > 0)].drop(index="all", errors="ignore")
+    first = rows[rows["decile"] == 1].set_index("segment")["clv"]
+    shares = (first.reindex(large.index) / large["clv"]).sort_values(kind="stable")
+    if len(shares) < 2:
+        return ""
+    least, most = (f"{percent(float(shares.iloc[at]), 0)} ({shorten(clean(shares.index[at]), 24)})" for at in (0, -1))
+    return f"Within its segment the first tenth holds {least} to {most}."
 
 
 def _month_table(monthly: pd.DataFrame, run: RunResults) -> Table:
@@ -191,8 +212,8 @@ def _holdout_blocks(clv: ClvResults, run: RunResults) -> list[Block]:
     is_short = totals is not None and len(totals) <= 3
     blocks: list[Block] = [Prose(prose.holdout_sentence(clv, run)), *(table if is_short else ())]
     blocks += held_figures(clv, run)
-    rows = clv.holdout_by_frequency
-    if rows is not None and len(rows):
+    if clv.holdout_by_frequency is not None and len(clv.holdout_by_frequency):
+        rows = of_all(clv.holdout_by_frequency)
         blocks.append(
             Figure(
                 title="Orders held back, forecast and what came, by repeat orders before",
@@ -210,6 +231,8 @@ def _holdout_blocks(clv: ClvResults, run: RunResults) -> list[Block]:
             )
         )
     blocks += customer_figures(clv, run)
+    blocks += tracking_by_segment(clv)
+    blocks += orders_held_back(clv, run)
     blocks += score_table(clv)
     return blocks if is_short else [*blocks, *table]
 
@@ -218,7 +241,7 @@ def held_figures(clv: ClvResults, run: RunResults) -> list[Block]:
     """Forecast and actual repeat orders with the line where the part held back begins; none without a holdout."""
     if clv.holdout_tracking is None or not len(clv.holdout_tracking):
         return []
-    return _tracking_figures(clv.holdout_tracking, clv, run)
+    return _tracking_figures(of_all(clv.holdout_tracking), clv, run)
 
 
 def _tracking_figures(tracking: pd.DataFrame, clv: ClvResults, run: RunResults) -> list[Block]:

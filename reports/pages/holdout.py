@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from reports.figures import holdout as figure_holdout
 from reports.pages.content import Block, Column, Figure, Table
 from reports.results.run_results import ClvResults, RunResults
+from reports.results.value_tables import of_all
 from reports.wording.labels import plural, table_name
 from reports.wording.number_format import day_range, number, percent
 
@@ -22,17 +23,18 @@ def customer_figures(clv: ClvResults, run: RunResults) -> list[Block]:
     window = day_range(clv.holdout_start, clv.holdout_end) if clv.holdout_start and clv.holdout_end else ""
     blocks: list[Block] = []
     if clv.holdout_pit is not None and len(clv.holdout_pit):
-        customers = _customers(clv)
-        said = pit_sentence(clv.holdout_pit, customers)
+        customers, pit = _customers(clv), of_all(clv.holdout_pit)
+        said = pit_sentence(pit, customers)
         blocks.append(
             Figure(
                 title=said,
-                svg=figure_holdout.draw_pit(clv.holdout_pit),
+                svg=figure_holdout.draw_pit(pit),
                 alt=f"Bars of the share of customers per tenth of their predicted distribution of orders. {said}.",
                 n=f"n = {number(customers)} {plural(customers, 'customer')}",
                 window=window,
+                caption=_pits_of_segments(clv),
                 width="half",
-                data=clv.holdout_pit,
+                data=pit,
             )
         )
     if clv.holdout_scores is not None and len(clv.holdout_scores):
@@ -52,7 +54,7 @@ def customer_figures(clv: ClvResults, run: RunResults) -> list[Block]:
             )
         )
     if clv.spend_density is not None and len(clv.spend_density):
-        density = clv.spend_density
+        density = of_all(clv.spend_density)
         customers = float(density["customers"].sum())
         said = spend_sentence(density)
         unit = f" ({run.currency})" if run.currency else ""
@@ -126,8 +128,7 @@ def pit_sentence(pit: pd.DataFrame, customers: float) -> str:
     """What the tenths say: even, or shifted, or too narrow or wide."""
     share = pit["share"]
     bounds = f"tenths hold {number(100 * float(share.min()), 1)} to {percent(float(share.max()))}"
-    distance = float((share.cumsum() - pit["expected"].cumsum()).abs().max())
-    if distance * customers**0.5 < _CLEAR or distance < 0.01:
+    if _is_even(pit, customers):
         return f"Orders spread as predicted: {bounds}"
     middle = (pit["low"] + pit["high"]) / 2
     mean = float((share * middle).sum())
@@ -135,6 +136,25 @@ def pit_sentence(pit: pd.DataFrame, customers: float) -> str:
     if abs(mean - 0.5) >= abs(spread - 1) / 4:
         return f"{'More' if mean > 0.5 else 'Fewer'} orders came than predicted: {bounds}"
     return f"Orders spread {'wider' if spread > 1 else 'less'} than predicted: {bounds}"
+
+
+def _is_even(pit: pd.DataFrame, customers: float) -> bool:
+    """Whether the tenths differ by no more than chance, or by next to nothing."""
+    distance = float((pit["share"].cumsum() - pit["expected"].cumsum()).abs().max())
+    return distance * customers**0.5 < _CLEAR or distance < 0.01
+
+
+def _pits_of_segments(clv: ClvResults) -> str:
+    """In how many segments the orders spread as predicted; empty without segments or their customers."""
+    pit, scores = clv.holdout_pit, clv.holdout_scores
+    if pit is None or scores is None:
+        return ""
+    customers = scores.drop_duplicates("segment").set_index("segment")["customers"]
+    parts = {str(name): rows for name, rows in pit.groupby("segment") if name != "all" and name in customers.index}
+    if len(parts) < 2:
+        return ""
+    even = sum(_is_even(rows, float(customers[name])) for name, rows in parts.items())
+    return f"In {even} of {len(parts)} segments orders spread as predicted."
 
 
 def error_sentence(rows: pd.DataFrame) -> str:

@@ -61,6 +61,7 @@ def run_tables(results: RunResults) -> dict[str, pd.DataFrame]:
             "holdout_by_frequency": value.holdout_by_frequency,
             "holdout_scores": value.holdout_scores,
             "holdout_pit": value.holdout_pit,
+            "holdout_orders": value.holdout_orders,
             "spend_density": value.spend_density,
         }
         if (behind := value.depth) is not None:

@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from reports.results.value_tables import ClvResults as ClvResults
+from reports.results.value_tables import ValueDepth as ValueDepth
+
 if TYPE_CHECKING:
     import datetime as dt
 
@@ -232,147 +235,6 @@ class AttributionResults:
     made_of: str = ""
     depth: ChannelDepth | None = None
     experiments: ExperimentResults | None = None
-
-
-@dataclass(frozen=True)
-class ValueDepth:
-    """What lies behind the forecast; tables that the run could not make are None.
-
-    Attributes
-    ----------
-    lists
-        ``list, customers, value, file``: the lists to act on, each cut off at a thousand customers; ``value`` is what
-        they are expected to bring over the horizon, of one-time buyers not discounted.
-    origins
-        ``origin, segment, customers, actual_orders, forecast_orders, actual_value, forecast_value, low, high, inside,
-        deviation, deviation_low, deviation_high``: forecasts from earlier days and what came.
-    calibration
-        ``segment, origins, windows, bias, coverage, coverage_adjusted, shift, widening, calibrated``.
-    origins_months
-        Length of those forecasts, in calendar months.
-    flows
-        ``period, segment, source, expected_orders, expected_value, contribution, discounted, p10, p50, p90``: by
-        calendar month; ``source`` is known customers, first or repeat orders of new customers, or total. Percentiles
-        heed what the forecasts from earlier days missed.
-    flow_totals
-        The same without ``period``, over the whole horizon.
-    cohorts
-        ``cohort, period, expected_orders, expected_value, discounted``: known customers.
-    new_customers
-        ``period, expected, p10, p50, p90``.
-    flow_notes
-        How new customers were forecast, in sentences.
-    earlier
-        The day of the earlier run that the rest is held against, or None.
-    drift_since
-        The day of the run a quarter ago (of the oldest, where none is so old) whose models drift is judged by, or None.
-    drift_weeks
-        ``period, actual, forecast, deviation, cusum_up, cusum_down``: weeks since, under that run's models.
-    drift_alarm, drift_messages
-        Whether customers behave otherwise than then, and what says so.
-    forecast_bridge
-        ``step, change, value``: from the earlier forecast to this one.
-    """
-
-    lists: pd.DataFrame | None = None
-    origins: pd.DataFrame | None = None
-    calibration: pd.DataFrame | None = None
-    origins_months: int | None = None
-    flows: pd.DataFrame | None = None
-    flow_totals: pd.DataFrame | None = None
-    cohorts: pd.DataFrame | None = None
-    new_customers: pd.DataFrame | None = None
-    flow_notes: tuple[str, ...] = ()
-    earlier: dt.date | None = None
-    drift_since: dt.date | None = None
-    drift_weeks: pd.DataFrame | None = None
-    drift_alarm: bool = False
-    drift_messages: tuple[str, ...] = ()
-    forecast_bridge: pd.DataFrame | None = None
-
-
-@dataclass(frozen=True)
-class ClvResults:
-    """What customers are worth, and how well the model has forecast the past.
-
-    Attributes
-    ----------
-    segment_forecast
-        ``segment, customers, expected_orders, clv, low, high, calibrated``: totals over the horizon, one row per
-        segment and one of segment ``all``; ``low, high`` bound the total ``clv`` at the run's confidence (missing
-        where there is no interval).
-    parameters
-        ``model, segment, parameter, estimate, std_error, low, high``.
-    convergence
-        ``model, segment, customers, log_likelihood, converged, message``; ``message`` may be empty. Or None.
-    holdout_totals
-        ``segment, customers, actual_orders, forecast_orders, error, low, high``: repeat orders in the part of the
-        data held back; ``error`` = forecast / actual - 1. Or None when no holdout was made.
-    holdout_tracking
-        ``period, actual, forecast, cumulative_actual, cumulative_forecast, is_holdout``: repeat orders per period;
-        ``period`` is the number of the period (1, 2, ...) or its first day. Or None.
-    holdout_by_frequency
-        ``frequency, customers, actual_mean, forecast_mean``: repeat orders in the holdout by repeat orders before it;
-        ``frequency`` is text when the last group is open (``7+``). Or None.
-    holdout_scores
-        ``segment, method, customers, total, error, bias, mae, rmse, correlation``: the model and its naive rivals, per
-        segment and of segment ``all``; the first method is the model. Or None.
-    holdout_pit
-        ``low, high, share, expected``: customers by the place of their orders in the predicted distribution. Or None.
-    spend_density
-        ``low, high, customers, observed, expected``: mean spend per repeat order before the holdout. Or None.
-    monthly
-        ``month, expected_orders, expected_value, discounted_value`` of all customers together; ``month`` is the first
-        day of each month of the horizon (a date). Or None.
-    deciles
-        ``decile, customers, clv``: customers ranked by lifetime value, decile 1 the most valuable. Or None.
-    segment_by
-        The attribute(s) of customers behind ``segment``, as text; None when there are no segments.
-    horizon_months, discount_rate, margin
-        How far ahead, in calendar months; the annual effective rate as a fraction; the fraction of revenue counted
-        as value, or None for revenue itself.
-    holdout_start, holdout_end
-        First and last day held back.
-    period_name
-        What a period of ``holdout_tracking`` is: ``week`` or ``month``.
-    customers, repeat_customers, orders
-        What the model was fitted on; None when unknown.
-    spend_correlation
-        Correlation of frequency and monetary value among repeat customers (Gamma-Gamma assumes none), or None.
-    notes
-        Sentences about fallbacks and doubts, shown beside the parameters.
-    depth
-        What lies behind the forecast, or None.
-    parameter_error
-        Relative standard deviation of the expected total, from the uncertainty of the models' parameters alone; None
-        where no credit by lifetime value asks for it.
-    """
-
-    segment_forecast: pd.DataFrame
-    parameters: pd.DataFrame | None = None
-    convergence: pd.DataFrame | None = None
-    holdout_totals: pd.DataFrame | None = None
-    holdout_tracking: pd.DataFrame | None = None
-    holdout_by_frequency: pd.DataFrame | None = None
-    holdout_scores: pd.DataFrame | None = None
-    holdout_pit: pd.DataFrame | None = None
-    spend_density: pd.DataFrame | None = None
-    monthly: pd.DataFrame | None = None
-    deciles: pd.DataFrame | None = None
-    segment_by: str | None = None
-    horizon_months: int = 12
-    discount_rate: float = 0.1
-    margin: float | None = None
-    holdout_start: dt.date | None = None
-    holdout_end: dt.date | None = None
-    period_name: str = "week"
-    customers: int | None = None
-    repeat_customers: int | None = None
-    orders: int | None = None
-    spend_correlation: float | None = None
-    notes: tuple[str, ...] = ()
-    depth: ValueDepth | None = None
-    parameter_error: float | None = None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from clv.acquisitions import forecast_acquisitions
 from clv.beta_geo import expected_orders_new
 from clv.bridge import forecast_bridge
 from clv.calendar import calendar_months, day_number
-from clv.finance import FIRST, KNOWN, REPEAT, TOTAL, cash_flow, product_margin
+from clv.customer_sources import FIRST, KNOWN, REPEAT, TOTAL
+from clv.finance import cash_flow, product_margin
 from clv.forecasting import forecast
 from clv.histories import build_histories
 from clv.newcomers import newcomer_repeats

@@ -90,6 +90,23 @@ def test_customers_are_written_whole_by_the_engine(cdnow_engine, tmp_path):
     assert deciles["clv"].is_monotonic_decreasing
     assert deciles["clv"].sum() == pytest.approx(total["clv"], rel=1e-6)
     assert deciles["share"].sum() == pytest.approx(1.0)
+    assert set(deciles["segment"]) == {"all"}
+
+
+def test_deciles_are_ranked_within_each_segment_and_among_all(connection, fill, shop):
+    rows = shop(300, seed=4)
+    groups = pd.DataFrame([(c, "few" if c < 7 else "many") for c in range(300)], columns=["customer_id", "grp"])
+    fill(connection, rows, groups)
+    made = forecast(connection, segment_by=["grp"], draws=100)
+    deciles = value_deciles(connection)
+    assert deciles["segment"].tolist() == ["few"] * 7 + ["many"] * 10 + ["all"] * 10
+    assert deciles["customers"].tolist() == [1] * 7 + [30] * 3 + [29] * 7 + [30] * 10
+    assert deciles.groupby("segment", sort=False)["clv"].sum().tolist() == pytest.approx(
+        made.segment_forecast["clv"].tolist(), rel=1e-6
+    )
+    assert deciles.groupby("segment")["share"].sum().tolist() == pytest.approx([1.0] * 3)
+    best = connection.execute("SELECT max(clv) FROM customer_forecast WHERE segment = 'few'").fetchone()[0]
+    assert deciles["clv"].iloc[0] == pytest.approx(best, abs=1e-6)
 
 
 def test_nothing_is_written_before_a_forecast(connection, tmp_path):

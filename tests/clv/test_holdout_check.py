@@ -78,6 +78,22 @@ def test_segments_of_a_holdout_add_up_to_its_total(cdnow_engine):
     spent = cdnow_engine.execute(f"SELECT sum(value) / 10000 FROM orders WHERE day > {UNTIL}").fetchone()[0]
     assert value["actual_value"].iloc[-1] == pytest.approx(spent)
     assert value["actual_value"].iloc[:-1].sum() == pytest.approx(spent)
+    names = ["g0", "g1", "g2", "all"]
+    weeks, groups = made.tracking, made.by_frequency
+    assert list(weeks["segment"].unique()) == list(groups["segment"].unique()) == names
+    held = weeks[weeks["is_holdout"]].groupby("segment", sort=False)[["actual", "forecast"]].sum()
+    assert held["actual"].tolist() == made.totals["actual_orders"].tolist()
+    assert held["forecast"].tolist() == pytest.approx(made.totals["forecast_orders"].tolist())
+    for column in ("actual", "forecast", "cumulative_actual", "cumulative_forecast"):
+        wide = weeks.pivot_table(index="period", columns="segment", values=column)
+        assert wide[names[:3]].sum(axis=1).tolist() == pytest.approx(wide["all"].tolist())
+    for mean, total in (("actual_mean", "actual_orders"), ("forecast_mean", "forecast_orders")):
+        orders = (groups["customers"] * groups[mean]).groupby(groups["segment"], sort=False).sum()
+        assert orders.tolist() == pytest.approx(made.totals[total].tolist())
+    # All customers of the sample were won in its first twelve weeks: nobody is new in the holdout.
+    sources = made.orders_by_source.set_index(["segment", "source"])
+    assert sources.loc[("all", "total"), "orders"] == 1882
+    assert sources.loc[("all", "first orders of new customers")].tolist() == [0, 0, 0.0]
 
 
 def test_who_is_new_in_the_holdout_is_counted_apart(connection, fill, shop):
@@ -92,11 +108,30 @@ def test_who_is_new_in_the_holdout_is_counted_apart(connection, fill, shop):
     assert made.totals["segment"].tolist() == ["(unknown)", "ours", "all"]
     assert made.totals["actual_orders"].tolist() == [0, 2, 2]
     assert made.value_totals["actual_value"].tolist() == [0.0, 5.0, 5.0]
-    assert made.by_frequency.loc[0, "actual_mean"] * made.by_frequency.loc[0, "customers"] == pytest.approx(2)
-    weeks = made.tracking[made.tracking["is_holdout"]]
+    once = made.by_frequency[made.by_frequency["segment"] == "all"].iloc[0]
+    assert once["actual_mean"] * once["customers"] == pytest.approx(2)
+    weeks = made.tracking[made.tracking["is_holdout"] & (made.tracking["segment"] == "all")]
     assert weeks["period"].tolist() == [day_date(401), day_date(408)]
     assert weeks["actual"].tolist() == [2, 0]
+    sources = made.orders_by_source.set_index(["segment", "source"])
+    assert sources.loc["ours"].values.tolist() == [[1, 2, 5.0], [0, 0, 0.0], [0, 0, 0.0], [1, 2, 5.0]]
+    assert sources.loc["late"].values.tolist() == [[0, 0, 0.0], [1, 1, 7.0], [0, 0, 0.0], [1, 1, 7.0]]
+    assert sources.loc["all"].values.tolist() == [[1, 2, 5.0], [1, 1, 7.0], [0, 0, 0.0], [2, 3, 12.0]]
     assert made.tracking["period"].iloc[0] == day_date(min(day for _, day, _ in rows))
+
+
+def test_new_customers_who_come_back_are_told_apart_from_their_first_orders(connection, fill, shop):
+    # Customer 901 is new and buys on three days: a first order of 3 and repeats of 1 and 2; 902 buys once, for 4.
+    rows = shop(300, seed=5)
+    late = [(901, 402, 30_000), (901, 405, 10_000), (901, 409, 20_000), (902, 403, 40_000)]
+    fill(connection, [*rows, *late, (903, 411, 50_000)])
+    made = holdout(connection, until_day=400, end_day=410, draws=200)
+    assert made.orders_by_source["source"].tolist() == [
+        "known customers", "first orders of new customers", "repeat orders of new customers", "total",
+    ]  # fmt: skip
+    amounts = made.orders_by_source[["customers", "orders", "value"]].values.tolist()
+    assert amounts == [[0, 0, 0.0], [2, 2, 7.0], [1, 2, 3.0], [2, 4, 10.0]]
+    assert made.new_customers == 2
 
 
 def test_a_holdout_in_which_nobody_bought_has_no_relative_error(connection, fill, shop):

@@ -46,9 +46,15 @@ def test_cdnow_has_the_published_total_of_nbd_and_scores_per_segment(cdnow_engin
         for score in ("bias", "mae"):
             weighted = (parts[score] * parts["customers"]).sum() / total["customers"]
             assert weighted == pytest.approx(total[score])
-    assert made.pit["share"].sum() == pytest.approx(1)
-    assert np.abs(made.pit["share"] - 0.1).max() < 0.03
-    density = made.spend_density
+    assert list(made.pit["segment"].unique()) == ["g0", "g1", "g2", "all"]
+    assert made.pit.groupby("segment")["share"].sum().tolist() == pytest.approx([1] * 4)
+    customers = table[table["method"] == "NBD"].set_index("segment")["customers"]
+    shares = made.pit.pivot_table(index="low", columns="segment", values="share")
+    together = sum(shares[name] * customers[name] for name in ("g0", "g1", "g2")) / customers["all"]
+    assert shares["all"].tolist() == pytest.approx(together.tolist())
+    assert np.abs(shares["all"] - 0.1).max() < 0.03
+    assert list(made.spend_density["segment"].unique()) == ["g0", "g1", "g2", "all"]
+    density = made.spend_density[made.spend_density["segment"] == "all"]
     assert density["customers"].sum() == pytest.approx(0.99 * 946, abs=2)
     width = density["high"] - density["low"]
     assert (density["expected"] * width).sum() == pytest.approx(0.99, abs=0.03)
@@ -106,10 +112,10 @@ def test_the_transform_by_hand():
 def test_spend_density_by_hand():
     # p = 1, q = 2, v = 1 and one order: P(spend <= m) = 1 - 1 / (1 + m)^2. The largest mean, 4, ends the table.
     spend = pd.DataFrame({"frequency": [1, 1], "monetary_value": [0.1, 4.0], "weight": [3, 1]})
-    table = spend_density(SpendLaw(1.0, 2.0, 1.0, 1.0), spend)
+    table = spend_density([(SpendLaw(1.0, 2.0, 1.0, 1.0), spend)])
     assert table["customers"].tolist() == [3] + [0] * 18 + [1]
     assert table["high"].iloc[-1] == pytest.approx(4)
     edges = np.linspace(0, 4, 21)
     np.testing.assert_allclose(table["expected"] * 0.2, -np.diff(1 / (1 + edges) ** 2), rtol=1e-6)
     assert table["observed"].iloc[0] * 0.2 == pytest.approx(0.75)
-    assert len(spend_density(SpendLaw(1.0, 2.0, 1.0, 1.0), spend[:0])) == 0
+    assert len(spend_density([(SpendLaw(1.0, 2.0, 1.0, 1.0), spend[:0])])) == 0

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from clv import pareto_nbd
+from clv.customer_sources import KNOWN
 from clv.drift import drift
-from clv.finance import KNOWN, cash_flow
+from clv.finance import cash_flow
 from clv.forecasting import forecast
 from clv.holdout_check import holdout
 from clv.holdout_scores import order_probability

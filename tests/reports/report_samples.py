@@ -143,6 +143,25 @@ def held_scores(segments: tuple[str, ...]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def by_segment(table: pd.DataFrame, segments: tuple[str, ...]) -> pd.DataFrame:
+    """The same rows for each segment and for all."""
+    return pd.concat([table.assign(segment=name) for name in (*segments, "all")], ignore_index=True)
+
+
+def orders_held_back(segments: tuple[str, ...]) -> pd.DataFrame:
+    """Of ten customers won in the time held back three came back: 14 of 100 orders."""
+    rows = pd.DataFrame(
+        [
+            ("known customers", 60, 86, 6_400.0),
+            ("first orders of new customers", 10, 10, 500.0),
+            ("repeat orders of new customers", 3, 4, 230.0),
+            ("total", 70, 100, 7_130.0),
+        ],
+        columns=["source", "customers", "orders", "value"],
+    )
+    return by_segment(rows, segments)
+
+
 def clv_results(
     segments: tuple[str, ...] = ("Germany", "France", "United Kingdom", "Spain", "Netherlands"),
 ) -> ClvResults:
@@ -189,9 +208,11 @@ def clv_results(
             fits, columns=["model", "segment", "customers", "log_likelihood", "converged", "message"]
         ),
         holdout_totals=held,
-        holdout_tracking=tracking,
+        holdout_tracking=by_segment(tracking, segments),
+        holdout_orders=orders_held_back(segments),
         holdout_by_frequency=pd.DataFrame(
             {
+                "segment": "all",
                 "frequency": ["0", "1", "2", "3", "4", "5", "6", "7+"],
                 "customers": [1411, 439, 214, 100, 62, 38, 29, 64],
                 "actual_mean": [0.237, 0.697, 1.393, 1.560, 2.532, 2.947, 3.862, 6.359],
@@ -201,6 +222,7 @@ def clv_results(
         holdout_scores=held_scores(segments),
         holdout_pit=pd.DataFrame(
             {
+                "segment": "all",
                 "low": np.arange(10) / 10,
                 "high": np.arange(1, 11) / 10,
                 "share": [0.1] * 8 + [0.08, 0.12],
@@ -209,10 +231,13 @@ def clv_results(
         ),
         spend_density=pd.DataFrame(
             {"low": [0.0, 20.0, 40.0], "high": [20.0, 40.0, 60.0], "customers": [30.0, 50.0, 20.0]}
-            | {"observed": [0.015, 0.025, 0.010], "expected": [0.017, 0.024, 0.009]}
+            | {"observed": [0.015, 0.025, 0.010], "expected": [0.017, 0.024, 0.009], "segment": "all"}
         ),
-        monthly=monthly,
-        deciles=pd.DataFrame({"decile": range(1, 11), "customers": 1000, "clv": [48, 17, 10, 7, 5, 4, 3, 3, 2, 1.0]}),
+        monthly=by_segment(monthly, segments),
+        deciles=by_segment(
+            pd.DataFrame({"decile": range(1, 11), "customers": 1000, "clv": [48, 17, 10, 7, 5, 4, 3, 3, 2, 1.0]}),
+            segments,
+        ),
         segment_by="country",
         holdout_start=dt.date(2011, 3, 12),
         holdout_end=dt.date(2011, 12, 9),

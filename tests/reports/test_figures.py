@@ -13,6 +13,8 @@ from reports.figures import comparison as figure_comparison
 from reports.figures import customers as figure_clv
 from reports.figures import graph as figure_graph
 from reports.figures import journeys as figure_journeys
+from reports.figures import segment_tracking as figure_segment_tracking
+from reports.results.value_tables import of_all
 from tests.reports.report_samples import CHANNELS, HOSTILE, channel_results, clv_results
 
 
@@ -176,7 +178,21 @@ def test_a_histogram_of_one_bar_or_of_nothing_is_drawn(weights):
 
 def test_customer_charts_draw_what_they_are_given():
     clv = clv_results()
-    assert "held back" in texts(figure_clv.draw_tracking(clv.holdout_tracking, cumulative=True, period_name="week"))
+    of = {name: of_all(getattr(clv, name)) for name in ("holdout_tracking", "deciles", "monthly")}
+    assert "held back" in texts(figure_clv.draw_tracking(of["holdout_tracking"], cumulative=True, period_name="week"))
     assert "7+" in texts(figure_clv.draw_by_frequency(clv.holdout_by_frequency))
-    assert "48%" in texts(figure_clv.draw_deciles(clv.deciles))
-    assert "Jan 2012" in texts(figure_clv.draw_months(clv.monthly))
+    assert "48%" in texts(figure_clv.draw_deciles(of["deciles"]))
+    assert "Jan 2012" in texts(figure_clv.draw_months(of["monthly"]))
+
+
+def test_each_segment_s_tracking_starts_at_nothing_where_the_part_held_back_begins():
+    weeks = pd.DataFrame(
+        {"segment": "=DE", "cumulative_actual": [5, 8, 10, 14], "cumulative_forecast": [4, 7, 9, 11.5]}
+    )
+    weeks["is_holdout"] = [False, False, True, True]
+    segments = pd.DataFrame({"segment": ["=DE"], "error": [-0.25]})
+    drawn = texts(figure_segment_tracking.draw_tracking_by_segment(weeks, segments, period_name="week"))
+    assert {"=DE", "−25%", "Actual", "Forecast", "Weeks held back"} <= set(drawn)
+    # From 8 on, two weeks bring 6 and 3.5: the axes end at 2 weeks and show no 14.
+    assert {"0", "2", "5"} <= set(drawn)
+    assert "10" not in drawn
