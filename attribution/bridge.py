@@ -19,7 +19,8 @@ import numpy as np
 from attribution import ragged
 from attribution.chain import chain
 from attribution.credit import check_models, model_credit
-from attribution.delta import interval, model_gradient, variance
+from attribution.delta import model_gradient, variance
+from attribution.intervals import difference_interval
 from attribution.markov import removal_effects
 from attribution.participation import ParticipationGradient, distinct_linear, participation, presence
 from attribution.paths import STEP, Paths
@@ -49,7 +50,7 @@ def bridge(
     measure
         Credit of ``conversions`` (a number of them) or of ``value`` (in the currency of the paths).
     confidence
-        Of the intervals, by the delta method.
+        Of the intervals, as those of :func:`attribution.compare`.
 
     Returns
     -------
@@ -75,8 +76,9 @@ def bridge(
     middle = ParticipationGradient.make(paths)
     position = getattr(variance(paths, middle, model_gradient(paths, "last_click")), measure)
     model = getattr(variance(paths, model_gradient(paths, "markov", order=order), middle), measure)
-    position_low, position_high = interval(took_part - last, position, confidence=confidence)
-    model_low, model_high = interval(markov - took_part, model, confidence=confidence)
+    total = float(last.sum())
+    position_low, position_high = difference_interval(took_part - last, position, total=total, confidence=confidence)
+    model_low, model_high = difference_interval(markov - took_part, model, total=total, confidence=confidence)
     return pandas.DataFrame(
         {
             "channel": paths.channels,

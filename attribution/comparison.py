@@ -1,5 +1,6 @@
 """A model held against last click (or any other model): which channels earn more, which less, and how sure that is."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from attribution.bootstrap import Replicates, bootstrap_credit, percentile_interval
 from attribution.credit import check_models, model_credit
 from attribution.delta import credit_variance, interval
+from attribution.intervals import difference_interval
 from attribution.markov import Convention, require_convention
 from attribution.paths import Paths
 from attribution.ragged import Floats
@@ -44,7 +46,8 @@ def compare(
     order
         Order of the Markov chain.
     replicates
-        0 for intervals by the delta method; else that many refits of data drawn again, and percentiles of them.
+        0 for intervals by the delta method, made to hold for few conversions (:mod:`attribution.intervals`); else that
+        many refits of data drawn again, and percentiles of them.
     seed
         Of the draws; the same seed gives the same table on any number of threads.
     confidence
@@ -88,7 +91,13 @@ def compare(
     difference, exact = after - before, exact_after - exact_before
     if replicates == 0 and drawn is None:
         spread = credit_variance(paths, model, baseline=baseline, order=order, options=options)
-        low, high = interval(difference, spread.conversions, confidence=confidence)
+        low, high = ends_of_difference(
+            [baseline, model],
+            difference,
+            spread.conversions,
+            total=float(paths.conversions.sum()),
+            confidence=confidence,
+        )
     else:
         drawn = drawn or bootstrap_credit(
             paths, [baseline, model], order=order, replicates=replicates, seed=seed, options=options
@@ -108,6 +117,18 @@ def compare(
     )
     largest_first = np.lexsort([np.asarray(paths.channels), -np.round(np.abs(difference), 9)])
     return table.iloc[largest_first].reset_index(drop=True)
+
+
+def ends_of_difference(
+    models: Sequence[str], difference: Floats, spread: Floats, *, total: float, confidence: float
+) -> tuple[Floats, Floats]:
+    """Ends of intervals of what one of two models credits more than the other, of ``total`` in all.
+
+    They are made to hold for few conversions, but for ``shapley``, whose credit is no sum over conversions.
+    """
+    if "shapley" in models:
+        return interval(difference, spread, confidence=confidence)
+    return difference_interval(difference, spread, total=total, confidence=confidence)
 
 
 def _credit(

@@ -9,6 +9,7 @@ import numpy as np
 from attribution.chain import Chain, chain
 from attribution.delta import interval, model_gradient, normal_reach, variance
 from attribution.gradient import effects_gradient
+from attribution.intervals import score_interval
 from attribution.markov import Convention, RemovalEffects
 from attribution.markov import removal_effects as solve_removal_effects
 from attribution.paths import Paths
@@ -74,10 +75,10 @@ def attribute(
         Options of the rules, see :class:`attribution.rules.RuleOptions`.
     convention
         ``"exact"``, or ``"channelattribution"`` to count overlong walks as lost as that R package does. Intervals then
-        stand around that credit, but are as wide as those of exact credit, whose derivatives they take.
+        stand around that credit, with the variance of exact credit, whose derivatives they take.
     confidence
-        Of the intervals, by the delta method and cut off at 0 (but for ``shapley``, whose sampling they hold); None
-        leaves them missing and takes less time.
+        Of the intervals, by the delta method, made to hold for few conversions (:mod:`attribution.intervals`). Those of
+        ``shapley`` are not, and can fall below 0; they hold its sampling. None leaves all missing and takes less time.
     segment
         What the column ``segment`` says.
 
@@ -125,7 +126,7 @@ def _interval_columns(
     confidence: float | None,
     known: Chain | None,
 ) -> dict[str, Floats]:
-    """The ends of intervals of conversions and value, none below 0 where no credit is, all 0 where nothing converts.
+    """The ends of intervals of conversions and value, none below 0 where no credit is; all 0 where nothing converts.
 
     They are missing when no confidence is asked for.
     """
@@ -134,11 +135,11 @@ def _interval_columns(
         certain = np.full(len(paths.channels), np.nan if confidence is None else 0.0)
         return {f"{measure}_{end}": certain for measure in measures for end in ("low", "high")}
     spread = variance(paths, model_gradient(paths, model, order=order, options=options, known=known))
-    columns = {}
+    ends = interval if model == "shapley" else score_interval
+    columns: dict[str, Floats] = {}
     for measure in measures:
-        low, high = interval(getattr(credit, measure), getattr(spread, measure), confidence=confidence)
-        columns[f"{measure}_low"] = low if model == "shapley" else np.maximum(low, 0.0)
-        columns[f"{measure}_high"] = high
+        low, high = ends(getattr(credit, measure), getattr(spread, measure), confidence=confidence)
+        columns |= {f"{measure}_low": low, f"{measure}_high": high}
     return columns
 
 

@@ -186,9 +186,9 @@ def value_comparison(paths: Paths, configuration: Configuration, *, order: int) 
     """Compare the two models in money, with intervals by the delta method; None where paths carry no value."""
     import pandas as pd
 
-    from attribution.comparison import verdicts
+    from attribution.comparison import ends_of_difference, verdicts
     from attribution.credit import model_credit
-    from attribution.delta import credit_variance, interval
+    from attribution.delta import credit_variance
 
     if not paths.value.sum() > 0:
         return None
@@ -198,8 +198,8 @@ def value_comparison(paths: Paths, configuration: Configuration, *, order: int) 
         model_credit(paths, name, order=order, options=options, convention=wanted.convention).value for name in names
     )
     spread = credit_variance(paths, wanted.model, baseline=wanted.baseline, order=order, options=options)
-    low, high = interval(after - before, spread.value, confidence=report.confidence)
-    rounding = 1e-9 * float(paths.value.sum())
+    total = float(paths.value.sum())
+    low, high = ends_of_difference(names, after - before, spread.value, total=total, confidence=report.confidence)
     table = {
         "channel": paths.channels,
         wanted.baseline: before,
@@ -207,7 +207,7 @@ def value_comparison(paths: Paths, configuration: Configuration, *, order: int) 
         "difference": after - before,
         "difference_low": low,
         "difference_high": high,
-        "verdict": verdicts(low, high, baseline=wanted.baseline, rounding=rounding),
+        "verdict": verdicts(low, high, baseline=wanted.baseline, rounding=1e-9 * total),
     }
     return pd.DataFrame(table).sort_values("difference", key=lambda c: -c.abs(), kind="stable", ignore_index=True)
 

@@ -35,7 +35,9 @@ def test_interval_by_hand(paths):
     # and a conversion by s / (1 + s) = 1/4 more. Last click gives a nothing, so that is the difference too.
     variance = 40 * (1 / 8) ** 2 + 120 * (1 / 16) ** 2 + 40 * (1 / 8 + 1 / 4) ** 2 + 40 * (1 / 4 - 1 / 16) ** 2
     table = compare(paths, confidence=0.95)
-    reach = 1.959963984540054 * np.sqrt(variance)
+    # Together the two channels have twice that variance, so of the 80 conversions each moves a fortieth of it.
+    squared = 1.959963984540054**2
+    reach = np.sqrt(squared * variance + (squared * variance / 40) ** 2 / 2)
     assert table.difference_low.to_numpy() == pytest.approx([20 - reach, -20 - reach])
     assert table.difference_high.to_numpy() == pytest.approx([20 + reach, -20 + reach])
 

@@ -61,12 +61,17 @@ def test_shapley_is_compared_with_last_click_and_refused_where_it_cannot_be_had(
 
 
 def test_last_click_intervals_by_hand() -> None:
-    # Five conversions end in b, Poisson: 5 +/- 1.6449 * sqrt(5); only 40 of value is known of them, so each path's
-    # conversions count as equal: variance 3 * 10^2 + 2 * 5^2 = 350.
+    # Five conversions end in b, Poisson: (5 - m)^2 = z^2 m at both ends. None ends in a: from 0 to z^2.
     table = attribution.attribute(PATHS, models=["last_click"]).set_index("channel")
-    assert table.loc["b", "conversions_low"] == pytest.approx(5 - 1.6448536269514722 * 5**0.5, rel=1e-12)
-    assert table.loc["b", "value_high"] == pytest.approx(40 + 1.6448536269514722 * 350**0.5, rel=1e-12)
-    assert table.loc["a", ["conversions_low", "conversions_high"]].tolist() == [0, 0]
+    squared = 1.6448536269514722**2
+    for end in ("conversions_low", "conversions_high"):
+        assert (5 - table.loc["b", end]) ** 2 == pytest.approx(squared * table.loc["b", end], rel=1e-12)
+    assert table.loc["b", "conversions_low"] < 5 < table.loc["b", "conversions_high"]
+    assert table.loc["a", ["conversions_low", "conversions_high"]].tolist() == pytest.approx([0, squared])
+    # Of value only the sum is known, so each path's conversions count as equal: variance 3 * 10^2 + 2 * 5^2 = 350 of 40.
+    for end in ("value_low", "value_high"):
+        assert (40 - table.loc["b", end]) ** 2 == pytest.approx(squared * 350 / 40 * table.loc["b", end], rel=1e-12)
+    assert table.loc["a", ["value_low", "value_high"]].tolist() == pytest.approx([0, squared * 350 / 40])
 
 
 def test_without_confidence_intervals_are_missing() -> None:
