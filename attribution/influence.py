@@ -50,6 +50,10 @@ class Influences(Protocol):
         """One influence for each set of ``width`` numbers, such as credit of conversions and credit of value."""
         ...
 
+    def nulls(self, rows: slice | Integers) -> Sequence[Floats]:
+        """The ``nulls`` of these influences alone."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class OfGradient:
@@ -71,6 +75,11 @@ class OfGradient:
             Influence(by_value, by_value, gains[:, width:]),
         )
 
+    def nulls(self, rows: slice | Integers) -> Sequence[Floats]:
+        """What one more journey without a conversion changes of both."""
+        endings = self.gradient.endings(rows)
+        return endings[:, : self.width], endings[:, self.width :]
+
 
 def covariances(paths: Paths, influences: Influences, pairs: Sequence[tuple[int, int]]) -> list[Floats]:
     """For each pair of sets of numbers the covariances of like numbers, arrays ``(width,)``.
@@ -88,13 +97,16 @@ def covariances(paths: Paths, influences: Influences, pairs: Sequence[tuple[int,
     squares = value_squares(paths)
     block = max(8, BLOCK_CELLS // max(influences.width, 1))
     for first in range(0, len(paths), block):
-        rows = slice(first, first + block)
-        found = influences.of(rows)
+        rows = np.arange(first, min(first + block, len(paths)))
+        converting = paths.conversions[rows] > 0
+        some, lost = rows[converting], rows[~converting]
+        found, ending = influences.of(some), influences.nulls(lost)
         conversions, nulls, value, squared = (
-            amounts[rows] for amounts in (paths.conversions, paths.nulls, paths.value, squares)
+            amounts[some] for amounts in (paths.conversions, paths.nulls, paths.value, squares)
         )
         for total, (one, other) in zip(summed, pairs, strict=True):
             a, b = found[one], found[other]
+            total += paths.nulls[lost] @ (ending[one] * ending[other])
             total += nulls @ (a.nulls * b.nulls) + conversions @ (a.conversions * b.conversions)
             total += value @ (a.conversions * b.value + a.value * b.conversions) + squared @ (a.value * b.value)
     if paths.shared is not None and paths.shared.nnz:

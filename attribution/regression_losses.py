@@ -161,46 +161,41 @@ class CreditInfluences:
         """Number of channels."""
         return len(self.losses.paths.channels)
 
+    def nulls(self, rows: slice | Integers) -> tuple[Floats, Floats]:
+        """What one more journey without a conversion changes of credit of conversions and of value."""
+        conversions, value = self._ending(rows, self.losses.chance[rows])
+        return self._credit(0, conversions), self._credit(1, value)
+
     def of(self, rows: slice | Integers) -> tuple[Influence, Influence]:
         """Influences on credit of conversions and on credit of value."""
-        paths, width, mean = self.losses.paths, self.width, self.losses.mean_value
-        by_terms = np.asarray(self.terms[rows] @ self.answers)
-        rate, lost, share = self.losses.chance[rows, None], self.lost[rows].toarray(), self.lost_share[rows].toarray()
+        mean, share = self.losses.mean_value, self.lost_share[rows].toarray()
+        ending, converting = (self._ending(rows, self.losses.chance[rows] - came) for came in (0, 1))
         # The mean value of a conversion falls with each conversion, and rises with each unit of value.
-        of_unit = self.by_mean_value / paths.conversions.sum()
-        ones, conversions, value = np.ones((len(lost), 1)), by_terms[:, :width], by_terms[:, width:]
+        of_unit = self.by_mean_value / self.losses.paths.conversions.sum()
+        total = [self.shares(measure)[0] for measure in (0, 1)]
         return (
-            self._credit(
-                0,
-                Influence(lost + (1 - rate) * conversions, lost - rate * conversions, np.zeros_like(lost)),
-                Influence(ones, 0 * ones, 0 * ones),
-            ),
-            self._credit(
-                1,
-                Influence(
-                    mean * (lost - share - of_unit) + (1 - rate) * value, mean * lost - rate * value, share + of_unit
-                ),
-                Influence(0 * ones, 0 * ones, ones),
+            Influence(self._credit(0, converting[0]) + total[0], self._credit(0, ending[0]), np.zeros_like(share)),
+            Influence(
+                self._credit(1, converting[1] - mean * (share + of_unit)),
+                self._credit(1, ending[1]),
+                self._credit(1, share + of_unit) + total[1],
             ),
         )
 
-    def _credit(self, measure: int, losses: Influence, total: Influence) -> Influence:
-        """From influences on losses and on the total ``(paths, 1)`` to those on credit."""
+    def _ending(self, rows: slice | Integers, above: Floats) -> tuple[Floats, Floats]:
+        """Changes of both losses by one more journey of each path, of which ``above`` more was expected than came."""
+        by_terms, lost = np.asarray(self.terms[rows] @ self.answers), self.lost[rows].toarray()
+        moved = above[:, None] * by_terms
+        return lost - moved[:, : self.width], self.losses.mean_value * lost - moved[:, self.width :]
+
+    def _credit(self, measure: int, of_losses: Floats) -> Floats:
+        """From changes of losses to those of credit, the total being what it is."""
         share, whole = self.shares(measure)
-        earning = self.by_channel[measure] > 0
         amounts = self.losses.paths.conversions if measure == 0 else self.losses.paths.value
         scale = float(amounts.sum()) / whole if whole > 0 else 0.0
-
-        def answered(of_losses: Floats, of_total: Floats) -> Floats:
-            summed = of_losses[:, earning].sum(axis=1)[:, None]
-            answer: Floats = scale * (of_losses - summed * share) + of_total * share
-            return answer
-
-        return Influence(
-            answered(losses.conversions, total.conversions),
-            answered(losses.nulls, total.nulls),
-            answered(losses.value, total.value),
-        )
+        summed = of_losses[:, self.by_channel[measure] > 0].sum(axis=1)[:, None]
+        answer: Floats = scale * (of_losses - summed * share)
+        return answer
 
     def shares(self, measure: int) -> tuple[Floats, float]:
         """Losses as shares of all that is lost, and that sum; below 0 where a channel goes with fewer conversions."""

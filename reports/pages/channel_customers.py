@@ -242,12 +242,21 @@ def _cells(rows: pd.DataFrame, name: str) -> list[str]:
     return [with_bounds(*one) for one in bounds]
 
 
+def _levelled(factor: float) -> str:
+    """How far worths were moved so that with the customers credited they sum to the whole."""
+    by = percent(abs(factor - 1))
+    if by == percent(0):
+        return ""
+    way = "raised" if factor > 1 else "lowered"
+    return f"; then all channels alike are {way} by {by}, so that they sum to the worth of all"
+
+
 def _caption(joined: ChannelCustomers, attribution: AttributionResults, run: RunResults, *, has_cost: bool) -> str:
     text = "All it touched: mean worth of the customers whose path holds the channel. "
-    if attribution.model == "markov":
-        last = "channel" if attribution.order == 1 else f"{attribution.order} channels"
+    if attribution.model == "markov" and joined.factor is not None:
         text += (
-            f"The chain knows the worth of a path by its last {last} alone, so its worths each lie closer together. "
+            "Worth each by the model: every first order, worth what its own customer is, is divided along its own path "
+            f"by the removal effects of the channels on it{_levelled(joined.factor)}. "
         )
     if has_cost:
         text += (

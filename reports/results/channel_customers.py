@@ -9,12 +9,15 @@ from customer_data.money import SCALE
 from reports.results.channels import journey_options, rule_options, transformed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import duckdb
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
     from attribution import Paths
+    from attribution.rules import RuleOptions
     from reports.configuration.reading import Configuration
     from reports.results.run_results import AttributionResults, ClvResults, RunResults
 
@@ -40,14 +43,17 @@ class ChannelCustomers:
         worth_per_customer, worth_per_customer_low, worth_per_customer_high, cost, cac, cac_low, cac_high, worth_to_cac,
         worth_to_cac_low, worth_to_cac_high, touched_worth``: for the baseline and the model, in the run's currency;
         None where ``why_not`` says why. Over channels new customers and worth sum to those of all customers whose first
-        order had a touch. ``touched_worth`` is the mean worth of the customers whose path holds the channel, whatever
-        the model.
+        order had a touch, and new customers of a channel are those the model credits it with on paths to first orders.
+        ``touched_worth`` is the mean worth of the customers whose path holds the channel, whatever the model.
     customers, without_touch
         Customers whose first order had a touch in its lookback, and those whose had none.
     expected
         The part of all worth that is still to come, as a fraction.
     parameter_error
         The relative standard deviation of what is still to come, from the uncertainty of the models' parameters.
+    factor
+        By what all worths of the chain were multiplied so that they sum to the whole, see
+        :class:`attribution.path_worths.PathWorths`; None where neither model is a chain.
     """
 
     table: pd.DataFrame | None = None
@@ -55,6 +61,7 @@ class ChannelCustomers:
     without_touch: int = 0
     expected: float = 0.0
     parameter_error: float = 0.0
+    factor: float | None = None
     why_not: str = ""
 
 
@@ -65,7 +72,9 @@ def channel_customers(
 
     A customer is worth the net value of the orders so far and the discounted value expected over the horizon of the
     forecast, both after the configured margin. It stands in place of the value of the first order on the path to it;
-    the credit of value on these paths is the worth that a channel has won, that of conversions the customers.
+    the credit of value on these paths is the worth that a channel has won, that of conversions the customers. Rules
+    credit value path by path; so that customers carry their own worth under a chain as well, which knows the value of a
+    path by its end alone, its credit of worth goes by :mod:`attribution.path_worths`.
 
     Intervals are by the delta method, as those of all credit: with customers arriving by chance they carry how many
     there are and how much their worths differ. The models of customer value are as uncertain for all channels at once:
@@ -91,12 +100,15 @@ def channel_customers(
         return ChannelCustomers(customers=customers, without_touch=without, why_not=why)
     if not total > 0:
         return ChannelCustomers(customers=customers, without_touch=without, why_not="these customers are worth nothing")
+    models, options = dict.fromkeys((credited.baseline, credited.model)), rule_options(settings.attribution)
+    won = {model: _won(whole, so_far, model, order=credited.order, options=options) for model in models}
     return ChannelCustomers(
-        table=_table(whole, so_far, configuration, credited, value),
+        table=_table(won, whole, configuration, credited, value),
         customers=customers,
         without_touch=without,
         expected=1 - float(so_far.value.sum()) / total,
         parameter_error=value.parameter_error,
+        factor=won["markov"].factor if "markov" in won else None,
     )
 
 
@@ -129,33 +141,32 @@ def _valued_paths(
 
 
 def _table(
-    whole: Paths, so_far: Paths, configuration: Configuration, credited: AttributionResults, value: ClvResults
+    won_by: Mapping[str, _Won],
+    whole: Paths,
+    configuration: Configuration,
+    credited: AttributionResults,
+    value: ClvResults,
 ) -> pd.DataFrame:
     import numpy as np
     import pandas as pd
 
-    from attribution.credit import model_credit
-    from attribution.delta import interval, model_gradient, variance
-    from attribution.first_orders import conversions_with_value
+    from attribution.delta import interval
 
-    options, order = rule_options(configuration.settings.attribution), credited.order
     confidence = configuration.settings.report.confidence
     cost = pd.Series(dtype=float) if credited.costs is None else credited.costs.groupby("channel")["cost"].sum()
     names = [*whole.channels, *sorted(set(cost.index) - set(whole.channels))]
     tables, touched = [], _touched_worth(whole)
-    for model in dict.fromkeys((credited.baseline, credited.model)):
-        found, past = (model_credit(paths, model, order=order, options=options) for paths in (whole, so_far))
-        gradient = model_gradient(whole, model, order=order, options=options)
-        spread, mixed = variance(whole, gradient), conversions_with_value(whole, gradient)
-        customers, worth = found.conversions, found.value
-        # What a forecast that is one standard deviation higher for everybody adds; to first order for a chain.
-        common = (value.parameter_error or 0.0) * (worth - past.value)
+    for model, won in won_by.items():
+        customers, worth = won.customers, won.worth
+        # What a forecast that is one standard deviation higher for everybody adds.
+        common = (value.parameter_error or 0.0) * won.to_come
         each = np.divide(worth, customers, out=np.full(len(worth), np.nan), where=customers > 0)
-        of_each = spread.value - 2 * each * mixed + each**2 * spread.conversions + common**2
+        of_customers, of_worth, of_both = won.spread
+        of_each = of_worth - 2 * each * of_both + each**2 * of_customers + common**2
         columns: dict[str, NDArray[np.float64]] = {}
         for name, estimate, of_estimate in (
-            ("new_customers", customers, spread.conversions),
-            ("worth", worth, spread.value + common**2),
+            ("new_customers", customers, of_customers),
+            ("worth", worth, of_worth + common**2),
             ("worth_per_customer", each, of_each / np.where(customers > 0, customers, np.nan) ** 2),
         ):
             low, high = interval(estimate, of_estimate, confidence=confidence)
@@ -165,6 +176,44 @@ def _table(
         table["touched_worth"] = touched
         tables.append(_against_cost(table.set_index("channel").reindex(names), cost).assign(model=model))
     return pd.concat(tables, ignore_index=True)[list(COLUMNS)]
+
+
+@dataclass(frozen=True)
+class _Won:
+    """Credit of customers and of their worth by one model, what of the worth is to come, and their covariances.
+
+    ``spread`` holds by channel the variance of customers, that of worth, and the covariance of the two.
+    """
+
+    customers: NDArray[np.float64]
+    worth: NDArray[np.float64]
+    to_come: NDArray[np.float64]
+    spread: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+    factor: float = 1.0
+
+
+def _won(whole: Paths, so_far: Paths, model: str, *, order: int, options: RuleOptions) -> _Won:
+    """Credit by one model: worth goes path by path, but for Shapley values, which have nothing along a path."""
+    from attribution.credit import model_credit
+    from attribution.delta import model_gradient, variance
+    from attribution.first_orders import conversions_with_value
+    from attribution.influence import covariances
+    from attribution.path_worths import PathWorths
+
+    if model == "markov":
+        found = PathWorths.make(whole, order=order)
+        one, other, both = covariances(whole, found, ((0, 0), (1, 1), (0, 1)))
+        to_come = found.value_with(whole.value - so_far.value)
+        return _Won(found.conversions, found.value, to_come, (one, other, both), found.factor)
+    credit, past = (model_credit(paths, model, order=order, options=options) for paths in (whole, so_far))
+    gradient = model_gradient(whole, model, order=order, options=options)
+    spread = variance(whole, gradient)
+    return _Won(
+        credit.conversions,
+        credit.value,
+        credit.value - past.value,
+        (spread.conversions, spread.value, conversions_with_value(whole, gradient)),
+    )
 
 
 def _touched_worth(paths: Paths) -> NDArray[np.float64]:

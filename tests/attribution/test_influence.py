@@ -29,6 +29,9 @@ class Fixed:
         parts = self.influence
         return (Influence(parts.conversions[rows], parts.nulls[rows], parts.value[rows]),)
 
+    def nulls(self, rows):
+        return (self.influence.nulls[rows],)
+
 
 def test_the_variance_is_the_sum_over_customers_of_squared_influences(loaded):
     journeys, paths = customer_journeys(loaded), build_paths(loaded)

@@ -231,3 +231,30 @@ def test_touched_worth_is_the_mean_over_paths_with_the_channel(joined):
     mean = rows["worth"].sum() / rows["new_customers"].sum()
     assert known.min() < mean < known.max()
     assert not np.allclose(known, mean)
+
+
+def test_credited_customers_carry_the_worth_of_their_own_paths(joined):
+    rows = model_rows(joined.table, "markov")
+    known = rows[rows["new_customers"] > 20]
+    each, touched = known["worth_per_customer"], known["touched_worth"]
+    # A chain of order 1 alone would level them out to within 1 %; paths differ by what touched them.
+    assert each.std() > 0.5 * touched.std() > 0
+    assert np.corrcoef(each, touched)[0, 1] > 0.8
+    assert "is divided along its own path by the removal effects" in table_caption(joined.run)
+
+
+def table_caption(run: RunResults) -> str:
+    (section,) = channel_customer_sections(run)
+    (table,) = [block for block in section.blocks if isinstance(block, Table)]
+    return table.caption
+
+
+def test_how_far_worths_were_levelled_is_said_where_it_shows(joined):
+    run = joined.run
+    for factor, said in ((1.0213, "all channels alike are raised by 2.1%"), (0.97, "lowered by 3.0%"), (1.0001, "")):
+        caption = table_caption(replace(run, channel_customers=replace(run.channel_customers, factor=factor)))
+        assert said in caption
+        assert ("alike" in caption) == bool(said)
+    by_rule = joined.again(replace(run, attribution=replace(run.attribution, model="linear")))
+    assert by_rule.channel_customers.factor is None
+    assert "removal effects" not in table_caption(by_rule)
