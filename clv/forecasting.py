@@ -58,6 +58,9 @@ class Forecast:
         Length of the forecast in calendar months.
     value_draws : ndarray of float, shape (draws, rows of ``segment_forecast``)
         Draws of the total discounted value, before margin.
+    model_comparison : DataFrame or None
+        The models of orders that "auto" compared, the best first: the columns of `clv.compare_order_models`, and
+        ``chosen``. None where the model was asked for by name, or nothing could be compared.
     """
 
     segment_forecast: "pd.DataFrame"
@@ -74,6 +77,7 @@ class Forecast:
     models: SegmentModels
     horizon_months: int
     value_draws: Floats = field(repr=False)
+    model_comparison: "pd.DataFrame | None" = field(default=None, repr=False)
 
     @property
     def monthly(self) -> "pd.DataFrame":
@@ -150,7 +154,8 @@ def forecast(
         confidence=confidence,
     )  # fmt: skip
     made = forecast_with(connection, summary, fitted, terms)
-    return replace(made, notes=made.notes + ((choice.note,) if choice.note else ()))
+    notes = made.notes + ((choice.note,) if choice.note else ())
+    return replace(made, notes=notes, model_comparison=choice.comparison)
 
 
 @dataclass(frozen=True)

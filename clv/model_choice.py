@@ -6,7 +6,7 @@ the same days, and what they give to two orders of one day, which no history sho
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -61,8 +61,10 @@ def compare_order_models(
         One row per model, the best first (by ``holdout_log_likelihood``, without ``later`` by ``bic``): model,
         order_time ("days", or "continuous" where the model was compared without regard to ``day``), parameters (their
         number), customers, log_likelihood, aic, bic, holdout_log_likelihood (of what happened after T, given the
-        history), actual_orders, forecast_orders, mae, rmse (per customer), problem (why a model could not be fitted,
-        else empty). Without ``later`` the holdout columns are missing values.
+        history), holdout_std_error (of that sum, from how customers differ, given the fit), behind_best (how much
+        higher that of the first model is), behind_best_std_error (of the difference, customer by customer: among
+        like models much smaller than that of either sum), actual_orders, forecast_orders, mae, rmse (per customer), problem (why a model could
+        not be fitted, else empty). Without ``later`` the holdout columns are missing values.
 
     Raises
     ------
@@ -74,17 +76,29 @@ def compare_order_models(
     if later is not None:
         _check_continuation(histories, later)
     rows = [_row(model, histories, later, day) for model in models]
+    scores = [row.pop("scores", None) for row in rows]
     table = pd.DataFrame(rows, columns=list(_COLUMNS)).astype(_COLUMNS)
     criterion = table["bic"] if later is None else -table["holdout_log_likelihood"]
-    return table.iloc[np.argsort(criterion.to_numpy(), kind="stable")].reset_index(drop=True)
+    order = np.argsort(criterion.to_numpy(), kind="stable")
+    best = scores[order[0]]
+    if best is not None:
+        weight = histories["weight"].to_numpy(dtype=np.float64) if "weight" in histories else np.ones(len(histories))
+        behind = [None if found is None else best - found for found in scores]
+        table["behind_best"] = [np.nan if lost is None else float(weight @ lost) for lost in behind]
+        table["behind_best_std_error"] = [np.nan if lost is None else _sum_error(lost, weight) for lost in behind]
+    return table.iloc[order].reset_index(drop=True)
 
 
+_NAMES = {"BetaGeo": "BG/NBD", "ModifiedBetaGeo": "MBG/NBD", "ParetoNBD": "Pareto/NBD"}
 _NUMBERS = (
     "customers",
     "log_likelihood",
     "aic",
     "bic",
     "holdout_log_likelihood",
+    "holdout_std_error",
+    "behind_best",
+    "behind_best_std_error",
     "actual_orders",
     "forecast_orders",
     "mae",
@@ -98,14 +112,15 @@ _COLUMNS = {
 }
 
 
-def _row(model: OrderModel, histories: "pd.DataFrame", later: "pd.DataFrame | None", day: float) -> dict[str, object]:
+def _row(model: OrderModel, histories: "pd.DataFrame", later: "pd.DataFrame | None", day: float) -> dict[str, Any]:
     day = day if isinstance(model, BetaGeo | ModifiedBetaGeo) else 0.0
     order_time = "days" if day else "continuous"
     try:
         fit = _fit(model, histories, day)
     except ModelError as error:
-        return {"model": type(model).__name__, "order_time": order_time, "problem": str(error)}
-    row: dict[str, object] = {
+        name = _NAMES.get(type(model).__name__, type(model).__name__)
+        return {"model": name, "order_time": order_time, "problem": str(error)}
+    row: dict[str, Any] = {
         "model": fit.estimate.model,
         "order_time": order_time,
         "parameters": len(fit.parameters),
@@ -124,8 +139,11 @@ def _row(model: OrderModel, histories: "pd.DataFrame", later: "pd.DataFrame | No
     expected = _expected_orders(fit, after["T"] - before["T"], before, day)
     continued = without_taken_time(fit.read(later.assign(weight=weight)), day)
     customers = float(weight.sum())
+    scores = _log_likelihoods(fit, after, day) - _log_likelihoods(fit, before, day)
     return row | {
         "holdout_log_likelihood": fit.score_patterns(continued) - fit.log_likelihood,
+        "holdout_std_error": _sum_error(scores, weight),
+        "scores": scores,
         "actual_orders": float(weight @ actual),
         "forecast_orders": float(weight @ expected),
         "mae": float(weight @ np.abs(expected - actual)) / customers,
@@ -150,6 +168,30 @@ def _expected_orders(fit: OrdersFit, t: FloatArray, before: Mapping[str, FloatAr
     before_repeat = int(isinstance(fit, ModifiedBetaGeoFit))
     law = BetaGeometricLaw(**fit.parameters, chances_before_repeat=before_repeat, day=day)
     return law.expected_orders(t, x, t_x, T)
+
+
+def _log_likelihoods(fit: OrdersFit, histories: Mapping[str, FloatArray], day: float) -> FloatArray:
+    """The log-likelihood of each history: that of its orders by a customer who is alive all along, over P(alive)."""
+    from scipy.special import betaln, gammaln
+
+    x, t_x, T = histories["frequency"], histories["recency"], histories["T"]
+    taken, parameters = day * x / 2, fit.parameters
+    t_x, T = t_x - taken, T - taken
+    r, alpha = parameters["r"], parameters["alpha"]
+    alive = gammaln(r + x) - gammaln(r) + r * np.log(alpha) - (r + x) * np.log(alpha + T)
+    if "beta" in parameters:
+        alive = alive - parameters["s"] * np.log1p(T / parameters["beta"])
+    elif "a" in parameters:
+        a, b = parameters["a"], parameters["b"]
+        alive = alive + betaln(a, b + x + isinstance(fit, ModifiedBetaGeoFit)) - betaln(a, b)
+    return np.asarray(alive - np.log(fit.p_alive(x, t_x, T)))
+
+
+def _sum_error(values: FloatArray, weight: FloatArray) -> float:
+    """Standard error of the sum of values over independent customers."""
+    customers = float(weight.sum())
+    mean = float(weight @ values) / customers
+    return float(np.sqrt(weight @ (values - mean) ** 2 * customers / max(customers - 1, 1)))
 
 
 def _check_continuation(histories: "pd.DataFrame", later: "pd.DataFrame") -> None:

@@ -35,6 +35,7 @@ FIT_OF: Final[Mapping[FittedModelName, Callable[..., OrdersFit]]] = {
 }
 TITLES: Final[Mapping[FittedModelName, str]] = {"bg_nbd": "BG/NBD", "mbg_nbd": "MBG/NBD", "pareto_nbd": "Pareto/NBD"}
 
+CLEAR: Final = 2.0  # standard errors by which one model must lead another to be called better
 _LONGEST_WEEKS: Final = 52
 
 
@@ -46,8 +47,8 @@ class OrderModelChoice:
     ----------
     name : {"bg_nbd", "mbg_nbd", "pareto_nbd"}
     comparison : DataFrame or None
-        What `compare_order_models` found on the last third of the past; None where the model was asked for by name, or
-        the past was too short to compare.
+        What `compare_order_models` found on the last third of the past, with ``chosen``; None where the model was asked
+        for by name, or the past was too short to compare.
     note : str
         How it was chosen; empty where it was asked for by name.
     """
@@ -109,19 +110,30 @@ def choose_order_model(
         )
     best = table.iloc[0]
     if best["problem"]:
+        table = table.assign(chosen=table["model"] == TITLES["bg_nbd"])
         return OrderModelChoice("bg_nbd", table, f"Models of orders could not be compared: {best['problem']}")
     name = next(name for name, title in TITLES.items() if title == best["model"])
     found = ", ".join(_scored(row) for row in table.to_dict("records") if not row["problem"])
     note = (
         f"{TITLES[name]} was chosen for its held-out log-likelihood from {day_date(split + 1)} to "
-        f"{day_date(until_day)}: {found}."
+        f"{day_date(until_day)}: {found}.{_lead(table)}"
     )
-    return OrderModelChoice(name, table, note)
+    return OrderModelChoice(name, table.assign(chosen=table["model"] == TITLES[name]), note)
 
 
 def _scored(row: Mapping[Hashable, object]) -> str:
     in_days = " in days of purchase" if row["order_time"] == "days" else " in continuous time"
     return f"{row['model']} {row['holdout_log_likelihood']:,.1f}{in_days}"
+
+
+def _lead(table: "pd.DataFrame") -> str:
+    """How far the second model is behind, and whether that is more than chance; empty where it could not be fitted."""
+    second = table.iloc[1]
+    if second["problem"]:
+        return ""
+    behind, error = float(second["behind_best"]), float(second["behind_best_std_error"])
+    clear = "" if behind > CLEAR * error else ", no more than chance explains"
+    return f" {second['model']} is behind by {behind:,.1f} (standard error {error:,.1f}){clear}."
 
 
 def weeks_of_last_third(first: int, last: int) -> int:

@@ -11,13 +11,14 @@ from reports.pages import prose
 from reports.pages.content import Block, Column, Heading, Points, Prose, Section, Table
 from reports.pages.customers import segments_by_value
 from reports.results.run_results import ClvResults, RunResults
-from reports.wording.labels import clean, plural, shorten
+from reports.wording.labels import clean, listing, plural, shorten
 from reports.wording.number_format import MINUS, day, number, significant
 
 if TYPE_CHECKING:
     import pandas as pd
 
 PARAMETER_SEGMENTS = 12
+_CLEAR = 2.0  # standard errors by which one model must lead another to be called better
 _CALLOUTS = 2  # more notes than that make a list
 
 
@@ -50,6 +51,8 @@ def _parameter_blocks(clv: ClvResults, run: RunResults) -> list[Block]:
         largest = [name for name in segments_by_value(clv)["segment"] if name in set(clv.parameters["segment"])]
         for model, rows in clv.parameters[clv.parameters["segment"] != "all"].groupby("model", sort=False):
             blocks.append(_segment_parameters(str(model), rows, largest))
+    if clv.model_comparison is not None and len(clv.model_comparison):
+        blocks.append(_model_table(clv.model_comparison))
     if clv.convergence is not None and len(clv.convergence):
         blocks.append(_convergence_table(clv.convergence))
     if clv.spend_correlation is not None and clv.spend_correlation == clv.spend_correlation:
@@ -101,6 +104,48 @@ def _segment_parameters(model: str, rows: pd.DataFrame, largest: list[str]) -> T
         data=table.assign(segment=[shorten(clean(name), 40) for name in shown]),
         columns=(Column("segment", "Segment", width=1), *(Column(p, p, align="right") for p in parameters)),
         caption=f"{left} smaller {plural(left, 'segment')} left to the table beside this report." if left else "",
+    )
+
+
+def _model_table(models: pd.DataFrame) -> Table:
+    """The models of orders that were compared, with what they foretold and the criteria of their fit."""
+    fitted = models[models["problem"] == ""]
+    chosen = str(models.loc[models["chosen"], "model"].iloc[0])
+    rivals = fitted[~fitted["chosen"]]
+    unclear = rivals[rivals["behind_best"] <= _CLEAR * rivals["behind_best_std_error"]]["model"].tolist()
+    title = f"{chosen} foretold the orders held back best"
+    if not len(fitted):
+        title = f"No model could be compared, so that {chosen} was taken"
+    elif unclear:
+        title += f"; {listing(unclear)} did not clearly worse"
+    rows = models.assign(
+        time=["days" if time == "days" else "continuous" for time in models["order_time"]],
+        behind=models["behind_best"].where(~models["chosen"]),
+        behind_error=models["behind_best_std_error"].where(~models["chosen"]),
+        problem=models["problem"].map(clean),
+    )
+    columns = [
+        Column("model", "Model", width=1),
+        Column("time", "Time"),
+        Column("holdout_log_likelihood", "Held-out log-\nlikelihood", "credit", decimals=1),
+        Column("holdout_std_error", "Standard\nerror", "credit", decimals=1),
+        Column("behind", "Behind\nthe best", "credit", decimals=1),
+        Column("behind_error", "Standard\nerror", "credit", decimals=1),
+        Column("log_likelihood", "Log-\nlikelihood", "credit", decimals=1),
+        Column("aic", "AIC", "credit", decimals=1),
+        Column("bic", "BIC", "credit", decimals=1),
+    ]
+    left_out = "".join(
+        f" {model}: {readable_note(problem)}" for model, problem in rows[["model", "problem"]].values if problem
+    )
+    return Table(
+        title=title,
+        data=rows,
+        columns=tuple(columns),
+        caption="Fitted to the first two thirds of the time, held against what the same customers did in the last. "
+        "AIC and BIC are of the first part; smaller is better. A difference below two standard errors may be chance."
+        + left_out,
+        bold_rows=tuple(place for place, flag in enumerate(models["chosen"]) if flag),
     )
 
 

@@ -55,6 +55,7 @@ def run_tables(results: RunResults) -> dict[str, pd.DataFrame]:
             "monthly_forecast": value.monthly,
             "value_deciles": value.deciles,
             "parameters": value.parameters,
+            "order_models": value.model_comparison,
             "convergence": value.convergence,
             "holdout_totals": value.holdout_totals,
             "holdout_tracking": value.holdout_tracking,

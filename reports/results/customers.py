@@ -109,6 +109,7 @@ def value_results(
     return ClvResults(
         segment_forecast=made.segment_forecast,
         parameters=made.parameters,
+        model_comparison=made.model_comparison,
         convergence=made.convergence,
         holdout_totals=None if held is None else held.totals,
         holdout_tracking=None if held is None else held.tracking,

@@ -87,6 +87,10 @@ class ClvResults:
         where there is no interval).
     parameters
         ``model, segment, parameter, estimate, std_error, low, high``.
+    model_comparison
+        ``model, order_time, parameters, customers, log_likelihood, aic, bic, holdout_log_likelihood,
+        holdout_std_error, behind_best, behind_best_std_error, actual_orders, forecast_orders, mae, rmse, problem,
+        chosen``: the models of orders that were compared, the best first; None where one was asked for by name.
     convergence
         ``model, segment, customers, log_likelihood, converged, message``; ``message`` may be empty. Or None.
     holdout_totals
@@ -139,6 +143,7 @@ class ClvResults:
 
     segment_forecast: pd.DataFrame
     parameters: pd.DataFrame | None = None
+    model_comparison: pd.DataFrame | None = None
     convergence: pd.DataFrame | None = None
     holdout_totals: pd.DataFrame | None = None
     holdout_tracking: pd.DataFrame | None = None

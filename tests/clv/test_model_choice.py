@@ -6,7 +6,9 @@ import pytest
 
 from clv.beta_geo import BetaGeo
 from clv.model_choice import compare_order_models
+from clv.modified_beta_geo import ModifiedBetaGeo
 from clv.nbd import NBD
+from clv.pareto_nbd import ParetoNBD, weak_prior
 from customer_data.errors import InputError
 from tests.clv.simulated import beta_geo_histories
 
@@ -23,6 +25,9 @@ def test_silence_is_scored_by_the_probability_of_no_order(histories: pd.DataFram
     assert fit.score(later) - fit.log_likelihood == pytest.approx(np.log(silence).sum(), rel=1e-9)
     row = compare_order_models(histories, later=later, models=[NBD()]).iloc[0]
     assert row["holdout_log_likelihood"] == pytest.approx(np.log(silence).sum(), rel=1e-9)
+    # Of independent customers the variance of a sum is their number times the variance of one.
+    assert row["holdout_std_error"] == pytest.approx(np.sqrt(800) * np.log(silence).std(ddof=1), rel=1e-9)
+    assert (row["behind_best"], row["behind_best_std_error"]) == (0, 0)
     assert row["actual_orders"] == 0
     assert row["mae"] == pytest.approx(row["forecast_orders"] / 800)
 
@@ -45,7 +50,8 @@ def test_models_with_a_law_of_days_are_compared_under_it() -> None:
     assert found.loc["BG/NBD", "holdout_log_likelihood"] == pytest.approx(held_out, rel=1e-9)
     continuous = compare_order_models(days, later=later, models=models).set_index("model")
     assert set(continuous["order_time"]) == {"continuous"}
-    assert continuous.loc["NBD"].drop("order_time").equals(found.loc["NBD"].drop("order_time"))
+    of_bg = ["order_time", "behind_best", "behind_best_std_error"]  # NBD's own numbers do not know of the other's days
+    assert continuous.loc["NBD"].drop(of_bg).equals(found.loc["NBD"].drop(of_bg))
     assert found.loc["BG/NBD", "forecast_orders"] < continuous.loc["BG/NBD", "forecast_orders"]
 
 
@@ -68,3 +74,19 @@ def test_later_histories_must_continue_the_earlier(histories: pd.DataFrame) -> N
         compare_order_models(histories, later=histories.iloc[1:])
     with pytest.raises(InputError, match=r"later.T: 800 of 800 rows are smaller than in histories \(first: row 0\)"):
         compare_order_models(histories, later=histories.assign(T=histories["T"] - 5))
+
+
+@pytest.mark.parametrize("day", [0.0, 1.0])
+def test_a_model_s_lead_is_the_sum_of_its_customers_leads_whatever_the_model(day: float) -> None:
+    shop = beta_geo_histories(1_500, seed=4, r=0.6, alpha=30, a=0.8, b=2.5)
+    days = shop.assign(recency=np.ceil(shop["recency"]), T=np.ceil(shop["T"]))
+    days = days[days["frequency"] <= days["recency"]].assign(weight=1.0)
+    days.loc[days.index[:100], "weight"] = 3.0
+    later = days.assign(T=days["T"] + 50)
+    models = [BetaGeo(), ModifiedBetaGeo(), ParetoNBD(prior=weak_prior(days_per_unit=1)), NBD()]
+    table = compare_order_models(days, later=later, models=models, day=day).set_index("model")
+    lead = table["holdout_log_likelihood"].max() - table["holdout_log_likelihood"]
+    assert table["behind_best"].to_numpy() == pytest.approx(lead.to_numpy(), rel=1e-8, abs=1e-8)
+    assert (table["holdout_std_error"] > 0).all()
+    # What is hard to foretell under one model is hard under its sibling, so their difference is surer than either.
+    assert table.loc["BG/NBD", "behind_best_std_error"] < table.loc["BG/NBD", "holdout_std_error"] / 2

@@ -36,7 +36,12 @@ def test_auto_takes_the_model_that_foretold_more_and_says_so(once_only):
     scores = choice.comparison.set_index("model")["holdout_log_likelihood"]
     assert scores["MBG/NBD"] > scores["BG/NBD"] + 10
     assert "MBG/NBD was chosen for its held-out log-likelihood" in choice.note
+    assert choice.comparison["model"][choice.comparison["chosen"]].tolist() == ["MBG/NBD"]
+    assert f"{choice.comparison['model'].iloc[1]} is behind by" in choice.note
     made = forecast(once_only, orders_model="auto", draws=100)
+    assert made.model_comparison["model"].tolist()[0] == "MBG/NBD"
+    assert made.model_comparison[["aic", "bic", "holdout_std_error"]].notna().all(axis=None)
+    assert forecast(once_only, orders_model="mbg_nbd", draws=100).model_comparison is None
     assert made.notes[-1] == choose_order_model(once_only, "auto", until_day=made.histories.until_day).note
     assert set(made.parameters["model"]) >= {"MBG/NBD"}
     assert choose_order_model(once_only, "bg_nbd", until_day=END).note == ""

@@ -162,6 +162,18 @@ def orders_held_back(segments: tuple[str, ...]) -> pd.DataFrame:
     return by_segment(rows, segments)
 
 
+def compared_models() -> pd.DataFrame:
+    """Two models of orders that foretold nearly alike, and one that could not be fitted."""
+    rows = [
+        ("MBG/NBD", "days", 4, 900.0, -4994.9, 9997.9, 10019.1, -216.5, 8.9, 0.0, 0.0, "", True),
+        ("Pareto/NBD", "continuous", 4, 900.0, -4995.1, 9998.2, 10019.5, -216.9, 9.1, 0.4, 1.2, "", False),
+        ("BG/NBD", "days", None, *[np.nan] * 8, "BG/NBD did not converge.", False),
+    ]
+    columns = ["model", "order_time", "parameters", "customers", "log_likelihood", "aic", "bic"]
+    columns += ["holdout_log_likelihood", "holdout_std_error", "behind_best", "behind_best_std_error"]
+    return pd.DataFrame(rows, columns=[*columns, "problem", "chosen"])
+
+
 def clv_results(
     segments: tuple[str, ...] = ("Germany", "France", "United Kingdom", "Spain", "Netherlands"),
 ) -> ClvResults:
