@@ -98,6 +98,21 @@ def judged_sql(opened: OpenSource, *, located: bool = False) -> str:
     )
 
 
+def doubtful_rows_sql(opened: OpenSource) -> str | None:
+    """SQL of the rows that may be bad by another column than the channel, for the engine to answer from the least and
+    greatest values it keeps of files and tables; None where it must look at each row, or amounts are to be summed."""
+    doubts = [
+        column.doubt
+        for name, column in opened.typed().items()
+        if opened.mapped.columns[name].column.kind is not Kind.CHANNEL
+    ]
+    whole = opened.relation.is_text or opened.mapped.filter is not None or opened.drops_duplicates
+    if whole or opened.has("currency") or None in doubts:
+        return None
+    mapped = ", ".join(f"{column.expression} AS {identifier(name)}" for name, column in opened.mapped.columns.items())
+    return f"FROM (SELECT {mapped} FROM {opened.relation.scan} AS source) WHERE {' OR '.join(filter(None, doubts))}"
+
+
 def _value(name: str) -> str:
     return identifier(f"__value_{name}")
 

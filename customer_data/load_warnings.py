@@ -21,7 +21,6 @@ _ADVICE = {
     IN_PART: "The amount is what found no order to be taken from.",
     NEGATIVE: 'They are in quarantine; refunds = "net" takes them from the orders before.',
 }
-_LONG_AGO_US = 631_152_000_000_000  # 1990-01-01
 _EPOCH = date(1970, 1, 1)
 _LONG_GAP_DAYS = 365
 _UNUSUAL_GAP_DAYS, _TIMES_THE_USUAL = 60, 20  # where days with rows are so close together that this is a stray
@@ -62,7 +61,7 @@ def survey_warnings(opened: list[OpenSource], surveys: list[Survey], currency: s
                 f"{one.label}.value: the values of all {count_of(found.good, 'row')} add up to 0. Check which column "
                 'holds them, as in columns = { value = "..." }.'
             )
-        if found.last_us is not None and found.last_us < _LONG_AGO_US:
+        if found.long_ago:
             warnings.append(
                 f"{one.label}.time: all times lie before 1990. Check time_format, seconds and milliseconds."
             )

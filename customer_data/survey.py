@@ -1,11 +1,11 @@
-"""One pass over a source that checks every row and counts."""
+"""One pass over a source that checks every row and counts, or none where the engine can tell without reading."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from customer_data.errors import InputError
-from customer_data.judging import FILTERED, OpenSource, judged_sql
+from customer_data.judging import FILTERED, OpenSource, doubtful_rows_sql, judged_sql
 from customer_data.relations import keep_rows, read_again_carefully
 from customer_data.sources import WHITESPACE
 from customer_data.sql_text import identifier
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import duckdb
 
 DUPLICATE = "repeats another row exactly"
+_LONG_AGO_US = 631_152_000_000_000  # 1990-01-01
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class Survey:
         Good rows by channel.
     currencies : dict
         Good rows by currency.
-    first_us, last_us : int or None
-        First and last time of the good rows.
+    long_ago : bool
+        Whether there are good rows, all of them with times before 1990.
     repeated : int
         Rows kept that equal another in every column of the source.
     rounded : dict
@@ -42,8 +43,7 @@ class Survey:
     counts: dict[str | None, tuple[int, int | None]]
     channels: dict[str, int]
     currencies: dict[str, int]
-    first_us: int | None
-    last_us: int | None
+    long_ago: bool = False
     repeated: int = 0
     rounded: Mapping[str, tuple[int, str]] = field(default_factory=dict)
 
@@ -127,17 +127,11 @@ def _examine_as_it_is(connection: "duckdb.DuckDBPyConnection", opened: OpenSourc
 
 def survey(connection: "duckdb.DuckDBPyConnection", opened: OpenSource) -> Survey:
     """Check every row of a source in one pass and count; a second pass looks for repeated rows where that is cheap."""
-    spec = TABLE_SPECS[opened.source.table]
-    money = spec.money_column if spec.money_column and opened.has(spec.money_column) else None
-    keys = [name if opened.has(name) else "NULL" for name in ("channel", "currency")]
-    found = connection.execute(
-        f"SELECT __reason, {', '.join(keys)}, count(*), {f'CAST(sum({money}) AS HUGEINT)' if money else 'NULL'}, "
-        f"{'min(time), max(time)' if opened.has('time') else 'NULL, NULL'} FROM ({judged_sql(opened)}) GROUP BY 1, 2, 3"
-    ).fetchall()
+    found = _rows_without_doubt(connection, opened) or _judged_rows(connection, opened)
     counts: dict[str | None, tuple[int, int | None]] = {}
     currencies: dict[str, int] = {}
     channels: dict[str, int] = {}
-    for reason, channel, currency, rows, amount, _, _ in found:
+    for reason, channel, currency, rows, amount, _ in found:
         before_rows, before_amount = counts.get(reason, (0, None))
         total = before_amount if amount is None else int(amount) + (before_amount or 0)
         counts[reason] = (before_rows + int(rows), total)
@@ -152,17 +146,44 @@ def survey(connection: "duckdb.DuckDBPyConnection", opened: OpenSource) -> Surve
     repeated = _repeated_rows(connection, opened, looked_at)
     if opened.drops_duplicates and repeated:
         counts[DUPLICATE] = (repeated, None)
-    good = [row for row in found if row[0] is None]
-    times = [row[5:] for row in good if row[5] is not None]
     return Survey(
         counts=counts,
         channels=channels,
         currencies=currencies,
-        first_us=min((first for first, _ in times), default=None),
-        last_us=max((last for _, last in times), default=None),
+        long_ago=None in counts and not any(is_late for reason, *_, is_late in found if reason is None),
         repeated=0 if opened.drops_duplicates else repeated,
         rounded=_rounded_identities(connection, opened),
     )
+
+
+def _judged_rows(connection: "duckdb.DuckDBPyConnection", opened: OpenSource) -> list[tuple[Any, ...]]:
+    """Reason, channel, currency, number and amount of the rows, and whether any is of late; each is looked at."""
+    spec = TABLE_SPECS[opened.source.table]
+    money = spec.money_column if spec.money_column and opened.has(spec.money_column) else None
+    keys = [name if opened.has(name) else "NULL" for name in ("channel", "currency")]
+    return connection.execute(
+        f"SELECT __reason, {', '.join(keys)}, count(*), {f'CAST(sum({money}) AS HUGEINT)' if money else 'NULL'}, "
+        f"{f'max(time) >= {_LONG_AGO_US}' if opened.has('time') else 'true'} "
+        f"FROM ({judged_sql(opened)}) GROUP BY 1, 2, 3"
+    ).fetchall()
+
+
+def _rows_without_doubt(connection: "duckdb.DuckDBPyConnection", opened: OpenSource) -> list[tuple[Any, ...]]:
+    """The same of a source all of whose rows are good, as the engine can tell and read no more of it than its channels.
+
+    Empty if it cannot tell.
+    """
+    doubtful = doubtful_rows_sql(opened)
+    if doubtful is None or connection.execute(f"SELECT 1 {doubtful} LIMIT 1").fetchall():
+        return []
+    rows = judged_sql(opened)
+    late = f"SELECT 1 FROM ({rows}) WHERE time >= {_LONG_AGO_US} LIMIT 1"
+    is_late = not opened.has("time") or bool(connection.execute(late).fetchall())
+    found = connection.execute(
+        f"SELECT {'channel' if opened.has('channel') else 'NULL'} AS name, count(*) FROM ({rows}) GROUP BY name"
+    ).fetchall()
+    blank = opened.has("channel") and any(name is None for name, _ in found)
+    return [] if blank else [(None, name, None, number, None, is_late) for name, number in found]
 
 
 def unreadable(opened: OpenSource, error: Exception) -> InputError:

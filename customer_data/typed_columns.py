@@ -44,11 +44,16 @@ _NUMBER_WITH_GROUPS = {
 @dataclass(frozen=True)
 class Typed:
     """How a column is read: the SQL of the cleaned column, over the column as it came; the SQL of its value, over the
-    cleaned column; and what is wrong with one that cannot be read, empty where that cannot happen."""
+    cleaned column; and what is wrong with one that cannot be read, empty where that cannot happen.
+
+    ``doubt`` is SQL, over the column as it came, that holds wherever it is blank and must not be, or cannot be read,
+    and that the engine answers from the least and greatest values it keeps; None where it must look at each value.
+    """
 
     clean: str
     value: str
     trouble: str = ""
+    doubt: str | None = None
 
 
 def is_small_integer(type_: str) -> bool:
@@ -95,7 +100,7 @@ def typed_column(
     clean = _trimmed(sql, mapped.type)
     if kind is Kind.CHANNEL and settings.missing_channel is not None:
         clean = f"coalesce({clean}, {literal(settings.missing_channel.strip())})"
-    return Typed(clean, sql)
+    return Typed(clean, sql, doubt="false" if kind is Kind.TEXT else None)
 
 
 def time_format_problem(
@@ -161,9 +166,9 @@ def _trimmed(sql: str, type_: str, *, without: tuple[str, ...] = ()) -> str:
 
 def _identity(sql: str, type_: str, *, whole: bool, float_tails: bool) -> Typed:
     if whole:
-        return Typed(sql, f"CAST({sql} AS BIGINT)")
+        return Typed(sql, f"CAST({sql} AS BIGINT)", doubt=f"{sql} IS NULL")
     if type_ in _SMALL_INTEGERS + _LARGE_INTEGERS:
-        return Typed(sql, f"CAST({sql} AS VARCHAR)")
+        return Typed(sql, f"CAST({sql} AS VARCHAR)", doubt=f"{sql} IS NULL")
     if type_ in _FLOATS:
         text = f"CAST(CAST({sql} AS HUGEINT) AS VARCHAR)" if float_tails else f"CAST({sql} AS VARCHAR)"
         return Typed(f"CASE WHEN isfinite({sql}) THEN {sql} END", text)
@@ -224,7 +229,7 @@ def _time(sql: str, type_: str, time_format: str | None, timezone: str) -> Typed
         aware = type_ == "TIMESTAMP WITH TIME ZONE"
         instant = f"epoch_us({sql})" if aware else utc_of(f"epoch_us(CAST({sql} AS TIMESTAMP))", timezone)
         inside = f"{sql} BETWEEN '1900-01-01' AND '2199-12-31'"
-        return Typed(clean, f"CASE WHEN {inside} THEN {instant} END", trouble)
+        return Typed(clean, f"CASE WHEN {inside} THEN {instant} END", trouble, f"{sql} IS NULL OR NOT {inside}")
     if time_format in EPOCH_FORMATS:
         factor = EPOCH_FORMATS[time_format]
         if type_ in _SMALL_INTEGERS and factor == 1:
