@@ -12,7 +12,7 @@ Markov credit differs from last click for three reasons that add up:
 The first two are the effect of position, the last is that of the model. Each sums to zero over channels.
 """
 
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
@@ -25,15 +25,14 @@ from attribution.markov import removal_effects
 from attribution.participation import ParticipationGradient, distinct_linear, participation, presence
 from attribution.paths import STEP, Paths
 from attribution.ragged import Floats
-from attribution.rules import RULES, RuleOptions, touch_shares
+from attribution.rules import RULES, RuleOptions, channel_shares, touch_shares
+from attribution.sums import Measure, Sums, everything, grouped
 from attribution.survival import survival
 from attribution.transitions import transitions
 from customer_data.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import pandas
-
-Measure = Literal["conversions", "value"]
 
 
 def bridge(
@@ -142,7 +141,7 @@ def flows(paths: Paths, *, order: int = 1, measure: Measure = "conversions") -> 
     )
 
 
-def roles(paths: Paths) -> "pandas.DataFrame":
+def roles(paths: Paths, *, confidence: float = 0.90) -> "pandas.DataFrame":
     """When on their paths channels take part: alone, early, in the middle or late.
 
     The first quarter of a path's touches is early and the last quarter late, each rounded to whole touches, half up,
@@ -152,22 +151,41 @@ def roles(paths: Paths) -> "pandas.DataFrame":
     Returns
     -------
     Columns channel, single, early, middle, late, conversions: the channel's linear credit of conversions, by role and
-    in all.
+    in all; then each of them again as ``<role>_low`` and ``<role>_high``, and each role as a share of the channel's
+    credit, ``<role>_share``, ``<role>_share_low`` and ``<role>_share_high`` (all 0 for a channel without credit).
+    Intervals are of :mod:`attribution.sums`, robust to customers with several journeys.
     """
     import pandas
+    from scipy.sparse import csr_array
 
     quarter = np.maximum(np.floor(paths.lengths / 4 + 0.5), 1).astype(np.int64)[paths.rows]
     position = ragged.positions(paths.lengths)
     length = paths.lengths[paths.rows]
     role = np.select([length == 1, position < quarter, position >= length - quarter], [0, 1, 3], default=2)
-    credited = (paths.conversions / paths.lengths)[paths.rows]
-    cells = np.bincount(paths.codes * 4 + role, weights=credited, minlength=4 * len(paths.channels)).reshape(-1, 4)
-    table = pandas.DataFrame(cells, columns=["single", "early", "middle", "late"])
-    table.insert(0, "channel", paths.channels)
-    return table.assign(conversions=cells.sum(axis=1))
+    shape = (len(paths), 4 * len(paths.channels))
+    of_roles = csr_array((1 / length, (paths.rows, paths.codes * 4 + role)), shape=shape)
+    of_channels = channel_shares(paths, "linear", RuleOptions())
+    wholes = of_channels[:, np.repeat(np.arange(len(paths.channels)), 4)]
+    by_role, in_all = Sums(paths, "conversions", of_roles), Sums(paths, "conversions", of_channels)
+    share, share_low, share_high = by_role.share_ends(wholes, confidence=confidence)
+    low, high = by_role.ends(confidence=confidence)
+    ends = in_all.ends(confidence=confidence)
+    cells, names = by_role.totals.reshape(-1, 4), ("single", "early", "middle", "late")
+    table = {
+        "channel": list(paths.channels),
+        **dict(zip(names, cells.T, strict=True)),
+        "conversions": cells.sum(axis=1),
+    }
+    for place, name in enumerate(names):
+        table |= {f"{name}_low": low[place::4], f"{name}_high": high[place::4]}
+    table |= {"conversions_low": ends[0], "conversions_high": ends[1]}
+    for place, name in enumerate(names):
+        for column, found in (("share", share), ("share_low", share_low), ("share_high", share_high)):
+            table[f"{name}_{column}"] = found[place::4]
+    return pandas.DataFrame(table)
 
 
-def touch_variety(paths: Paths) -> "pandas.DataFrame":
+def touch_variety(paths: Paths, *, confidence: float = 0.90) -> "pandas.DataFrame":
     """How many conversions leave models anything to decide.
 
     Where a path has one touch, or touches of one channel, every rule gives that channel everything. (Markov credit may
@@ -176,24 +194,23 @@ def touch_variety(paths: Paths) -> "pandas.DataFrame":
     Returns
     -------
     Columns paths (``one touch``, ``one channel``: several touches of it, ``several channels``), conversions,
-    conversions_share, value, value_share.
+    conversions_share, value, value_share; then each of these four as ``<column>_low`` and ``<column>_high``, with
+    intervals of :mod:`attribution.sums`, robust to customers with several journeys.
     """
     import pandas
 
     several = np.asarray(presence(paths).sum(axis=1)) > 1
-    kind = np.where(paths.lengths == 1, 0, np.where(several, 2, 1))
-    conversions, value = (
-        np.bincount(kind, weights=amounts, minlength=3).astype(float) for amounts in (paths.conversions, paths.value)
-    )
-    return pandas.DataFrame(
-        {
-            "paths": ["one touch", "one channel", "several channels"],
-            "conversions": conversions,
-            "conversions_share": conversions / max(conversions.sum(), np.finfo(float).tiny),
-            "value": value,
-            "value_share": value / max(value.sum(), np.finfo(float).tiny),
-        }
-    )
+    own = grouped(paths, np.where(paths.lengths == 1, 0, np.where(several, 2, 1)), 3)
+    amounts: dict[str, Floats] = {}
+    ends: dict[str, Floats] = {}
+    for measure in get_args(Measure):
+        sums = Sums(paths, measure, own)
+        share, share_low, share_high = sums.share_ends(everything(paths), confidence=confidence)
+        low, high = sums.ends(confidence=confidence)
+        amounts |= {measure: sums.totals, f"{measure}_share": share}
+        ends |= {f"{measure}_low": low, f"{measure}_high": high}
+        ends |= {f"{measure}_share_low": share_low, f"{measure}_share_high": share_high}
+    return pandas.DataFrame({"paths": ["one touch", "one channel", "several channels"], **amounts, **ends})
 
 
 def credit_along_paths(

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from attribution import Paths
+    from attribution.first_orders import FirstOrders
+    from attribution.regression import RegressionFit
     from reports.configuration.reading import Configuration
 
 LOOKBACKS = (7.0, 30.0, 90.0)
@@ -29,13 +31,14 @@ class OrderChoice:
     """The order of the chain, and what held-out journeys say of all orders and of a regression.
 
     ``tested`` has the columns of `ChannelDepth.orders`, ``calibration`` those of its namesake; both are None where
-    nothing could be held out, and ``why_not`` says why.
+    nothing could be held out, and ``why_not`` says why. ``regression`` is that of all journeys, where it was fitted.
     """
 
     order: int
     tested: pd.DataFrame | None = None
     calibration: pd.DataFrame | None = None
     why_not: str = ""
+    regression: RegressionFit | None = None
 
 
 def order_choice(
@@ -59,9 +62,10 @@ def order_choice(
         return OrderChoice(stated or 1, why_not=str(error))
     dealt = "journeys" if connection is None else "customers"
     table = chosen.table.assign(model="markov", calibrated_order=chosen.order, folds=dealt)
+    regression = None
     if wanted.depth == "full" and len(paths.channels) <= MOST_CHANNELS:
-        table = _with_regression(table, folds)
-    return OrderChoice(stated or chosen.order, table, chosen.calibration)
+        table, regression = _with_regression(table, paths, folds)
+    return OrderChoice(stated or chosen.order, table, chosen.calibration, regression=regression)
 
 
 def _folds(
@@ -77,18 +81,23 @@ def _folds(
     return tuple(transformed(fold, configuration) for fold in dealt)
 
 
-def _with_regression(table: pd.DataFrame, folds: tuple[Paths, ...]) -> pd.DataFrame:
+def _with_regression(
+    table: pd.DataFrame, paths: Paths, folds: tuple[Paths, ...]
+) -> tuple[pd.DataFrame, RegressionFit | None]:
+    """The table with a row of the regression, and that of all journeys; either is left out where it cannot be had."""
     import pandas as pd
 
-    from attribution.regression import held_out_regression
+    from attribution.regression import fit_regression, held_out_regression
 
+    fit = None
     try:
-        row = held_out_regression(folds)
+        fit = fit_regression(paths)
+        row = held_out_regression(folds, fit=fit)
     except ModelError:
-        return table
+        return table, fit
     best = float(table["log_loss"].iloc[1:].min())
     row = row.assign(excess=row["log_loss"] - best, chosen=False, folds=table["folds"].iloc[0])
-    return pd.concat([table, row], ignore_index=True)
+    return pd.concat([table, row], ignore_index=True), fit
 
 
 def channel_depth(
@@ -96,11 +105,12 @@ def channel_depth(
     configuration: Configuration,
     choice: OrderChoice,
     connection: duckdb.DuckDBPyConnection | None,
+    first: FirstOrders | None = None,
 ) -> ChannelDepth | None:
     """Work out the deeper parts; None for a brief run, or where nothing converted.
 
     ``paths`` are those before the configured transform. ``connection`` holds the touches, for paths under other choices
-    and of parts of the orders; None where paths came from a file.
+    and of parts of the orders; None where paths came from a file. ``first`` are journeys to first orders built already.
     """
     from attribution.bridge import bridge, flows, roles, touch_variety
     from attribution.sensitivities import sensitivity
@@ -108,7 +118,7 @@ def channel_depth(
     wanted = configuration.settings.attribution
     if wanted.depth == "brief" or not paths.conversions.sum() > 0:
         return None
-    order = choice.order
+    order, confidence = choice.order, configuration.settings.report.confidence
     seen = transformed(paths, configuration)
     tried = sensitivity(
         paths,
@@ -119,22 +129,22 @@ def channel_depth(
         alternatives=None if connection is None else other_choices(connection, configuration),
         options=rule_options(wanted),
     )
-    games, why_no_games = _games(seen, confidence=configuration.settings.report.confidence)
+    games, why_no_games = _games(seen, choice.regression, confidence=confidence)
     return ChannelDepth(
         orders=choice.tested,
         calibration=choice.calibration,
         order_is_chosen=wanted.order == "auto" and choice.tested is not None,
-        bridge=bridge(seen, order=order, confidence=configuration.settings.report.confidence)
+        bridge=bridge(seen, order=order, confidence=confidence)
         if (wanted.baseline, wanted.model) == ("last_click", "markov")
         else None,
         flows=_largest_flows(flows(seen, order=order)) if wanted.model == "markov" else None,
-        roles=roles(seen),
+        roles=roles(seen, confidence=confidence),
         along_paths=_along_paths(seen, configuration, order=order),
-        touch_variety=touch_variety(seen),
+        touch_variety=touch_variety(seen, confidence=confidence),
         sensitivity=tried.table,
         sensitivity_summary=tried.summary,
         games=games,
-        segments=None if connection is None else segment_results(connection, configuration, order=order),
+        segments=None if connection is None else segment_results(connection, configuration, order=order, first=first),
         why_not_held_out=choice.why_not,
         why_no_games=why_no_games,
     )
@@ -201,7 +211,7 @@ def _largest_flows(flows: pd.DataFrame) -> pd.DataFrame:
     return found
 
 
-def _games(paths: Paths, *, confidence: float) -> tuple[pd.DataFrame | None, str]:
+def _games(paths: Paths, fit: RegressionFit | None, *, confidence: float) -> tuple[pd.DataFrame | None, str]:
     """Credit by Shapley values and by the regression, beside each other, and why any is missing."""
     import pandas as pd
 
@@ -216,7 +226,9 @@ def _games(paths: Paths, *, confidence: float) -> tuple[pd.DataFrame | None, str
     parts = {"shapley": "conversions", "shapley_low": "conversions_low", "shapley_high": "conversions_high"}
     table = pd.DataFrame({"channel": paths.channels} | {ours: values[name].to_numpy() for ours, name in parts.items()})
     try:
-        table["regression"] = regression_credit(paths)["conversions"].to_numpy()
+        credit = regression_credit(paths, fit=fit, confidence=confidence)
+        for end in ("", "_low", "_high"):
+            table[f"regression{end}"] = credit[f"conversions{end}"].to_numpy()
     except ModelError as error:
         return table, str(error).partition(": ")[2].rstrip(".")
     return table, ""

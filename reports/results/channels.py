@@ -130,7 +130,7 @@ def channel_results(
     """
     from attribution.comparison import compare
     from attribution.credit import attribute, removal_effects
-    from attribution.descriptions import path_lengths, top_paths
+    from attribution.descriptions import path_lengths, time_lags, top_paths
     from attribution.graph import transition_graph, transition_matrix
 
     wanted, report = configuration.settings.attribution, configuration.settings.report
@@ -166,9 +166,9 @@ def channel_results(
         else None,
         transitions=transition_matrix(paths, order=1),
         graph=transition_graph(paths),
-        top_paths=top_paths(paths, n=20),
-        path_lengths=path_lengths(paths),
-        time_lags=_time_lags(paths),
+        top_paths=top_paths(paths, n=20, confidence=report.confidence),
+        path_lengths=path_lengths(paths, confidence=report.confidence),
+        time_lags=time_lags(paths, confidence=report.confidence),
         journeys=_journeys(paths),
         costs=costs,
         baseline=wanted.baseline,
@@ -315,13 +315,6 @@ def _journeys(paths: Paths) -> dict[str, float]:
         "unattributed_value": counts.unattributed_value,
         "conversions_after_end": counts.conversions_after_end,
     }
-
-
-def _time_lags(paths: Paths) -> pd.DataFrame | None:
-    import pandas as pd
-
-    lags = paths.lag_conversions
-    return None if lags is None else pd.DataFrame({"days": range(len(lags)), "conversions": lags})
 
 
 def end_of_day(day: dt.date, timezone: str) -> int:

@@ -100,13 +100,14 @@ class ChannelDepth:
         ``last_click, credited, conversions, share``: where the conversions of each last click go; of more than a
         hundred channels the smaller ones together.
     roles
-        ``channel, single, early, middle, late, conversions``: linear credit by place on the path.
+        ``channel, single, early, middle, late, conversions``: linear credit by place on the path, each also with
+        ``_low`` and ``_high``; the four places also as ``<place>_share`` of the channel's credit with the same.
     along_paths
         ``path, conversions, touch, channel`` and one column per model: the most frequent paths of several channels,
         touch by touch, with the share of the path's conversions that each model gives.
     touch_variety
         ``paths, conversions, conversions_share, value, value_share`` of ``one touch``, ``one channel`` (several touches
-        of it) and ``several channels``.
+        of it) and ``several channels``; each of the four with ``_low`` and ``_high``.
     sensitivity
         ``choice, setting, channel, conversions, share, shift, rank``.
     sensitivity_summary
@@ -186,11 +187,13 @@ class AttributionResults:
         heatmap of ``transitions``.
     top_paths
         ``path, touches, conversions, value, nulls, conversion_rate``; ``path`` has its channels joined by `` > ``.
+        Conversions, value and rate also with ``_low`` and ``_high``.
     path_lengths
-        ``touches, conversions, value, nulls``: one row per number of touches.
+        ``touches, conversions, value, nulls, conversions_share``: one row per number of touches; conversions, value and
+        share also with ``_low`` and ``_high``.
     time_lags
-        ``days, conversions``: whole days from the first touch to the conversion; None where paths were read from a
-        file.
+        ``days, conversions, conversions_share``, the last with ``_low`` and ``_high``: whole days from the first touch
+        to the conversion; None where paths were read from a file.
     journeys
         Counts by name, any of: ``customers, all_touches, touches, touches_outside_lookback,
         touches_after_last_conversion, touches_after_end, converted, not_converted, open, conversions,

@@ -50,6 +50,20 @@ def in_days(rows: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
     return [(customer, day * DAY_US, last) for customer, day, last in rows]
 
 
+def many_journeys(*, customers: int, seed: int) -> tuple[list[Touch], list[Order]]:
+    """Customers who keep to their channels and buy often or never, with many journeys each."""
+    generator = np.random.default_rng(seed)
+    taste = generator.dirichlet(np.full(4, 0.5), customers).cumsum(axis=1)
+    eager = generator.gamma(0.5, 2.0, customers)
+    who = np.repeat(np.arange(customers), generator.poisson(12, customers) + 1)
+    when = generator.integers(0, 300, len(who))
+    channel = (generator.random(len(who))[:, None] > taste[who]).sum(axis=1) + 1
+    buys = generator.random(len(who)) < np.minimum(0.15 * eager[who], 0.9)
+    value = generator.integers(1, 90_000, buys.sum())
+    touches = [(int(a), int(b), int(c)) for a, b, c in zip(who, when, channel, strict=True)]
+    return touches, [(int(a), int(b) + 1, int(c)) for a, b, c in zip(who[buys], when[buys], value, strict=True)]
+
+
 def counted(paths: Paths) -> dict[str, tuple[float, float]]:
     """Path to its conversions and nulls."""
     return dict(zip(paths.names(step=">"), zip(paths.conversions, paths.nulls, strict=True), strict=True))

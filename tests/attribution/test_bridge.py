@@ -114,9 +114,14 @@ def test_roles_by_hand():
     # Lengths 1, 2, 4 and 6; a quarter of them rounds to at least 1, 1, 1 and 2 touches.
     paths = Paths.from_strings(["a", "a > b", "a > b > b > c", "c > c > b > b > a > a"], [5, 2, 4, 6])
     table = roles(paths).set_index("channel")
-    assert table.loc["a"].tolist() == pytest.approx([5, 1 + 1, 0, 2, 9])
-    assert table.loc["b"].tolist() == pytest.approx([0, 0, 2 + 2, 1, 5])
-    assert table.loc["c"].tolist() == pytest.approx([0, 2, 0, 1, 3])
+    amounts = ["single", "early", "middle", "late", "conversions"]
+    assert table.loc["a", amounts].tolist() == pytest.approx([5, 1 + 1, 0, 2, 9])
+    assert table.loc["b", amounts].tolist() == pytest.approx([0, 0, 2 + 2, 1, 5])
+    assert table.loc["c", amounts].tolist() == pytest.approx([0, 2, 0, 1, 3])
+    assert table["late_share"].tolist() == pytest.approx([2 / 9, 1 / 5, 1 / 3])
+    assert table.columns[:5].tolist() == amounts
+    for name in [*amounts, *(f"{role}_share" for role in amounts[:4])]:
+        assert ((table[f"{name}_low"] <= table[name]) & (table[name] <= table[f"{name}_high"])).all()
 
 
 @settings(max_examples=30)

@@ -68,7 +68,7 @@ def test_last_click_intervals_by_hand() -> None:
         assert (5 - table.loc["b", end]) ** 2 == pytest.approx(squared * table.loc["b", end], rel=1e-12)
     assert table.loc["b", "conversions_low"] < 5 < table.loc["b", "conversions_high"]
     assert table.loc["a", ["conversions_low", "conversions_high"]].tolist() == pytest.approx([0, squared])
-    # Of value only the sum is known, so each path's conversions count as equal: variance 3 * 10^2 + 2 * 5^2 = 350 of 40.
+    # Of value only the sum is known, so each path's conversions count as equal: variance 3 * 10^2 + 2 * 5^2 = 350.
     for end in ("value_low", "value_high"):
         assert (40 - table.loc["b", end]) ** 2 == pytest.approx(squared * 350 / 40 * table.loc["b", end], rel=1e-12)
     assert table.loc["a", ["value_low", "value_high"]].tolist() == pytest.approx([0, squared * 350 / 40])

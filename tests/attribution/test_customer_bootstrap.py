@@ -12,24 +12,10 @@ from attribution.journey_parts import JourneyOptions
 from attribution.journeys import build_paths
 from customer_data.errors import ConfigurationError
 from tests.attribution.plain_journeys import DAY_US
-from tests.attribution.small_engine import in_days, load_rows
+from tests.attribution.small_engine import in_days, load_rows, many_journeys
 
 touch_rows = st.lists(st.tuples(st.integers(-3, 9), st.integers(0, 12), st.integers(1, 3)), max_size=30)
 order_rows = st.lists(st.tuples(st.integers(-3, 9), st.integers(0, 12), st.integers(0, 9_000)), max_size=12)
-
-
-def many_journeys(*, customers, seed):
-    """Customers who keep to their channels and buy often or never, with many journeys each."""
-    generator = np.random.default_rng(seed)
-    taste = generator.dirichlet(np.full(4, 0.5), customers).cumsum(axis=1)
-    eager = generator.gamma(0.5, 2.0, customers)
-    who = np.repeat(np.arange(customers), generator.poisson(12, customers) + 1)
-    when = generator.integers(0, 300, len(who))
-    channel = (generator.random(len(who))[:, None] > taste[who]).sum(axis=1) + 1
-    buys = generator.random(len(who)) < np.minimum(0.15 * eager[who], 0.9)
-    value = generator.integers(1, 90_000, buys.sum())
-    touches = [(int(a), int(b), int(c)) for a, b, c in zip(who, when, channel, strict=True)]
-    return touches, [(int(a), int(b) + 1, int(c)) for a, b, c in zip(who[buys], when[buys], value, strict=True)]
 
 
 @settings(max_examples=12)

@@ -1,8 +1,12 @@
 """Top paths and path lengths, by hand."""
 
+import dataclasses
+
+import numpy as np
 import pytest
 
 import attribution
+from attribution.descriptions import time_lags
 from attribution.paths import Paths
 from customer_data.errors import ConfigurationError
 
@@ -13,8 +17,12 @@ PATHS = Paths.from_strings(
 
 def test_top_paths_by_hand() -> None:
     table = attribution.top_paths(PATHS, 3)
-    assert table.columns.tolist() == ["path", "touches", "conversions", "value", "nulls", "conversion_rate"]
-    assert list(table.itertuples(index=False, name=None)) == [
+    amounts = ["path", "touches", "conversions", "value", "nulls", "conversion_rate"]
+    assert table.columns.tolist() == [
+        *amounts,
+        *(f"{name}_{end}" for name in ("conversions", "value", "conversion_rate") for end in ("low", "high")),
+    ]
+    assert list(table[amounts].itertuples(index=False, name=None)) == [
         ("b", 1, 5, 1, 0, 1),
         ("a > b", 2, 2, 20, 6, 0.25),
         ("a", 1, 2, 10, 2, 0.5),
@@ -22,13 +30,44 @@ def test_top_paths_by_hand() -> None:
 
 
 def test_the_rate_is_missing_when_no_journeys_without_conversion_are_known() -> None:
-    assert attribution.top_paths(Paths.from_strings(["a"]))["conversion_rate"].isna().all()
+    table = attribution.top_paths(Paths.from_strings(["a"]))
+    assert table[["conversion_rate", "conversion_rate_low", "conversion_rate_high"]].isna().all(axis=None)
+
+
+def test_intervals_of_a_path_by_hand() -> None:
+    # "a > b" converts 2 of 8 times, each journey a customer's own: Wilson's interval, and Poisson's of the count. Over
+    # all three paths a conversion is one.
+    row = attribution.top_paths(PATHS, 3).iloc[1]
+    z = 1.6448536269514722
+    for end in ("low", "high"):
+        rate, count = row[f"conversion_rate_{end}"], row[f"conversions_{end}"]
+        assert (rate - 0.25) ** 2 == pytest.approx(z**2 * rate * (1 - rate) / 8)
+        assert (count - 2) ** 2 == pytest.approx(z**2 * count)
 
 
 def test_path_lengths_by_hand() -> None:
     table = attribution.path_lengths(PATHS)
-    assert table.columns.tolist() == ["touches", "conversions", "value", "nulls"]
-    assert list(table.itertuples(index=False, name=None)) == [(1, 7, 11, 2), (2, 2, 20, 9)]
+    amounts = ["touches", "conversions", "value", "nulls"]
+    assert table.columns[:4].tolist() == amounts
+    assert list(table[amounts].itertuples(index=False, name=None)) == [(1, 7, 11, 2), (2, 2, 20, 9)]
+    assert table["conversions_share"].tolist() == pytest.approx([7 / 9, 2 / 9])
+    z = 1.6448536269514722
+    for end in ("low", "high"):
+        share = table[f"conversions_share_{end}"].to_numpy()
+        assert (share - [7 / 9, 2 / 9]) ** 2 == pytest.approx(z**2 * share * (1 - share) / 9)
+
+
+def test_time_lags_by_hand() -> None:
+    # Of four conversions, each of a customer of its own, three come within a day: Wilson's interval of 3 in 4.
+    paths = dataclasses.replace(Paths.from_strings(["a"], conversions=[4]), lag_conversions=np.array([3.0, 0.0, 1.0]))
+    table = time_lags(paths)
+    assert table is not None
+    assert table["conversions_share"].tolist() == [0.75, 0, 0.25]
+    z = 1.6448536269514722
+    for end in ("low", "high"):
+        share = table[f"conversions_share_{end}"].to_numpy()
+        assert (share - [0.75, 0, 0.25]) ** 2 == pytest.approx(z**2 * share * (1 - share) / 4)
+    assert time_lags(PATHS) is None
 
 
 def test_no_paths_have_no_descriptions() -> None:

@@ -1,0 +1,132 @@
+"""Intervals of sums over conversions: of some paths, of lengths, of roles that channels play, and of their shares.
+
+A sum gives each conversion of a path, or each unit of its value, a weight. Its variance is the sum over customers of
+squares of what each adds (:mod:`attribution.delta`), and that of its share s = X / T of a whole by the delta method
+(Var X - 2 s Cov(X, T) + s^2 Var T) / T^2. Intervals are those of :mod:`attribution.intervals`.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from attribution.delta import value_squares
+from attribution.intervals import score_interval, share_interval
+from attribution.paths import Paths
+from attribution.ragged import Floats
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+Measure = Literal["conversions", "value"]
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """Sums over the conversions (or the value) of paths.
+
+    Attributes
+    ----------
+    paths, measure
+        Whose conversions or value are summed.
+    weights
+        Sparse ``(paths, sums)``: what a conversion of each path, or a unit of its value, adds to each sum.
+    """
+
+    paths: Paths
+    measure: Measure
+    weights: "csr_array"
+
+    @property
+    def totals(self) -> Floats:
+        """Array ``(sums,)``."""
+        found: Floats = self.weights.T @ getattr(self.paths, self.measure)
+        return found
+
+    def covariances(self, other: "csr_array") -> Floats:
+        """Covariance of each sum with that of the same column of other weights, or of their only one."""
+        squares = self.paths.conversions if self.measure == "conversions" else value_squares(self.paths)
+        shared, count = self.paths.shared, len(self.paths)
+        first = 0 if self.measure == "conversions" else 2 * count
+        between = None if shared is None or not shared.nnz else shared[first : first + count, first : first + count]
+        if other.shape[1] == 1:
+            of_each = other.toarray()[:, 0]
+            found: Floats = self.weights.T @ (of_each * squares + (0.0 if between is None else between @ of_each))
+            return found
+        found = self.weights.multiply(other).T @ squares
+        if between is not None:
+            found = found + np.asarray(self.weights.multiply(between @ other).sum(axis=0)).ravel()
+        return found
+
+    def ends(self, *, confidence: float) -> tuple[Floats, Floats]:
+        """Lower and upper ends of the sums."""
+        return score_interval(self.totals, self.covariances(self.weights), confidence=confidence)
+
+    def typical(self) -> Floats:
+        """Variance by amount of each sum, 0 where there is none."""
+        totals = self.totals
+        return np.divide(self.covariances(self.weights), totals, out=np.zeros(len(totals)), where=totals > 0)
+
+    def shares(self, wholes: "csr_array") -> tuple[Floats, Floats]:
+        """Shares of the sums that ``wholes`` weighs, one for each sum or one for all, and their variances; 0 of 0."""
+        of = Sums(self.paths, self.measure, wholes)
+        total = np.where(of.totals > 0, of.totals, 1.0)
+        share = self.totals / total
+        spread = self.covariances(self.weights) - 2 * share * self.covariances(wholes)
+        return share, (spread + share**2 * of.covariances(wholes)) / total**2
+
+    def share_ends(self, wholes: "csr_array", *, confidence: float) -> tuple[Floats, Floats, Floats]:
+        """The same shares and the ends of their intervals; all 0 of nothing."""
+        of = Sums(self.paths, self.measure, wholes)
+        share, spread = self.shares(wholes)
+        some = of.totals > 0
+        typical = of.typical() / np.where(some, of.totals, 1.0)
+        low, high = share_interval(share, spread, confidence=confidence, typical=typical)
+        return share, np.where(some, low, 0.0), np.where(some, high, 0.0)
+
+
+def everything(paths: Paths) -> "csr_array":
+    """One sum over all."""
+    from scipy.sparse import csr_array
+
+    return csr_array(np.ones((len(paths), 1)))
+
+
+def grouped(paths: Paths, group: ArrayLike, groups: int) -> "csr_array":
+    """Weights that put every path into one of so many sums."""
+    from scipy.sparse import csr_array
+
+    each = np.arange(len(paths))
+    return csr_array((np.ones(len(paths)), (each, np.asarray(group))), shape=(len(paths), groups))
+
+
+def rates(paths: Paths, rows: ArrayLike) -> tuple[Floats, Floats]:
+    """The share of the journeys along each of ``rows`` that converted, and its variance; missing without any.
+
+    With r the rate of J journeys a conversion moves it by (1 - r) / J, a journey without one by -r / J.
+    """
+    rows = np.asarray(rows)
+    conversions, nulls = paths.conversions[rows], paths.nulls[rows]
+    some = np.where(conversions + nulls > 0, conversions + nulls, np.nan)
+    rate = conversions / some
+    spread = conversions * (1 - rate) ** 2 + nulls * rate**2
+    if paths.shared is not None and paths.shared.nnz:
+        converted, lost = rows, len(paths) + rows
+        for one, other, by in (
+            (converted, converted, (1 - rate) ** 2),
+            (lost, lost, rate**2),
+            (converted, lost, -2 * rate * (1 - rate)),
+        ):
+            spread = spread + np.asarray(paths.shared[one, other]).ravel() * by
+    return rate, spread / some**2
+
+
+def rate_ends(paths: Paths, rows: ArrayLike, *, confidence: float) -> tuple[Floats, Floats, Floats]:
+    """The same rates and the ends of their intervals."""
+    rows = np.asarray(rows)
+    rate, spread = rates(paths, rows)
+    journeys = paths.conversions[rows] + paths.nulls[rows]
+    return rate, *share_interval(
+        rate, spread, confidence=confidence, typical=1 / np.where(journeys > 0, journeys, np.nan)
+    )
