@@ -62,9 +62,9 @@ def compare_order_models(
         order_time ("days", or "continuous" where the model was compared without regard to ``day``), parameters (their
         number), customers, log_likelihood, aic, bic, holdout_log_likelihood (of what happened after T, given the
         history), holdout_std_error (of that sum, from how customers differ, given the fit), behind_best (how much
-        higher that of the first model is), behind_best_std_error (of the difference, customer by customer: among
-        like models much smaller than that of either sum), actual_orders, forecast_orders, mae, rmse (per customer), problem (why a model could
-        not be fitted, else empty). Without ``later`` the holdout columns are missing values.
+        higher that of the first model is), behind_best_std_error (of the difference, customer by customer: among like
+        models much smaller than that of either sum), actual_orders, forecast_orders, mae, rmse (per customer), problem
+        (why a model could not be fitted, else empty). Without ``later`` the holdout columns are missing values.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Which parameters each segment's customers follow: one fit for all, one fit each, or fits that share strength."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Final, Literal, get_args
@@ -55,6 +55,10 @@ class SegmentModels:
         Of the number of repeat purchases with their mean value; Gamma-Gamma assumes none.
     notes : tuple of str
         What was replaced and why.
+    fits : mapping of str to SegmentFit
+        The fits behind the models, by segment, that of all customers first; empty where the models came from a file.
+    way : {"pooled", "separate", "partial"} or None
+        In which segments were fitted; None where the models came from a file.
     """
 
     patterns: SegmentPatterns
@@ -64,6 +68,8 @@ class SegmentModels:
     convergence: "pd.DataFrame"
     spend_correlation: float | None
     notes: tuple[str, ...]
+    fits: "Mapping[str, SegmentFit]" = field(default_factory=dict, repr=False)
+    way: SegmentParameters | None = None
 
     @cached_property
     def parameters(self) -> "pd.DataFrame":
@@ -72,7 +78,23 @@ class SegmentModels:
 
 
 @dataclass(frozen=True)
-class _Fitted:
+class SegmentFit:
+    """The fits to one segment, or to all customers.
+
+    Attributes
+    ----------
+    segment : str
+    orders_model : {"bg_nbd", "mbg_nbd", "pareto_nbd"}
+    orders : OrdersFit
+    spend : SpendEstimate
+    day : float
+        The time, in weeks, that holds one purchase at most; 0 in continuous time.
+    note : str
+        Which prior was stated, and why; empty where the likelihood alone has a maximum.
+    order_shared, spend_shared : ndarray or None
+        As in `clv.totals.CustomerModel`.
+    """
+
     segment: str
     orders_model: FittedModelName
     orders: OrdersFit
@@ -84,6 +106,7 @@ class _Fitted:
 
     @property
     def model(self) -> CustomerModel:
+        """The laws and their uncertainty."""
         law = law_of(self.orders_model, self.orders.parameters, day=self.day)
         covariance = self.orders.covariance_log.to_numpy()
         if self.order_shared is not None:
@@ -130,16 +153,12 @@ def fit_segments(
     patterns = segment_patterns(connection, table=table)
     day = 0.0 if orders_model == "pareto_nbd" else day_of_time(order_time)
     overall = _fit(connection, patterns, table, None, orders_model, day)
-    own: dict[str, _Fitted] = {}
+    own: dict[str, SegmentFit] = {}
     failures: dict[str, str] = {}
     if len(patterns.segments) > 1 and parameters == "separate":
-        for index, name in enumerate(patterns.segments):
-            try:
-                own[name] = _fit(connection, patterns.part(patterns.segment == index), table, name, orders_model, day)
-            except (InputError, ModelError) as error:
-                failures[name] = str(error)
+        own, failures = fit_separately(connection, patterns, table, overall)
     elif len(patterns.segments) > 1 and parameters == "partial":
-        own, failures = _fit_partially(connection, patterns, table, overall, orders_model)
+        own, failures = fit_partially(connection, patterns, table, overall)
     fits = [overall, *own.values()]
     places = {name: place for place, name in enumerate(own, start=1)}
     of_segment = np.array([places.get(name, 0) for name in patterns.segments], dtype=np.intp)
@@ -157,7 +176,23 @@ def fit_segments(
         convergence=_convergence_table(fits),
         spend_correlation=correlation,
         notes=tuple(notes),
+        fits={fitted.segment: fitted for fitted in fits},
+        way=parameters,
     )
+
+
+def fit_separately(
+    connection: "duckdb.DuckDBPyConnection", patterns: SegmentPatterns, table: str, overall: SegmentFit
+) -> tuple[dict[str, SegmentFit], dict[str, str]]:
+    """Fits to each segment alone, and why some segments have none."""
+    own, failures = {}, {}
+    for index, name in enumerate(patterns.segments):
+        here = patterns.part(patterns.segment == index)
+        try:
+            own[name] = _fit(connection, here, table, name, overall.orders_model, overall.day)
+        except (InputError, ModelError) as error:
+            failures[name] = str(error)
+    return own, failures
 
 
 def _fit(
@@ -167,7 +202,7 @@ def _fit(
     segment: str | None,
     orders_model: FittedModelName,
     day: float,
-) -> _Fitted:
+) -> SegmentFit:
     customers = float(patterns.customers.sum())
     repeaters = float(patterns.customers[patterns.x > 0].sum())
     if repeaters < FEWEST_REPEAT_CUSTOMERS:
@@ -184,7 +219,7 @@ def _fit(
         spend_histories(connection, table=table, segment=segment), day_mean=float(value) / MONEY_SCALE / float(days)
     )
     orders, note = _fit_orders(patterns, orders_model, day)
-    return _Fitted(segment or ALL, orders_model, orders, spend, day, note)
+    return SegmentFit(segment or ALL, orders_model, orders, spend, day, note)
 
 
 def _fit_orders(patterns: SegmentPatterns, orders_model: FittedModelName, day: float) -> tuple[OrdersFit, str]:
@@ -206,13 +241,9 @@ def _written_prior(orders_model: FittedModelName) -> str:
     return f"log-normal with medians {medians}, {_SPREAD_OF_PRIOR}"
 
 
-def _fit_partially(
-    connection: "duckdb.DuckDBPyConnection",
-    patterns: SegmentPatterns,
-    table: str,
-    overall: _Fitted,
-    orders_model: FittedModelName,
-) -> tuple[dict[str, _Fitted], dict[str, str]]:
+def fit_partially(
+    connection: "duckdb.DuckDBPyConnection", patterns: SegmentPatterns, table: str, overall: SegmentFit
+) -> tuple[dict[str, SegmentFit], dict[str, str]]:
     """Fits under shared priors, and why some segments have none; spend without a fit is that of all customers."""
     names = patterns.segments
 
@@ -223,7 +254,7 @@ def _fit_partially(
 
     orders = shrink_segments(
         names,
-        lambda name, prior: FIT_OF[orders_model](histories_of(name), prior=prior),
+        lambda name, prior: FIT_OF[overall.orders_model](histories_of(name), prior=prior),
         centre=overall.orders.parameters,
     )
     spend: Shrunk[GammaGammaFit] | None = None
@@ -240,7 +271,7 @@ def _fit_partially(
     own = {}
     for name, fit in orders.fits.items():
         estimate, moves = _leaning_spend(overall.spend, spend, name)
-        own[name] = _Fitted(
+        own[name] = SegmentFit(
             name, overall.orders_model, fit, estimate, overall.day,
             order_shared=orders.shared[name], spend_shared=moves,
         )  # fmt: skip
@@ -261,7 +292,7 @@ def _leaning_spend(
     return replace(estimate, log_covariance=estimate.log_covariance + moves @ moves.T), moves
 
 
-def _parameter_table(fits: Sequence[_Fitted], confidence: float) -> "pd.DataFrame":
+def _parameter_table(fits: Sequence[SegmentFit], confidence: float) -> "pd.DataFrame":
     import pandas as pd
 
     tables = []
@@ -274,7 +305,7 @@ def _parameter_table(fits: Sequence[_Fitted], confidence: float) -> "pd.DataFram
     return pd.concat(tables, ignore_index=True)
 
 
-def _convergence_table(fits: Sequence[_Fitted]) -> "pd.DataFrame":
+def _convergence_table(fits: Sequence[SegmentFit]) -> "pd.DataFrame":
     import pandas as pd
 
     rows = [

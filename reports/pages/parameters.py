@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from reports.pages import prose
 from reports.pages.content import Block, Column, Heading, Points, Prose, Section, Table
 from reports.pages.customers import segments_by_value
+from reports.pages.segment_ways import ways_of_fitting
 from reports.results.run_results import ClvResults, RunResults
 from reports.wording.labels import clean, listing, plural, shorten
 from reports.wording.number_format import MINUS, day, number, significant
@@ -51,6 +52,7 @@ def _parameter_blocks(clv: ClvResults, run: RunResults) -> list[Block]:
         largest = [name for name in segments_by_value(clv)["segment"] if name in set(clv.parameters["segment"])]
         for model, rows in clv.parameters[clv.parameters["segment"] != "all"].groupby("model", sort=False):
             blocks.append(_segment_parameters(str(model), rows, largest))
+    blocks += ways_of_fitting(clv, run)
     if clv.model_comparison is not None and len(clv.model_comparison):
         blocks.append(_model_table(clv.model_comparison))
     if clv.convergence is not None and len(clv.convergence):

@@ -74,6 +74,8 @@ def run_tables(results: RunResults) -> dict[str, pd.DataFrame]:
                 "cash_flow_totals": behind.flow_totals,
                 "cash_flow_cohorts": behind.cohorts,
                 "new_customers": behind.new_customers,
+                "parameters_compared": behind.parameters_compared,
+                "forecasts_compared": behind.forecasts_compared,
                 "drift_weeks": behind.drift_weeks,
                 "forecast_bridge": behind.forecast_bridge,
             }

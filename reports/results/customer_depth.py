@@ -97,6 +97,7 @@ def value_depth(
     """
     from clv.bridge import forecast_bridge
     from clv.finance import cash_flow
+    from clv.segment_comparison import compare_ways
 
     wanted, report = configuration.settings.clv, configuration.settings.report
     brief = wanted.depth == "brief"
@@ -106,6 +107,7 @@ def value_depth(
     if brief:
         return depth
     booked = cash_flow(connection, made, origins=tested, draws=_DRAWS, seed=report.seed)
+    ways = compare_ways(connection, made)
     bridge = None
     if earlier is not None:
         try:
@@ -121,6 +123,8 @@ def value_depth(
         flow_totals=booked.totals,
         cohorts=booked.cohorts,
         new_customers=booked.new_customers,
+        parameters_compared=None if ways is None else ways.parameters,
+        forecasts_compared=None if ways is None else ways.forecasts,
         flow_notes=booked.notes,
         earlier=None if earlier is None else earlier.as_of,
         forecast_bridge=bridge,

@@ -121,6 +121,7 @@ def value_results(
         monthly=made.monthly_flows,
         deciles=value_deciles(connection),
         segment_by=" / ".join(wanted.segment_by) or None,
+        segment_parameters=wanted.parameters,
         horizon_months=wanted.horizon_months,
         discount_rate=wanted.annual_discount_rate,
         margin=made.margin if wanted.product_margins else wanted.margin,

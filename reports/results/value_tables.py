@@ -42,6 +42,11 @@ class ValueDepth:
         ``cohort, period, expected_orders, expected_value, discounted``: known customers.
     new_customers
         ``period, expected, p10, p50, p90``.
+    parameters_compared
+        ``model, segment, parameter, separate, separate_std_error, partial, partial_std_error, pooled,
+        pooled_std_error``: what each way to fit segments finds.
+    forecasts_compared
+        ``segment, customers, separate, partial, pooled``: expected value under each way.
     flow_notes
         How new customers were forecast, in sentences.
     earlier
@@ -64,6 +69,8 @@ class ValueDepth:
     flow_totals: pd.DataFrame | None = None
     cohorts: pd.DataFrame | None = None
     new_customers: pd.DataFrame | None = None
+    parameters_compared: pd.DataFrame | None = None
+    forecasts_compared: pd.DataFrame | None = None
     flow_notes: tuple[str, ...] = ()
     earlier: dt.date | None = None
     drift_since: dt.date | None = None
@@ -121,6 +128,8 @@ class ClvResults:
         within each segment, and of segment ``all`` among all. Or None.
     segment_by
         The attribute(s) of customers behind ``segment``, as text; None when there are no segments.
+    segment_parameters
+        In which way segments were fitted: pooled, separate or partial; None where that is not known.
     horizon_months, discount_rate, margin
         How far ahead, in calendar months; the annual effective rate as a fraction; the fraction of revenue counted
         as value, or None for revenue itself.
@@ -155,6 +164,7 @@ class ClvResults:
     monthly: pd.DataFrame | None = None
     deciles: pd.DataFrame | None = None
     segment_by: str | None = None
+    segment_parameters: str | None = None
     horizon_months: int = 12
     discount_rate: float = 0.1
     margin: float | None = None
