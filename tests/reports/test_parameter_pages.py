@@ -67,7 +67,7 @@ def test_what_sharing_strength_does_is_drawn_and_tabled():
     assert isinstance(rates, Figure)
     # r / alpha is 1 / 10 and 0.7 / 10 orders a week of 365 / 7 weeks a year.
     assert rates.title == "Sharing strength moves small most: from 5.2 to 3.6 orders a year"
-    assert worth.title == "One fit for all would value small 20% less than EUR 70.00"
+    assert worth.title == "One fit for all would value small 20% less than EUR\u00a070.00"
     assert table.cells() == [
         ["large", "100", "5,000", "5,010", "5,500"],
         ["small", "10", "900", "700", "560"],
