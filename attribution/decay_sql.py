@@ -67,8 +67,10 @@ def decay_products() -> str:
         GROUP BY one.channel_code, other.channel_code"""
 
 
-def shared_cells() -> str:
+def shared_cells(journeys: str) -> str:
     """Per pair of cells the products that customers with several journeys add to those of single journeys.
+
+    ``journeys`` names a table with customer_id, path_id, conversions and value of every journey.
 
     A cell is a path and a kind: 0 conversions, 1 nulls, 2 value. Customers with one journey of one conversion add
     nothing and are left out.
@@ -76,7 +78,7 @@ def shared_cells() -> str:
     return f"""
         WITH outcome AS (
             SELECT customer_id, path_id, conversions, value, (conversions = 0)::BIGINT AS nulls
-            FROM {JOURNEY_PATH}
+            FROM {journeys}
         ),
         several AS (
             SELECT customer_id

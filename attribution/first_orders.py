@@ -6,7 +6,7 @@ outside; it takes the place of the value of the first order, so credit of value 
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,70 +14,135 @@ import numpy as np
 from attribution.delta import BLOCK
 from attribution.gradient import Gradient
 from attribution.journey_parts import JourneyOptions, temporary_tables
+from attribution.journeys import shared_cells
+from attribution.other_journeys import columns
 from attribution.paths import Paths
 from attribution.ragged import Floats, Integers
+from customer_data.money import SCALE
 
 if TYPE_CHECKING:
     import duckdb
     from scipy.sparse import csr_array
 
 _FIRST, _TOUCHES, _ORDERS = "attribution_won_moment", "attribution_won_touches", "attribution_won_orders"
-_BUYERS = "attribution_won_buyers"
+_KEPT, _VALUED = "attribution_won_journeys", "attribution_won_valued"
 
 
-def first_order_paths(
-    connection: "duckdb.DuckDBPyConnection", options: JourneyOptions | None = None, *, worths: Mapping[str, str]
-) -> dict[str, Paths]:
-    """Distinct paths to first orders, one conversion a customer, valued in each of several ways.
+@dataclass(frozen=True, eq=False)
+class FirstOrders:
+    """Distinct paths to first orders, and whose journeys they are made of: built once, valued as often as wanted.
 
-    Parameters
+    Attributes
     ----------
-    connection
-        Holds the touches and orders.
-    options
-        How journeys are built.
-    worths
-        Name to a query of one row per customer with ``customer_id`` and ``value``, BIGINT in 1/10,000 of the currency.
-
-    Returns
-    -------
-    Name to paths, which are the same but for their values; those after the first know their values' sums alone
-    (neither their squares nor what customers share), for credit without intervals. Customers that the query does not
-    name are taken for people who never ordered, but for their touches after the first order, which are left out; so
-    name all, and in every query the same.
+    paths
+        Distinct paths, with the number and the value of the orders at the moment of each customer's first.
+    customers
+        How many customers have a first order, with a touch or without.
+    numbers
+        For each ``path_id`` of the table of journeys that the engine keeps the number of the path.
     """
-    found: dict[str, Paths] = {}
+
+    paths: Paths
+    customers: int
+    numbers: Integers
+
+    def valued(self, connection: "duckdb.DuckDBPyConnection", worths: Mapping[str, str]) -> dict[str, Paths]:
+        """The same paths with one conversion a customer, valued in each of several ways.
+
+        Parameters
+        ----------
+        connection
+            To the database in which these were built; another cursor will do.
+        worths
+            Name to a query of one row per customer with ``customer_id`` and ``value``, BIGINT in 1/10,000 of the
+            currency. Journeys of customers that it does not name did not convert, so name all, and in every query the
+            same.
+
+        Returns
+        -------
+        Name to paths, which are the same but for their values, without time decay. Those after the first know their
+        values' sums alone (neither their squares nor what customers share), for credit without intervals.
+        """
+        found: dict[str, Paths] = {}
+        for name, worth in worths.items():
+            named = "worth.value IS NOT NULL AND journey.conversions > 0"
+            select = (
+                f"SELECT customer_id, path_id, ({named})::BIGINT AS conversions, "
+                f"CASE WHEN {named} THEN worth.value ELSE 0 END AS value, journey.conversions AS orders "
+                f"FROM {_KEPT} AS journey LEFT JOIN ({worth}) AS worth USING (customer_id)"
+            )
+            with temporary_tables(connection, {_VALUED: select}):
+                found[name] = self._of_table(connection, known=next(iter(found.values()), None))
+        return found
+
+    def _of_table(self, connection: "duckdb.DuckDBPyConnection", *, known: Paths | None) -> Paths:
+        """The paths with what the journeys in the table of valued ones brought."""
+        sums = columns(
+            connection,
+            "SELECT path_id, sum(conversions)::BIGINT AS conversions, sum(value)::DOUBLE AS value, "
+            "sum(value::HUGEINT * value)::DOUBLE AS value_squares, "
+            f"count(*) FILTER (orders > 0 AND conversions = 0) AS unnamed FROM {_VALUED} GROUP BY path_id",
+        )
+
+        def by_path(name: str) -> Floats:
+            row = self.numbers[sums["path_id"]]
+            return np.bincount(row, weights=sums[name], minlength=len(self.paths)).astype(float)
+
+        value = by_path("value") / SCALE
+        if known is not None:
+            return replace(known, value=value, value_squares=None, shared=None)
+        return replace(
+            self.paths,
+            conversions=by_path("conversions"),
+            nulls=self.paths.nulls + by_path("unnamed"),
+            value=value,
+            value_squares=by_path("value_squares") / SCALE**2,
+            counts=None,
+            lag_conversions=None,
+            time_decay=None,
+            shared=shared_cells(connection, _VALUED, self.numbers, len(self.paths)),
+        )
+
+
+def first_orders(connection: "duckdb.DuckDBPyConnection", options: JourneyOptions | None = None) -> FirstOrders:
+    """Build the paths to first orders, and keep in the engine whose they are.
+
+    Orders of one customer at the very moment of the first are all first. What is kept is replaced by the next call.
+    """
     with (options or JourneyOptions()).closed(connection).at_its_grain(connection) as whole:
+        first = f"SELECT customer_id, min(time_us) AS first_us FROM {whole.orders} GROUP BY customer_id"
         parts = {
-            _FIRST: f"SELECT customer_id, min(time_us) AS time_us FROM {whole.orders} "
-            f"WHERE time_us <= {whole.until_us} GROUP BY customer_id",
-            _TOUCHES: "SELECT touch.customer_id, touch.time_us, touch.channel_code "
-            f"FROM {whole.touchpoints} AS touch LEFT JOIN {_FIRST} AS won USING (customer_id) "
-            "WHERE won.time_us IS NULL OR touch.time_us <= won.time_us",
+            _FIRST: f"{first} HAVING min(time_us) <= {whole.until_us}",
+            _TOUCHES: f"SELECT customer_id, time_us, channel_code FROM {whole.touchpoints} "
+            f"LEFT JOIN {_FIRST} USING (customer_id) WHERE first_us IS NULL OR time_us <= first_us",
+            _ORDERS: f"SELECT customer_id, time_us, value FROM {whole.orders} "
+            f"JOIN {_FIRST} USING (customer_id) WHERE time_us <= first_us",
         }
         with temporary_tables(connection, parts):
-            for name, worth in worths.items():
-                orders = f"SELECT customer_id, won.time_us, worth.value FROM {_FIRST} AS won JOIN ({worth}) AS worth "
-                with temporary_tables(connection, {_ORDERS: f"{orders} USING (customer_id)"}):
-                    part = replace(whole, touchpoints=_TOUCHES, orders=_ORDERS)
-                    if not found or whole.half_life_days is not None:
-                        found[name] = part.build(connection)
-                    else:
-                        found[name] = _valued(connection, next(iter(found.values())), part)
+            paths, numbers = replace(whole, touchpoints=_TOUCHES, orders=_ORDERS).build_keeping(connection, _KEPT)
+            ((customers,),) = connection.execute(f"SELECT count(*) FROM {_FIRST}").fetchall()
+    return FirstOrders(paths, int(customers), numbers)
+
+
+def first_orders_by_decay(
+    connection: "duckdb.DuckDBPyConnection", options: JourneyOptions, *, worths: Mapping[str, str]
+) -> dict[str, Paths]:
+    """What :meth:`FirstOrders.valued` gives, with time decay: its credit of value needs the times of touches again."""
+    found: dict[str, Paths] = {}
+    with options.closed(connection).at_its_grain(connection) as whole:
+        for name, worth in worths.items():
+            first = (
+                f"SELECT customer_id, min(time_us) AS time_us, any_value(worth.value) AS value FROM {whole.orders} "
+                f"JOIN ({worth}) AS worth USING (customer_id) WHERE time_us <= {whole.until_us} GROUP BY customer_id"
+            )
+            touches = (
+                f"SELECT touch.customer_id, touch.time_us, touch.channel_code FROM {whole.touchpoints} AS touch "
+                f"LEFT JOIN {_ORDERS} AS won USING (customer_id) "
+                "WHERE won.time_us IS NULL OR touch.time_us <= won.time_us"
+            )
+            with temporary_tables(connection, {_ORDERS: first, _TOUCHES: touches}):
+                found[name] = replace(whole, touchpoints=_TOUCHES, orders=_ORDERS).build(connection)
     return found
-
-
-def _valued(connection: "duckdb.DuckDBPyConnection", known: Paths, part: JourneyOptions) -> Paths:
-    """The paths that are known, with the values of other orders of the same customers at the same moments.
-
-    Only customers with orders are followed again: most touches are those of others.
-    """
-    buyers = f"SELECT * FROM {part.touchpoints} SEMI JOIN {part.orders} USING (customer_id)"
-    with temporary_tables(connection, {_BUYERS: buyers}):
-        built = replace(part, touchpoints=_BUYERS).build(connection)
-    value = np.zeros(len(known))
-    value[known.conversions > 0] = built.value[built.conversions > 0]
-    return replace(known, value=value, value_squares=None, shared=None)
 
 
 def conversions_with_value(paths: Paths, gradient: Gradient) -> Floats:

@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
-from attribution.journeys import build_paths, last_moment
+from attribution.journeys import build_keeping, build_paths, last_moment
 from attribution.paths import Paths
+from attribution.ragged import Integers
 from attribution.sessions import make_visits
 
 if TYPE_CHECKING:
@@ -58,6 +59,21 @@ class JourneyOptions:
         with self.at_its_grain(connection) as options:
             return build_paths(
                 connection,
+                lookback_days=options.lookback_days,
+                until_us=options.until_us,
+                half_life_days=options.half_life_days,
+                include_open=options.include_open,
+                touchpoints=options.touchpoints,
+                orders=options.orders,
+            )
+
+    def build_keeping(self, connection: "duckdb.DuckDBPyConnection", table: str) -> tuple[Paths, Integers]:
+        """The same, leaving in ``table`` whose journeys they are, see :func:`attribution.journeys.build_keeping`."""
+        with self.closed(connection).at_its_grain(connection) as options:
+            assert options.until_us is not None
+            return build_keeping(
+                connection,
+                table,
                 lookback_days=options.lookback_days,
                 until_us=options.until_us,
                 half_life_days=options.half_life_days,

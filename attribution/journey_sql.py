@@ -144,6 +144,14 @@ def journey_paths(*, include_open: bool) -> str:
         WHERE {_counts(include_open)}"""
 
 
+def kept_journeys(table: str) -> str:
+    """The same in a table that stays."""
+    return f"""
+        CREATE OR REPLACE TABLE {table} AS
+        SELECT customer_id, path_id, conversions::BIGINT AS conversions, value::BIGINT AS value
+        FROM {JOURNEY_PATH}"""
+
+
 def first_and_last_touch(window: Window) -> str:
     """First and last moment of the touches."""
     return f"""

@@ -19,7 +19,7 @@ import numpy as np
 
 from attribution import decay_sql, journey_sql
 from attribution.decay_sql import SHARE_BITS
-from attribution.journey_sql import CONVERTER_PATH, Window
+from attribution.journey_sql import CONVERTER_PATH, JOURNEY_PATH, Window
 from attribution.other_journeys import OtherJourneys, columns, other_journeys
 from attribution.packing import Packed, Packing, distinct_paths, packed_with_tails
 from attribution.paths import JourneyCounts, Paths, TimeDecay
@@ -78,10 +78,44 @@ def build_paths(
     """
     _check_days(lookback_days, half_life_days)
     _check_tables(connection, ("channels", touchpoints, orders))
-    channels = [str(name) for (name,) in connection.execute("SELECT channel FROM channels ORDER BY code").fetchall()]
-    packing = Packing.of(len(channels))
     ends_us = last_moment(connection, touchpoints, orders) if until_us is None else until_us
     window = Window(round(lookback_days * DAY_US), ends_us, touchpoints, orders)
+    return _built(connection, window, half_life_days=half_life_days, include_open=include_open)[0]
+
+
+def build_keeping(
+    connection: "duckdb.DuckDBPyConnection",
+    table: str,
+    *,
+    lookback_days: float,
+    until_us: int,
+    half_life_days: float | None,
+    include_open: bool,
+    touchpoints: str,
+    orders: str,
+) -> tuple[Paths, Integers]:
+    """The same, leaving in ``table`` the journeys of customers with conversions, for what else is asked of them.
+
+    Its columns are customer_id, path_id, and conversions and value of the journey (0 where it did not convert; value in
+    1/10,000 of the currency). Also returned is for each ``path_id`` the number of the path.
+    """
+    _check_days(lookback_days, half_life_days)
+    _check_tables(connection, ("channels", touchpoints, orders))
+    window = Window(round(lookback_days * DAY_US), until_us, touchpoints, orders)
+    return _built(connection, window, half_life_days=half_life_days, include_open=include_open, table=table)
+
+
+def _built(
+    connection: "duckdb.DuckDBPyConnection",
+    window: Window,
+    *,
+    half_life_days: float | None,
+    include_open: bool,
+    table: str | None = None,
+) -> tuple[Paths, Integers]:
+    """Distinct paths, and for each ``path_id`` of customers with conversions the number of its path."""
+    channels = [str(name) for (name,) in connection.execute("SELECT channel FROM channels ORDER BY code").fetchall()]
+    packing = Packing.of(len(channels))
     _drop_tables(connection)
     try:
         connection.execute(journey_sql.conversion_moments(window))
@@ -92,7 +126,10 @@ def build_paths(
         others = other_journeys(connection, window, packing, include_open=include_open)
         counts = _counts(connection, others, window, include_open=include_open)
         half_life_us = None if half_life_days is None else round(half_life_days * DAY_US)
-        return _leave_the_engine(connection, channels, others, counts, packing, half_life_us)
+        found = _leave_the_engine(connection, channels, others, counts, packing, half_life_us)
+        if table is not None:
+            connection.execute(journey_sql.kept_journeys(table))
+        return found
     finally:
         _drop_tables(connection)
 
@@ -144,7 +181,7 @@ def _leave_the_engine(
     counts: JourneyCounts,
     packing: Packing,
     half_life_us: int | None,
-) -> Paths:
+) -> tuple[Paths, Integers]:
     """Merge the paths of customers with and without conversions and put them into canonical order."""
     converters = columns(
         connection,
@@ -170,11 +207,12 @@ def _leave_the_engine(
         counts=counts,
         lag_conversions=_lags(connection),
     )
-    return replace(
+    known = replace(
         paths,
         time_decay=None if half_life_us is None else _decay(connection, paths, rank, half_life_us),
-        shared=_shared(connection, rank, len(paths)),
+        shared=shared_cells(connection, JOURNEY_PATH, rank, len(paths)),
     )
+    return known, rank
 
 
 def _counts(
@@ -239,10 +277,11 @@ def _decay(connection: "duckdb.DuckDBPyConnection", paths: Paths, rank: Integers
     return TimeDecay(half_life_us / DAY_US, *by_touch, *products)
 
 
-def _shared(connection: "duckdb.DuckDBPyConnection", rank: Integers, paths: int) -> "csr_array":
+def shared_cells(connection: "duckdb.DuckDBPyConnection", journeys: str, rank: Integers, paths: int) -> "csr_array":
+    """``Paths.shared`` from a table of journeys, with for each of its ``path_id`` the number of the path."""
     from scipy.sparse import csr_array
 
-    pairs = columns(connection, decay_sql.shared_cells())
+    pairs = columns(connection, decay_sql.shared_cells(journeys))
     money = np.array([1.0, 1.0, SCALE])
     amount = pairs["amount"] / (money[pairs["kind"]] * money[pairs["other_kind"]])
     one = pairs["kind"] * np.int64(paths) + rank[pairs["path_id"]]

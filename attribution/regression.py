@@ -251,8 +251,15 @@ def _intervals(losses: Losses, fit: RegressionFit, confidence: float | None) -> 
     return columns
 
 
-def held_out_regression(folds: Sequence[Paths]) -> "pandas.DataFrame":
+def held_out_regression(folds: Sequence[Paths], *, fit: RegressionFit | None = None) -> "pandas.DataFrame":
     """How well the regression foretells journeys it was not fitted to, beside ``choose_order``'s table of the chain.
+
+    Parameters
+    ----------
+    folds
+        Distinct paths of each fold, see :func:`attribution.customer_folds.customer_folds`.
+    fit
+        The regression of all folds together, if it has been fitted already.
 
     Returns
     -------
@@ -264,7 +271,7 @@ def held_out_regression(folds: Sequence[Paths]) -> "pandas.DataFrame":
     paths, conversions, nulls = held_out.aligned(folds)
     _refuse_many_channels(paths)
     design = _design(paths)
-    whole = _fitted(paths, design, paths.conversions, paths.nulls)
+    whole = fit or _fitted(paths, design, paths.conversions, paths.nulls)
     near = whole.coefficients["estimate"].to_numpy()  # a fold less moves the maximum little
     fits = [
         _fitted(paths, design, paths.conversions - won, paths.nulls - lost, start=near)

@@ -18,6 +18,7 @@ import numpy as np
 
 from attribution.credit import model_credit
 from attribution.delta import credit_covariance, credit_variance, interval
+from attribution.first_orders import FirstOrders, first_orders
 from attribution.journey_parts import JourneyOptions, temporary_tables
 from attribution.paths import Paths
 from attribution.ragged import Floats
@@ -35,7 +36,10 @@ _FIRST, _TOUCHES, _ORDERS = "attribution_first_order", "attribution_part_touches
 
 
 def new_and_returning(
-    connection: "duckdb.DuckDBPyConnection", options: JourneyOptions | None = None
+    connection: "duckdb.DuckDBPyConnection",
+    options: JourneyOptions | None = None,
+    *,
+    first: FirstOrders | None = None,
 ) -> dict[str, Paths]:
     """Distinct paths to first orders, and distinct paths to later ones.
 
@@ -45,28 +49,26 @@ def new_and_returning(
         Holds the touches and orders.
     options
         How journeys are built; both parts end when the whole data does.
+    first
+        First orders under these options, if they have been built already.
 
     Returns
     -------
     ``{"new customers": paths, "returning customers": paths}``; path by path their conversions, value and nulls sum to
     those of the whole. Orders of one customer at the very moment of the first are all first.
     """
-    found = {}
     with (options or JourneyOptions()).closed(connection).at_its_grain(connection) as whole:
-        for name, touches, orders in (
-            (NEW, "first_us IS NULL OR time_us <= first_us", "time_us <= first_us"),
-            (RETURNING, "time_us > first_us", "time_us > first_us"),
-        ):
-            parts = {
-                _FIRST: f"SELECT customer_id, min(time_us) AS first_us FROM {whole.orders} GROUP BY customer_id",
-                _TOUCHES: f"SELECT customer_id, time_us, channel_code FROM {whole.touchpoints} "
-                f"LEFT JOIN {_FIRST} USING (customer_id) WHERE {touches}",
-                _ORDERS: f"SELECT customer_id, time_us, value FROM {whole.orders} "
-                f"JOIN {_FIRST} USING (customer_id) WHERE {orders}",
-            }
-            with temporary_tables(connection, parts):
-                found[name] = replace(whole, touchpoints=_TOUCHES, orders=_ORDERS).build(connection)
-    return found
+        new = first or first_orders(connection, whole)
+        parts = {
+            _FIRST: f"SELECT customer_id, min(time_us) AS first_us FROM {whole.orders} GROUP BY customer_id",
+            _TOUCHES: f"SELECT customer_id, time_us, channel_code FROM {whole.touchpoints} "
+            f"JOIN {_FIRST} USING (customer_id) WHERE time_us > first_us",
+            _ORDERS: f"SELECT customer_id, time_us, value FROM {whole.orders} "
+            f"JOIN {_FIRST} USING (customer_id) WHERE time_us > first_us",
+        }
+        with temporary_tables(connection, parts):
+            returning = replace(whole, touchpoints=_TOUCHES, orders=_ORDERS).build(connection)
+    return {NEW: new.paths, RETURNING: returning}
 
 
 def conversion_types(

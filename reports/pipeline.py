@@ -17,7 +17,7 @@ from reports.publishing.manifest import input_files, library_versions, read_mani
 from reports.publishing.run_folder import building, find_published, locked, point_latest, publish
 from reports.publishing.run_tables import run_tables, settings_table
 from reports.publishing.table_files import write_tables
-from reports.results.channel_customers import channel_customers
+from reports.results.channel_customers import channel_customers, new_customers
 from reports.results.channel_depth import channel_depth, order_choice, with_depth
 from reports.results.channel_experiments import calibrated_with_tests
 from reports.results.channel_segments import types_in_value
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from attribution import Paths
+    from attribution.first_orders import FirstOrders
     from reports.configuration.reading import Configuration
     from reports.progress import Progress
 
@@ -129,8 +130,8 @@ def analyse(configuration: Configuration, folder: Path, progress: Progress) -> t
         of_channels, of_customers = progress.part(), progress.part()
         channels = beside.submit(channel_part, second, configuration, results, of_channels)
         value, value_checks = value_part(connection, configuration, results, folder, of_customers)
-        results, channel_checks = channels.result()
-        results = join_parts(connection, configuration, replace(results, clv=value), progress)
+        results, channel_checks, first = channels.result()
+        results = join_parts(connection, configuration, replace(results, clv=value), progress, first)
     for part in (of_channels, of_customers):
         progress.keep(part)
     checks += channel_checks + value_checks
@@ -144,16 +145,20 @@ def analyse(configuration: Configuration, folder: Path, progress: Progress) -> t
 
 def channel_part(
     connection: duckdb.DuckDBPyConnection, configuration: Configuration, results: RunResults, progress: Progress
-) -> tuple[RunResults, list[Check]]:
-    """Credit the channels, if that is wanted and possible, and check the credit."""
+) -> tuple[RunResults, list[Check], FirstOrders | None]:
+    """Credit the channels, if that is wanted and possible, and check the credit; and hand on the first orders built."""
     settings = configuration.settings
     if "channels" not in settings.report.parts or not (settings.touchpoints or settings.paths):
-        return results, []
+        return results, [], None
+    first = None
+    if settings.touchpoints and settings.orders and settings.attribution.depth == "full":
+        with progress.step("Building journeys to first orders"):
+            first = new_customers(connection, configuration)
     try:
-        results = credit_channels(connection, configuration, results, progress)
+        results = credit_channels(connection, configuration, results, progress, first)
     except ModelError as error:
-        return results, [failed_model("channels", error)]
-    return results, conversion_checks(results.attribution)
+        return results, [failed_model("channels", error)], None
+    return results, conversion_checks(results.attribution), first
 
 
 def value_part(
@@ -179,13 +184,17 @@ def value_part(
 
 
 def join_parts(
-    connection: duckdb.DuckDBPyConnection, configuration: Configuration, results: RunResults, progress: Progress
+    connection: duckdb.DuckDBPyConnection,
+    configuration: Configuration,
+    results: RunResults,
+    progress: Progress,
+    first: FirstOrders | None,
 ) -> RunResults:
     """Credit channels with what the customers they win are worth, where the run has both parts."""
     if results.attribution is None or results.clv is None:
         return results
     with progress.step("Valuing the customers that channels win"):
-        joined = channel_customers(connection, configuration, results)
+        joined = channel_customers(connection, configuration, results, first)
     if joined is not None and joined.why_not:
         progress.say(f"note: what the customers that channels win are worth is left out: {joined.why_not}.")
     return replace(results, channel_customers=joined)
@@ -244,9 +253,16 @@ def write_quarantine(connection: duckdb.DuckDBPyConnection, folder: Path) -> Non
 
 
 def credit_channels(
-    connection: duckdb.DuckDBPyConnection, configuration: Configuration, results: RunResults, progress: Progress
+    connection: duckdb.DuckDBPyConnection,
+    configuration: Configuration,
+    results: RunResults,
+    progress: Progress,
+    first: FirstOrders | None = None,
 ) -> RunResults:
-    """Journeys or a file of paths, credit, comparison, and what the channels cost in that time."""
+    """Journeys or a file of paths, credit, comparison, and what the channels cost in that time.
+
+    ``first`` are the journeys to first orders, if they have been built.
+    """
     costs = None
     if configuration.settings.paths is not None:
         paths, results = read_path_file(configuration, results, progress)
@@ -266,7 +282,7 @@ def credit_channels(
     if choice.why_not and configuration.settings.attribution.order == "auto":
         progress.warn(f"attribution.order: it could not be chosen, so it is {choice.order}: {choice.why_not}")
     with progress.step("Asking why credit moved, and what else it could be"):
-        depth = channel_depth(paths, configuration, choice, touches)
+        depth = channel_depth(paths, configuration, choice, touches, first)
     for note in () if depth is None or depth.segments is None else depth.segments.notes:
         progress.say(f"note: {note}")
     return replace(results, attribution=with_depth(replace(channels, experiments=tested), depth))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from customer_data.money import SCALE
+from reports.results.channel_segments import anyone_ordered_again
 from reports.results.channels import journey_options, rule_options, transformed
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from attribution import Paths
+    from attribution.first_orders import FirstOrders
     from attribution.rules import RuleOptions
     from reports.configuration.reading import Configuration
     from reports.results.run_results import AttributionResults, ClvResults, RunResults
@@ -65,8 +67,24 @@ class ChannelCustomers:
     why_not: str = ""
 
 
+def new_customers(connection: duckdb.DuckDBPyConnection, configuration: Configuration) -> FirstOrders | None:
+    """Build the journeys to first orders, for all parts of a run that ask of them; None where no part does."""
+    settings = configuration.settings
+    wanted = settings.attribution
+    if not settings.touchpoints or not settings.orders or wanted.depth == "brief":
+        return None
+    if "value" in settings.report.parts or ("customers" in wanted.segments and anyone_ordered_again(connection)):
+        from attribution.first_orders import first_orders
+
+        return first_orders(connection, journey_options(configuration))
+    return None
+
+
 def channel_customers(
-    connection: duckdb.DuckDBPyConnection, configuration: Configuration, results: RunResults
+    connection: duckdb.DuckDBPyConnection,
+    configuration: Configuration,
+    results: RunResults,
+    first: FirstOrders | None = None,
 ) -> ChannelCustomers | None:
     """Credit the first order of every customer with what the customer is worth, by the baseline and by the model.
 
@@ -82,6 +100,8 @@ def channel_customers(
     changes with what is still to come, is added in quadrature. What single customers do beside their expectation is in
     no interval. Cost is known exactly.
 
+    ``first`` is what :func:`new_customers` gave, if the run has it already.
+
     Returns
     -------
     None where the run has no credit of journeys or no forecast, or ``attribution.depth`` is brief.
@@ -91,10 +111,14 @@ def channel_customers(
         return None
     if value is None or value.parameter_error is None:
         return None
-    paths = _valued_paths(connection, configuration, credited, margin=1.0 if value.margin is None else value.margin)
+    first = first or new_customers(connection, configuration)
+    if first is None:
+        return None
+    margin = 1.0 if value.margin is None else value.margin
+    paths = _valued_paths(connection, configuration, credited, first, margin=margin)
     whole, so_far = paths[_WORTH], paths[_SO_FAR]
     customers, total = int(whole.conversions.sum()), float(whole.value.sum())
-    without = int(getattr(whole.counts, "unattributed_conversions", 0))
+    without = first.customers - customers
     if customers < FEWEST_CUSTOMERS:
         why = f"the first orders of {customers:,} customers had a recorded touch, and it takes {FEWEST_CUSTOMERS}"
         return ChannelCustomers(customers=customers, without_touch=without, why_not=why)
@@ -116,27 +140,23 @@ def _valued_paths(
     connection: duckdb.DuckDBPyConnection,
     configuration: Configuration,
     credited: AttributionResults,
+    first: FirstOrders,
     *,
     margin: float,
 ) -> dict[str, Paths]:
     """Paths to first orders, valued by what customers brought and are expected to bring, and by what they brought."""
-    from dataclasses import replace
+    from attribution.first_orders import first_orders_by_decay
 
-    from attribution.first_orders import first_order_paths
-
-    options = journey_options(configuration)
-    if "time_decay" not in (credited.baseline, credited.model):
-        options = replace(options, half_life_days=None)
     brought = f"{margin!r}::DOUBLE * (past.first_value + past.spend)"
     past = "FROM histories AS past JOIN customer_forecast AS ahead USING (customer_id)"
-    built = first_order_paths(
-        connection,
-        options,
-        worths={
-            _WORTH: f"SELECT customer_id, round({brought} + {SCALE} * ahead.clv)::BIGINT AS value {past}",
-            _SO_FAR: f"SELECT customer_id, round({brought})::BIGINT AS value {past}",
-        },
-    )
+    worths = {
+        _WORTH: f"SELECT customer_id, round({brought} + {SCALE} * ahead.clv)::BIGINT AS value {past}",
+        _SO_FAR: f"SELECT customer_id, round({brought})::BIGINT AS value {past}",
+    }
+    if "time_decay" in (credited.baseline, credited.model):
+        built = first_orders_by_decay(connection, journey_options(configuration), worths=worths)
+    else:
+        built = first.valued(connection, worths)
     return {name: transformed(paths, configuration) for name, paths in built.items()}
 
 

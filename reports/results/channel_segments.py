@@ -12,15 +12,18 @@ if TYPE_CHECKING:
     import duckdb
 
     from attribution import Paths
+    from attribution.first_orders import FirstOrders
     from reports.configuration.reading import Configuration
 
 ALL = "all"
 
 
 def segment_results(
-    connection: duckdb.DuckDBPyConnection, configuration: Configuration, *, order: int
+    connection: duckdb.DuckDBPyConnection, configuration: Configuration, *, order: int, first: FirstOrders | None = None
 ) -> SegmentResults | None:
     """Credit the segments as configured by every model of the run, and compare their shares by the run's model.
+
+    ``first`` are the journeys to first orders, if the run has built them already.
 
     None where there is nothing to tell apart: nobody ordered again, and orders are of one type or none.
     """
@@ -34,7 +37,9 @@ def segment_results(
     credit, shares, journeys = [], [], []
     for kind in wanted.segments:
         built, note = (
-            _new_and_returning(connection, configuration) if kind == "customers" else _types(connection, configuration)
+            _new_and_returning(connection, configuration, first)
+            if kind == "customers"
+            else _types(connection, configuration)
         )
         notes += [note] if note else []
         segments = {name: transformed(paths, configuration) for name, paths in built.items()}
@@ -82,15 +87,20 @@ def types_in_value(connection: duckdb.DuckDBPyConnection) -> str | None:
     )
 
 
+def anyone_ordered_again(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether any customer ordered at two moments."""
+    again = connection.execute("SELECT 1 FROM orders GROUP BY customer_id HAVING count(DISTINCT time_us) > 1 LIMIT 1")
+    return again.fetchone() is not None
+
+
 def _new_and_returning(
-    connection: duckdb.DuckDBPyConnection, configuration: Configuration
+    connection: duckdb.DuckDBPyConnection, configuration: Configuration, first: FirstOrders | None
 ) -> tuple[dict[str, Paths], str]:
     from attribution.segments import new_and_returning
 
-    again = connection.execute("SELECT 1 FROM orders GROUP BY customer_id HAVING count(DISTINCT time_us) > 1 LIMIT 1")
-    if again.fetchone() is None:
+    if not anyone_ordered_again(connection):
         return {}, ""
-    return new_and_returning(connection, journey_options(configuration)), ""
+    return new_and_returning(connection, journey_options(configuration), first=first), ""
 
 
 def _types(connection: duckdb.DuckDBPyConnection, configuration: Configuration) -> tuple[dict[str, Paths], str]:

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from attribution.delta import model_gradient, variance, without_sharing
-from attribution.first_orders import conversions_with_value, first_order_paths
+from attribution.first_orders import conversions_with_value, first_orders, first_orders_by_decay
 from attribution.journey_parts import JourneyOptions
 from attribution.paths import Paths
 from attribution.rules import RuleOptions
+from attribution.segments import NEW, new_and_returning
 from tests.attribution.plain_journeys import DAY_US
 from tests.attribution.small_engine import counted, in_days, load_rows
 
@@ -28,7 +29,7 @@ def won(engine) -> Paths:
         if draws.random() < 0.5:
             orders.append((customer, 9, int(draws.integers(1, 9)) * 10_000))
     load_rows(engine, in_days(touches), in_days(orders))
-    (paths,) = first_order_paths(engine, OPTIONS, worths={"worth": WORTH}).values()
+    (paths,) = first_orders(engine, OPTIONS).valued(engine, {"worth": WORTH}).values()
     assert paths.shared is not None
     assert paths.shared.nnz > 0
     return paths
@@ -39,12 +40,12 @@ def test_first_orders_are_worth_what_their_customers_are_by_hand(engine):
     touches = in_days([(1, 0, 1), (1, 2, 2), (2, 1, 2), (3, 5, 3)])
     orders = in_days([(1, 1, 100_000), (1, 3, 200_000), (3, 0, 50_000)])
     load_rows(engine, touches, orders)
-    found = first_order_paths(
-        engine, OPTIONS, worths={"all": WORTH, "none": f"SELECT customer_id, 0::BIGINT AS value FROM ({WORTH})"}
-    )
-    for paths in found.values():
+    first = first_orders(engine, OPTIONS)
+    found = first.valued(engine, {"all": WORTH, "none": f"SELECT customer_id, 0::BIGINT AS value FROM ({WORTH})"})
+    for paths in (first.paths, *found.values()):
         assert counted(paths) == {"a": (1, 0), "b": (0, 1)}
-        assert paths.counts.unattributed_conversions == 1
+    assert first.customers == 2
+    assert first.paths.value.sum() == 10
     assert found["all"].value.sum() == 30
     assert found["none"].value.sum() == 0
 
@@ -52,7 +53,7 @@ def test_first_orders_are_worth_what_their_customers_are_by_hand(engine):
 @pytest.mark.parametrize("model", ["last_click", "linear", "markov"])
 def test_where_all_customers_are_worth_the_same_worth_varies_as_their_number(won, engine, model):
     same = f"SELECT customer_id, 70_000::BIGINT AS value FROM ({WORTH})"
-    (paths,) = first_order_paths(engine, OPTIONS, worths={"same": same}).values()
+    (paths,) = first_orders(engine, OPTIONS).valued(engine, {"same": same}).values()
     gradient = model_gradient(paths, model)
     spread, mixed = variance(paths, gradient), conversions_with_value(paths, gradient)
     assert mixed == pytest.approx(7 * spread.conversions)
@@ -76,9 +77,31 @@ def test_credit_of_a_sum_varies_as_its_parts_and_twice_their_covariance(won):
 
 def test_another_worth_of_the_same_customers_stands_on_the_same_paths(won, engine):
     doubled = f"SELECT customer_id, 2 * value AS value FROM ({WORTH})"
-    one, other = first_order_paths(engine, OPTIONS, worths={"once": WORTH, "twice": doubled}).values()
-    (alone,) = first_order_paths(engine, OPTIONS, worths={"twice": doubled}).values()
+    first = first_orders(engine, OPTIONS)
+    with engine.cursor() as another:
+        one, other = first.valued(another, {"once": WORTH, "twice": doubled}).values()
+    (alone,) = first.valued(engine, {"twice": doubled}).values()
     assert one.names() == other.names() == alone.names()
     assert np.array_equal(other.value, alone.value)
     assert np.array_equal(other.value, 2 * won.value)
     assert np.array_equal(other.nulls, alone.nulls)
+    assert alone.value_squares == pytest.approx(4 * one.value_squares)
+
+
+def test_valued_journeys_are_those_built_with_these_values(won, engine):
+    # Built anew, from orders that have the worth for value: the same paths, and the same that customers share.
+    (built,) = first_orders_by_decay(engine, OPTIONS, worths={"worth": WORTH}).values()
+    assert won.names() == built.names()
+    for name in ("conversions", "nulls", "value", "value_squares"):
+        assert np.array_equal(getattr(won, name), getattr(built, name))
+    assert abs(won.shared - built.shared).max() < 1e-9
+
+
+def test_several_orders_at_the_first_moment_are_one_customer_and_the_unnamed_did_not_convert(engine):
+    load_rows(engine, in_days([(1, 0, 1), (2, 0, 2)]), in_days([(1, 1, 100_000), (1, 1, 50_000), (2, 1, 70_000)]))
+    first = first_orders(engine, OPTIONS)
+    assert counted(first.paths) == {"a": (2, 0), "b": (1, 0)}
+    (found,) = first.valued(engine, {"worth": f"{WORTH} HAVING customer_id = 1"}).values()
+    assert counted(found) == {"a": (1, 0), "b": (0, 1)}
+    assert found.value.tolist() == [15, 0]
+    assert new_and_returning(engine, OPTIONS, first=first)[NEW] is first.paths
