@@ -113,8 +113,8 @@ class ChannelDepth:
     sensitivity_summary
         ``channel, share, lowest_share, highest_share, largest_shift, shifted_by, best_rank, worst_rank``.
     games
-        ``channel, shapley, shapley_low, shapley_high, regression``: conversions credited, Shapley values with their
-        interval; ``regression`` may not be there.
+        ``channel, shapley, shapley_low, shapley_high, regression, regression_low, regression_high``: conversions
+        credited with their intervals; those of the regression may not be there.
     segments
         Credit of parts of the conversions, or None.
     why_not_held_out
