@@ -165,7 +165,7 @@ def roles(paths: Paths, *, confidence: float = 0.90) -> "pandas.DataFrame":
     shape = (len(paths), 4 * len(paths.channels))
     of_roles = csr_array((1 / length, (paths.rows, paths.codes * 4 + role)), shape=shape)
     of_channels = channel_shares(paths, "linear", RuleOptions())
-    wholes = of_channels[:, np.repeat(np.arange(len(paths.channels)), 4)]
+    wholes = Sums(paths, "conversions", of_channels[:, np.repeat(np.arange(len(paths.channels)), 4)])
     by_role, in_all = Sums(paths, "conversions", of_roles), Sums(paths, "conversions", of_channels)
     share, share_low, share_high = by_role.share_ends(wholes, confidence=confidence)
     low, high = by_role.ends(confidence=confidence)
@@ -205,7 +205,7 @@ def touch_variety(paths: Paths, *, confidence: float = 0.90) -> "pandas.DataFram
     ends: dict[str, Floats] = {}
     for measure in get_args(Measure):
         sums = Sums(paths, measure, own)
-        share, share_low, share_high = sums.share_ends(everything(paths), confidence=confidence)
+        share, share_low, share_high = sums.share_ends(everything(paths, measure), confidence=confidence)
         low, high = sums.ends(confidence=confidence)
         amounts |= {measure: sums.totals, f"{measure}_share": share}
         ends |= {f"{measure}_low": low, f"{measure}_high": high}

@@ -109,10 +109,10 @@ def time_lags(paths: Paths, *, confidence: float = 0.90) -> "pandas.DataFrame | 
     table = paths.time_lags
     if table is None:
         return None
-    counted = Sums(paths, "conversions", everything(paths))
-    total = float(counted.totals[0])
-    share = table["conversions"].to_numpy() / (total or 1.0)
-    of_each = float(counted.typical()[0]) / (total or 1.0)
+    counted = everything(paths)
+    total = float(counted.totals[0]) or 1.0
+    share = table["conversions"].to_numpy() / total
+    of_each = float(counted.variances[0]) / total**2
     low, high = share_interval(share, share * (1 - share) * of_each, confidence=confidence, typical=of_each)
     return table.assign(conversions_share=share, conversions_share_low=low, conversions_share_high=high)
 

@@ -6,6 +6,7 @@ squares of what each adds (:mod:`attribution.delta`), and that of its share s = 
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -38,7 +39,7 @@ class Sums:
     measure: Measure
     weights: "csr_array"
 
-    @property
+    @cached_property
     def totals(self) -> Floats:
         """Array ``(sums,)``."""
         found: Floats = self.weights.T @ getattr(self.paths, self.measure)
@@ -47,9 +48,7 @@ class Sums:
     def covariances(self, other: "csr_array") -> Floats:
         """Covariance of each sum with that of the same column of other weights, or of their only one."""
         squares = self.paths.conversions if self.measure == "conversions" else value_squares(self.paths)
-        shared, count = self.paths.shared, len(self.paths)
-        first = 0 if self.measure == "conversions" else 2 * count
-        between = None if shared is None or not shared.nnz else shared[first : first + count, first : first + count]
+        between = self._between
         if other.shape[1] == 1:
             of_each = other.toarray()[:, 0]
             found: Floats = self.weights.T @ (of_each * squares + (0.0 if between is None else between @ of_each))
@@ -59,38 +58,45 @@ class Sums:
             found = found + np.asarray(self.weights.multiply(between @ other).sum(axis=0)).ravel()
         return found
 
+    @cached_property
+    def variances(self) -> Floats:
+        """Variance of each sum."""
+        return self.covariances(self.weights)
+
+    @cached_property
+    def _between(self) -> "csr_array | None":
+        """Products between conversions (or values) of one customer, ``(paths, paths)``; None without any."""
+        shared, count = self.paths.shared, len(self.paths)
+        if shared is None or not shared.nnz:
+            return None
+        first = 0 if self.measure == "conversions" else 2 * count
+        return shared[first : first + count, first : first + count]
+
     def ends(self, *, confidence: float) -> tuple[Floats, Floats]:
         """Lower and upper ends of the sums."""
-        return score_interval(self.totals, self.covariances(self.weights), confidence=confidence)
+        return score_interval(self.totals, self.variances, confidence=confidence)
 
-    def typical(self) -> Floats:
-        """Variance by amount of each sum, 0 where there is none."""
-        totals = self.totals
-        return np.divide(self.covariances(self.weights), totals, out=np.zeros(len(totals)), where=totals > 0)
-
-    def shares(self, wholes: "csr_array") -> tuple[Floats, Floats]:
-        """Shares of the sums that ``wholes`` weighs, one for each sum or one for all, and their variances; 0 of 0."""
-        of = Sums(self.paths, self.measure, wholes)
-        total = np.where(of.totals > 0, of.totals, 1.0)
+    def shares(self, wholes: "Sums") -> tuple[Floats, Floats]:
+        """Shares of other sums, one for each of these or one for all, and their variances; 0 of 0."""
+        total = np.where(wholes.totals > 0, wholes.totals, 1.0)
         share = self.totals / total
-        spread = self.covariances(self.weights) - 2 * share * self.covariances(wholes)
-        return share, (spread + share**2 * of.covariances(wholes)) / total**2
+        spread = self.variances - 2 * share * self.covariances(wholes.weights) + share**2 * wholes.variances
+        return share, spread / total**2
 
-    def share_ends(self, wholes: "csr_array", *, confidence: float) -> tuple[Floats, Floats, Floats]:
+    def share_ends(self, wholes: "Sums", *, confidence: float) -> tuple[Floats, Floats, Floats]:
         """The same shares and the ends of their intervals; all 0 of nothing."""
-        of = Sums(self.paths, self.measure, wholes)
         share, spread = self.shares(wholes)
-        some = of.totals > 0
-        typical = of.typical() / np.where(some, of.totals, 1.0)
+        some = wholes.totals > 0
+        typical = wholes.variances / np.where(some, wholes.totals, 1.0) ** 2
         low, high = share_interval(share, spread, confidence=confidence, typical=typical)
         return share, np.where(some, low, 0.0), np.where(some, high, 0.0)
 
 
-def everything(paths: Paths) -> "csr_array":
+def everything(paths: Paths, measure: Measure = "conversions") -> Sums:
     """One sum over all."""
     from scipy.sparse import csr_array
 
-    return csr_array(np.ones((len(paths), 1)))
+    return Sums(paths, measure, csr_array(np.ones((len(paths), 1))))
 
 
 def grouped(paths: Paths, group: ArrayLike, groups: int) -> "csr_array":

@@ -26,10 +26,10 @@ def test_a_customer_with_two_conversions_counts_them_together_by_hand():
     paths = dataclasses.replace(paths, shared=csr_array(shared))
     sums = Sums(paths, "conversions", grouped(paths, [0, 1], 2))
     assert sums.totals.tolist() == [4, 3]
-    assert sums.covariances(sums.weights).tolist() == [2 * 2**2, 3]
-    assert sums.covariances(everything(paths)).tolist() == [8, 3]
+    assert sums.variances.tolist() == [2 * 2**2, 3]
+    assert sums.covariances(everything(paths).weights).tolist() == [8, 3]
     worth = Sums(paths, "value", grouped(paths, [0, 1], 2))
-    assert worth.covariances(worth.weights).tolist() == [2 * 20**2, 3 * 10**2]
+    assert worth.variances.tolist() == [2 * 20**2, 3 * 10**2]
     # Share of a: 4/7. A customer of a adds 2 (1 - 4/7) / 7 to it, one of b takes 4/7 / 7 away.
     share, spread = sums.shares(everything(paths))
     assert share.tolist() == pytest.approx([4 / 7, 3 / 7])
@@ -51,8 +51,8 @@ def test_sums_shares_and_rates_have_the_spread_of_customers_drawn_again(engine):
         sums = Sums(paths, measure, grouped(paths, lengths, 4))
         replicated = sums.weights.T @ drawn[measure]
         # A standard deviation of 2,000 replicates has itself one of 1.6 %.
-        assert replicated.std(axis=1) == pytest.approx(np.sqrt(sums.covariances(sums.weights)), rel=0.06)
-        share, spread = sums.shares(everything(paths))
+        assert replicated.std(axis=1) == pytest.approx(np.sqrt(sums.variances), rel=0.06)
+        share, spread = sums.shares(everything(paths, measure))
         replicated = replicated / replicated.sum(axis=0)
         assert replicated.mean(axis=1) == pytest.approx(share, abs=0.01)
         assert replicated.std(axis=1) == pytest.approx(np.sqrt(spread), rel=0.06)
