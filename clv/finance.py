@@ -14,7 +14,7 @@ from clv.engine_queries import single_row
 from clv.forecasting import Forecast
 from clv.newcomers import first_orders, newcomer_repeats
 from clv.prediction import central_interval, names_with_total, predict_periods, with_total
-from clv.rolling_origins import RollingOrigins, log_offsets
+from clv.rolling_origins import RollingOrigins
 from clv.totals import draw_totals, expected_totals
 from customer_data.errors import ConfigurationError
 
@@ -235,9 +235,9 @@ def _doubt(forecast: Forecast, origins: RollingOrigins | None, *, draws: int, se
     if origins is None:
         return factors
     luck = np.random.default_rng([seed, 2]).standard_normal(draws)
-    for row, (name, offset) in enumerate(zip(rows, log_offsets(forecast), strict=True)):
+    for row, name in enumerate(rows):
         if name in origins.adjustments:
-            factors[:, row] = origins.adjustments[name].factors(forecast.value_draws[:, row], offset, luck)
+            factors[:, row] = origins.adjustments[name].factors(luck)
     return factors
 
 

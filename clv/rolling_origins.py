@@ -1,9 +1,9 @@
 """Forecasts made again on past days: did the intervals hold, and what makes them hold?
 
 Several days of the past are taken as the day of a forecast of the same length, and each forecast is compared with what
-came. The errors, in standard deviations of the logarithm of the forecast total, show bias (their mean) and doubt that
-the model does not know of (their spread). Where they speak against the model, intervals are moved and widened by them;
-an interval is called calibrated only where enough origins have shown that it holds.
+came. The errors of the logarithm of the forecast total show bias (their mean) and doubt that the model does not know of
+(how much more than it says they scatter). Where they speak against the model, intervals are moved and widened by them,
+see `clv.interval_adjustments`; an interval is called calibrated only where enough origins have shown that it holds.
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from clv.calendar import Floats, add_months, day_date, day_number
+from clv.calendar import add_months, day_date, day_number
 from clv.engine_queries import single_row
 from clv.forecasting import Forecast
 from clv.histories import ALL, build_histories
 from clv.holdout_check import holdout_outcomes
+from clv.interval_adjustments import UNCHANGED, Adjustment, adjustment_of, middle_of, shown_to_hold
 from clv.order_choice import OrdersModel, choose_order_model
 from clv.prediction import central_interval, check_interval, names_with_total, predict_segments, with_total
 from clv.purchase_days import OrderTime
@@ -30,39 +31,8 @@ if TYPE_CHECKING:
 FEWEST_ORIGINS: Final = 8
 FEWEST_WINDOWS: Final = 3.0
 FEWEST_CUSTOMERS: Final = 20
-_TOO_FEW_HOLD: Final = 0.15  # below the stated share: intervals that hold no more often must be told from those that do
-_LED_ASTRAY: Final = 0.20  # how often those would be called calibrated all the same
 _TABLE: Final = "origin_histories"
 _SHORTEST_PAST: Final = 56  # days before the first origin, or half the horizon if that is longer
-_EVIDENCE: Final = 0.90  # how surely the errors must speak against the model before intervals are changed
-
-
-@dataclass(frozen=True)
-class Adjustment:
-    """How the interval of a total is to be changed, on the scale of the standard deviation of its logarithm.
-
-    Attributes
-    ----------
-    shift, widening : float
-        The interval moves by ``shift`` standard deviations and widens ``widening`` times about its middle; 0 and 1
-        where the errors do not speak against the model.
-    """
-
-    shift: float
-    widening: float
-
-    def interval(self, draws: Floats, offset: float, confidence: float) -> tuple[float, float]:
-        """The changed interval of a total from its draws; ``offset`` keeps logarithms of small totals finite."""
-        low, high = central_interval(np.log(draws + offset), confidence)
-        middle, deviation = _middle(draws, offset)
-        moved = middle + self.shift * deviation
-        bounds = np.exp([moved + self.widening * (float(bound) - middle) for bound in (low, high)]) - offset
-        return max(float(bounds[0]), 0.0), max(float(bounds[1]), 0.0)
-
-    def factors(self, draws: Floats, offset: float, luck: Floats) -> Floats:
-        """What parts of the total are multiplied by to move and widen as it does; ``luck`` is standard normal."""
-        _, deviation = _middle(draws, offset)
-        return np.asarray(np.exp(deviation * (self.shift + np.sqrt(self.widening**2 - 1) * luck)))
 
 
 @dataclass(frozen=True)
@@ -73,14 +43,17 @@ class RollingOrigins:
     ----------
     origins : DataFrame
         origin (last observed day), segment, customers, actual_orders, forecast_orders, actual_value, forecast_value,
-        low, high, inside, deviation, deviation_low, deviation_high: value over the horizon, not discounted; the last
-        three are the actual value and the interval as standard deviations of the logarithm from the middle.
+        low, high, inside, deviation, deviation_low, deviation_high, log_deviation: value over the horizon, not
+        discounted; ``deviation`` and its two ends are the actual value and the interval as standard deviations of the
+        logarithm from the middle, ``log_deviation`` is that standard deviation.
     calibration : DataFrame
-        segment, origins, windows, bias, coverage, coverage_adjusted, shift, widening, calibrated. ``windows`` is how
+        segment, origins, windows, bias, coverage, coverage_adjusted, shift, widening, log_shift, log_spread,
+        calibrated. ``windows`` is how
         many horizons fit into the days forecast; ``bias`` the mean of forecast / actual - 1 in the logarithm;
         ``coverage`` the share of origins inside the model's interval, ``coverage_adjusted`` inside the interval as
         changed by the origins whose windows do not overlap (by all others, where fewer than three are left).
-        ``calibrated``: see `shown_to_hold`.
+        ``log_shift`` and ``log_spread`` are the change, see `Adjustment`; ``shift`` and ``widening`` what it makes of
+        the interval of the last origin, in its standard deviations. ``calibrated``: see `shown_to_hold`.
     horizon_months : int
         Length of the forecasts, in calendar months.
     confidence : float
@@ -97,7 +70,7 @@ class RollingOrigins:
     def adjustments(self) -> dict[str, Adjustment]:
         """By segment."""
         return {
-            str(row["segment"]): Adjustment(float(row["shift"]), float(row["widening"]))
+            str(row["segment"]): Adjustment(float(row["log_shift"]), float(row["log_spread"]))
             for row in self.calibration.to_dict("records")
         }
 
@@ -204,13 +177,14 @@ def calibrate(forecast: Forecast, origins: RollingOrigins) -> Forecast:
         found = known[name]
         adjustment = origins.adjustments[name]
         draws = forecast.value_draws[:, row]
-        if forecast.margin != 0 and (adjustment.shift, adjustment.widening) != (0.0, 1.0):
+        if forecast.margin != 0 and adjustment != UNCHANGED:
             interval = adjustment.interval(draws, offsets[row], forecast.confidence)
             bounds = sorted(forecast.margin * bound for bound in interval)
             table.loc[row, ["low", "high"]] = bounds
+            _, deviation = middle_of(draws, offsets[row])
             notes.append(
                 f"Segment {name!r}: past forecasts missed by {float(found['bias']):+.1%} on average; its interval is "
-                f"moved by {adjustment.shift:+.2f} standard deviations and widened {adjustment.widening:.2f} times."
+                f"moved by {np.expm1(adjustment.shift):+.1%} and widened {adjustment.widening(deviation):.2f} times."
             )
         table.loc[row, "calibrated"] = bool(found["calibrated"]) and origins.horizon_months == forecast.horizon_months
     return replace(forecast, segment_forecast=table, notes=forecast.notes + origins.notes + tuple(notes))
@@ -220,60 +194,6 @@ def log_offsets(forecast: Forecast) -> list[float]:
     """Half of what an order is worth, by row of the forecast: it keeps logarithms of small totals finite."""
     orders = np.maximum(forecast.segment_forecast["expected_orders"].to_numpy(dtype=np.float64), 1e-9)
     return [float(offset) for offset in forecast.value_draws.mean(axis=0) / orders / 2]
-
-
-def adjustment_of(deviations: Floats, windows: float, confidence: float) -> Adjustment:
-    """What the deviations of some origins ask of the interval; ``windows`` of them count as independent.
-
-    Without deviations nothing is asked.
-
-    Their mean square is compared with that of a model that knows its doubt, by chi-square with as many degrees of
-    freedom as there are windows. Only where it is larger than chance explains, the interval moves by the mean
-    deviation, shrunk towards 0 as far as chance explains it, and widens to the remaining spread, with Student's t for
-    the few windows.
-    """
-    from scipy.stats import chi2, norm, t
-
-    if not len(deviations):
-        return Adjustment(0.0, 1.0)
-    independent = max(1.0, min(windows, float(len(deviations))))
-    square = float(np.mean(deviations**2))
-    if independent * square <= float(chi2.ppf(_EVIDENCE, independent)):
-        return Adjustment(0.0, 1.0)
-    mean = float(np.mean(deviations))
-    shift = mean * max(0.0, 1 - 1 / (independent * mean**2)) if mean else 0.0
-    left = float(np.mean((deviations - shift) ** 2))
-    upper = 0.5 + confidence / 2
-    few = float(t.ppf(upper, max(independent - 1, 1.0)) / norm.ppf(upper)) * float(np.sqrt(1 + 1 / independent))
-    return Adjustment(shift, max(1.0, float(np.sqrt(left)) * few))
-
-
-def shown_to_hold(coverage: float, independent: float, confidence: float) -> bool:
-    """Whether so many origins hold that their interval may be called calibrated.
-
-    Parameters
-    ----------
-    coverage : float
-        Share of origins whose interval held.
-    independent : float
-        How many of them count as independent: windows that do not overlap.
-    confidence : float
-        The share that is to hold.
-
-    Returns
-    -------
-    bool
-        True where an interval that holds 15 points too seldom would look as good in at most one case of five, and one
-        that holds as stated would look as good in one case of twenty or more (else it is too wide). Binomial tails:
-        six windows must all hold at 90 %, of eleven ten.
-    """
-    from scipy.stats import binom
-
-    windows = int(independent + 1e-9)
-    held = int(coverage * windows + 1e-9)
-    too_seldom = float(binom.sf(held - 1, windows, confidence - _TOO_FEW_HOLD))
-    as_stated = float(binom.sf(held - 1, windows, confidence))
-    return windows > 0 and too_seldom <= _LED_ASTRAY and as_stated >= 0.05
 
 
 def _origin_days(first: int, end: int, months: int, count: int) -> tuple[int, list[int]]:
@@ -333,7 +253,7 @@ def _one_origin(
     ):
         offset = forecast / max(expected, 1e-9) / 2
         low, high = (float(bound) for bound in central_interval(totals, confidence))
-        middle, deviation = _middle(totals, offset)
+        middle, deviation = middle_of(totals, offset)
         actual_at, low_at, high_at = (
             (float(np.log(max(amount, 0.0) + offset)) - middle) / deviation for amount in (earned, low, high)
         )
@@ -352,6 +272,7 @@ def _one_origin(
                 "deviation": actual_at,
                 "deviation_low": low_at,
                 "deviation_high": high_at,
+                "log_deviation": deviation,
             }
         )
     return rows
@@ -362,16 +283,17 @@ def _calibration(
 ) -> dict[str, object]:
     """One row of the table ``calibration`` from a segment's rows of ``origins``."""
     deviation, low, high = (part[f"deviation{end}"].to_numpy(dtype=np.float64) for end in ("", "_low", "_high"))
+    unit = part["log_deviation"].to_numpy(dtype=np.float64)
     days = np.array([day_number(day) for day in part["origin"]])
     origins = len(part)
-    adjustment = adjustment_of(deviation, windows, confidence)
+    adjustment = adjustment_of(deviation * unit, unit, windows, confidence)
     inside = []
     for index, day in enumerate(days):
         others = np.abs(days - day) >= horizon
         if others.sum() < 3:
             others = np.arange(origins) != index
-        learnt = adjustment_of(deviation[others], windows * float(others.mean()), confidence)
-        bounds = learnt.shift + learnt.widening * np.array([low[index], high[index]])
+        learnt = adjustment_of((deviation * unit)[others], unit[others], windows * float(others.mean()), confidence)
+        bounds = learnt.shift / unit[index] + learnt.widening(unit[index]) * np.array([low[index], high[index]])
         inside.append(bool(bounds[0] <= deviation[index] <= bounds[1]))
     coverage = float(np.mean(inside))
     enough = (
@@ -388,13 +310,9 @@ def _calibration(
         "bias": float(np.expm1(np.mean(np.log(expected[some] / seen[some])))) if some.any() else float("nan"),
         "coverage": float(part["inside"].mean()),
         "coverage_adjusted": coverage,
-        "shift": adjustment.shift,
-        "widening": adjustment.widening,
+        "shift": adjustment.shift / float(unit[-1]),
+        "widening": float(adjustment.widening(unit[-1])),
+        "log_shift": adjustment.shift,
+        "log_spread": adjustment.spread,
         "calibrated": enough and shown_to_hold(coverage, min(windows, float(origins)), confidence),
     }
-
-
-def _middle(draws: Floats, offset: float) -> tuple[float, float]:
-    """Mean and standard deviation of the logarithm of the draws, moved by the offset."""
-    logs = np.log(draws + offset)
-    return float(logs.mean()), max(float(logs.std()), 1e-9)

@@ -14,10 +14,11 @@ from clv.customer_sources import FIRST, KNOWN, REPEAT, TOTAL
 from clv.finance import cash_flow, product_margin
 from clv.forecasting import forecast
 from clv.histories import build_histories
+from clv.interval_adjustments import Adjustment
 from clv.newcomers import newcomer_repeats
 from clv.order_laws import BetaGeometricLaw
 from clv.outcomes import DrawnParameters, simulate_customers
-from clv.rolling_origins import Adjustment, RollingOrigins, log_offsets
+from clv.rolling_origins import RollingOrigins, log_offsets
 from clv.scoring import load_models, save_models
 from clv.spend_laws import SpendEstimate, SpendLaw
 from clv.totals import CustomerModel
@@ -89,11 +90,11 @@ def test_over_the_horizon_expectations_add_up_and_the_known_vary_as_in_the_forec
 def test_what_earlier_forecasts_missed_moves_and_widens_the_percentiles_of_repeat_orders(growing_shop):
     made = forecast(growing_shop, as_of_day=AS_OF, horizon_months=3, draws=2_000)
     plain = cash_flow(growing_shop, made, draws=2_000).totals.set_index("source")
-    calibration = pd.DataFrame({"segment": ["all"], "shift": [1.5], "widening": [2.0]})
+    calibration = pd.DataFrame({"segment": ["all"], "log_shift": [0.15], "log_spread": [0.2]})
     missed = RollingOrigins(pd.DataFrame(), calibration, 3, 0.9, ())
     mended = cash_flow(growing_shop, made, origins=missed, draws=2_000).totals.set_index("source")
     offset = log_offsets(made)[0]
-    low, high = Adjustment(1.5, 2.0).interval(made.value_draws[:, 0], offset, 0.8)
+    low, high = Adjustment(0.15, 0.2).interval(made.value_draws[:, 0], offset, 0.8)
     undiscounted = plain.loc[KNOWN, "contribution"] / plain.loc[KNOWN, "discounted"]
     assert mended.loc[KNOWN, ["p10", "p90"]].tolist() == pytest.approx(
         [low * undiscounted, high * undiscounted], rel=0.03

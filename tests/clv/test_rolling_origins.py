@@ -5,43 +5,61 @@ import pytest
 
 from clv.calendar import day_date, day_number
 from clv.forecasting import forecast
-from clv.rolling_origins import Adjustment, adjustment_of, calibrate, rolling_origins, shown_to_hold
+from clv.interval_adjustments import UNCHANGED, Adjustment, adjustment_of, shown_to_hold
+from clv.rolling_origins import calibrate, rolling_origins
 from customer_data.errors import ConfigurationError, InputError, ModelError
 
 AS_OF = day_number("1998-06-30")
+NORMAL = 1.644854  # standard deviations to either end of a 90 % interval
 
 
 def test_errors_that_chance_explains_change_nothing():
-    assert adjustment_of(np.array([1.1, -0.9, 0.4, -1.3, 0.2, 0.8]), 6, 0.9) == Adjustment(0.0, 1.0)
-    assert adjustment_of(np.array([]), 6, 0.9) == Adjustment(0.0, 1.0)
+    errors = np.array([1.1, -0.9, 0.4, -1.3, 0.2, 0.8]) / 10
+    assert adjustment_of(errors, np.full(6, 0.1), 6, 0.9) == UNCHANGED
+    assert adjustment_of(np.array([]), np.array([]), 6, 0.9) == UNCHANGED
+
+
+STUDENT = 2.353363 / 1.644854  # three degrees of freedom against a normal, at 90 %
 
 
 def test_by_hand_errors_on_one_side_move_the_interval():
-    # Mean 3, spread 0.5 about it, four windows: mean square 9.25 against chi-square(4) / 4 = 1.94 at 90 %.
-    # Shift 3 (1 - 1 / (4 * 9)) = 35 / 12; left: mean of (.5 + 1/12)^2 and (.5 - 1/12)^2; no widening below 1.
-    found = adjustment_of(np.array([2.5, 3.5, 2.5, 3.5]), 4, 0.9)
-    assert found.shift == pytest.approx(35 / 12)
-    left = np.sqrt(((0.5 + 1 / 12) ** 2 + (0.5 - 1 / 12) ** 2) / 2)
-    student = 2.353363 / 1.644854 * np.sqrt(1.25)
-    assert found.widening == pytest.approx(max(1, left * student), rel=1e-6)
+    # In standard deviations of 0.1: mean 3, four windows; mean square 9.25 against chi-square(4) / 4 = 1.94 at 90 %.
+    # Shift 3 (1 - 1 / (4 * 9)) = 35 / 12. About it they scatter by less than 1, so that the model's own
+    # spread explains them: what adds is the doubt about the mean, 1 / sqrt(4).
+    found = adjustment_of(np.array([0.25, 0.35, 0.25, 0.35]), np.full(4, 0.1), 4, 0.9)
+    assert found.shift == pytest.approx(0.1 * 35 / 12)
+    assert found.spread == pytest.approx(0.1 * STUDENT / 2, rel=1e-6)
 
 
 def test_by_hand_errors_on_both_sides_widen_it():
-    found = adjustment_of(np.array([4.0, -4.0, 4.0, -4.0]), 4, 0.9)
+    # Mean 0, mean square 16 of which 1 is the model's own; the mean of four is unsure by sqrt(16 / 4).
+    found = adjustment_of(np.array([0.4, -0.4, 0.4, -0.4]), np.full(4, 0.1), 4, 0.9)
     assert found.shift == 0.0
-    assert found.widening == pytest.approx(4 * 2.353363 / 1.644854 * np.sqrt(1.25), rel=1e-6)
+    assert found.spread == pytest.approx(0.1 * STUDENT * np.sqrt(15 + 4), rel=1e-6)
+    assert found.widening(0.1) == pytest.approx(np.sqrt(1 + STUDENT**2 * 19), rel=1e-6)
 
 
 def test_fewer_windows_widen_more():
-    deviations = np.array([4.0, -4.0, 4.0, -4.0])
-    assert adjustment_of(deviations, 2, 0.9).widening > adjustment_of(deviations, 3, 0.9).widening
+    errors, own = np.array([0.4, -0.4, 0.4, -0.4]), np.full(4, 0.1)
+    assert adjustment_of(errors, own, 2, 0.9).spread > adjustment_of(errors, own, 3, 0.9).spread
+
+
+def test_what_the_model_does_not_know_of_does_not_shrink_with_its_own_doubt():
+    # Early forecasts, of few customers, knew little; all were off by a quarter up or down. The next one is of so many
+    # customers that the model believes itself within a hundredth.
+    own = np.geomspace(0.3, 0.02, 4_000)
+    random = np.random.default_rng(1)
+    found = adjustment_of(random.normal(0, np.hypot(own, 0.25)), own, 4_000, 0.9)
+    assert found.spread == pytest.approx(0.25, abs=0.01)  # its standard error is 0.0033
+    draws = np.exp(random.normal(10.0, 0.01, 50_000))
+    low, high = np.log(found.interval(draws, 0.0, 0.9))
+    assert (high - low) / 2 == pytest.approx(NORMAL * np.hypot(0.01, found.spread), rel=0.02)
 
 
 def test_an_adjusted_interval_moves_on_the_scale_of_the_logarithm():
     draws = np.exp(np.random.default_rng(0).normal(10.0, 0.2, 50_000))
-    low, high = Adjustment(1.0, 2.0).interval(draws, 0.0, 0.9)
-    z = 1.644854
-    assert np.log([low, high]) == pytest.approx([10.2 - 2 * z * 0.2, 10.2 + 2 * z * 0.2], abs=0.01)
+    low, high = Adjustment(0.2, 0.2 * np.sqrt(3)).interval(draws, 0.0, 0.9)
+    assert np.log([low, high]) == pytest.approx([10.2 - 2 * NORMAL * 0.2, 10.2 + 2 * NORMAL * 0.2], abs=0.01)
 
 
 def test_cdnow_learns_that_its_intervals_were_too_narrow(cdnow_engine):

@@ -1,0 +1,149 @@
+"""What the errors of earlier forecasts ask of the interval of the next one.
+
+The logarithm of what came misses that of the forecast by d, with a standard deviation s that the model knows of. What
+it does not know of, such as a season or a fashion, moves all customers alike: it adds to s however many there are. So
+
+    d ~ Normal(bias, s^2 + spread^2)
+
+over earlier forecasts: the random effects of a meta-analysis. The spread is that of Paule & Mandel (1982, Journal of
+Research of the National Bureau of Standards 87(5)), and what the next forecast is unsure of beside its own s as in
+Higgins, Thompson & Spiegelhalter (2009, Journal of the Royal Statistical Society A 172(1), section 4.1).
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from clv.calendar import Floats
+from clv.prediction import central_interval
+
+_TOO_FEW_HOLD: Final = 0.15  # below the stated share: intervals that hold no more often must be told from those that do
+_LED_ASTRAY: Final = 0.20  # how often those would be called calibrated all the same
+_EVIDENCE: Final = 0.90  # how surely the errors must speak against the model before intervals are changed
+_HALVINGS: Final = 60
+
+
+@dataclass(frozen=True)
+class Adjustment:
+    """How the interval of a total is to be changed; 0 and 0 where the errors do not speak against the model.
+
+    Attributes
+    ----------
+    shift : float
+        By which the logarithm of the total moves.
+    spread : float
+        Standard deviation of its logarithm that adds, in squares, to the model's own.
+    """
+
+    shift: float
+    spread: float
+
+    def widening(self, deviation: Floats | float) -> Floats:
+        """How many times as wide it makes an interval whose own standard deviation of the logarithm is this."""
+        return np.asarray(np.hypot(deviation, self.spread) / deviation, dtype=np.float64)
+
+    def interval(self, draws: Floats, offset: float, confidence: float) -> tuple[float, float]:
+        """The changed interval of a total from its draws; ``offset`` keeps logarithms of small totals finite."""
+        low, high = central_interval(np.log(draws + offset), confidence)
+        middle, deviation = middle_of(draws, offset)
+        times = float(self.widening(deviation))
+        bounds = np.exp([middle + self.shift + times * (float(bound) - middle) for bound in (low, high)]) - offset
+        return max(float(bounds[0]), 0.0), max(float(bounds[1]), 0.0)
+
+    def factors(self, luck: Floats) -> Floats:
+        """What parts of the total are multiplied by to move and widen as it does; ``luck`` is standard normal."""
+        return np.asarray(np.exp(self.shift + self.spread * luck))
+
+
+UNCHANGED: Final = Adjustment(0.0, 0.0)
+
+
+def middle_of(draws: Floats, offset: float) -> tuple[float, float]:
+    """Mean and standard deviation of the logarithm of the draws, moved by the offset."""
+    logs = np.log(draws + offset)
+    return float(logs.mean()), max(float(logs.std()), 1e-9)
+
+
+def adjustment_of(errors: Floats, deviations: Floats, windows: float, confidence: float) -> Adjustment:
+    """What the errors of some origins ask of the interval; without any, nothing.
+
+    Parameters
+    ----------
+    errors, deviations : ndarray (origins,)
+        By which the logarithm of what came missed the forecast's, and the standard deviation that the model gave it.
+    windows : float
+        How many of the origins count as independent.
+    confidence : float
+        Of the interval.
+
+    Notes
+    -----
+    The mean square of the errors, in their standard deviations, is compared with that of a model that knows its doubt,
+    by chi-square with as many degrees of freedom as there are windows. Only where it is larger than chance explains,
+    the interval moves by the bias, shrunk towards 0 as far as chance explains it, and takes up the spread and the doubt
+    about the bias, with Student's t for the few windows.
+    """
+    from scipy.stats import chi2, norm, t
+
+    if not len(errors):
+        return UNCHANGED
+    independent = max(1.0, min(windows, float(len(errors))))
+    if independent * float(np.mean((errors / deviations) ** 2)) <= float(chi2.ppf(_EVIDENCE, independent)):
+        return UNCHANGED
+    least, most = 0.0, float(np.mean(errors**2)) + float(np.mean(deviations**2))
+    if _excess(errors, deviations**2, independent) > 0:
+        while _excess(errors, deviations**2 + most, independent) > 0:
+            most *= 2
+        for _ in range(_HALVINGS):
+            middle = (least + most) / 2
+            too_small = _excess(errors, deviations**2 + middle, independent) > 0
+            least, most = (middle, most) if too_small else (least, middle)
+    shift, doubt = _shrunk_bias(errors, deviations**2 + least, independent)
+    upper = 0.5 + confidence / 2
+    few = float(t.ppf(upper, max(independent - 1, 1.0)) / norm.ppf(upper))
+    return Adjustment(shift, few * float(np.sqrt(least + doubt)))
+
+
+def _shrunk_bias(errors: Floats, variances: Floats, independent: float) -> tuple[float, float]:
+    """The mean of errors of these variances, shrunk towards 0 as far as chance explains it, and the mean's variance."""
+    weight = 1 / variances
+    bias = float(weight @ errors / weight.sum())
+    doubt = 1 / (independent * float(weight.mean()))
+    return (bias * max(0.0, 1 - doubt / bias**2) if bias else 0.0), doubt
+
+
+def _excess(errors: Floats, variances: Floats, independent: float) -> float:
+    """By how much the errors about their shrunk bias scatter more than these variances say, relatively."""
+    shift, _ = _shrunk_bias(errors, variances, independent)
+    bias = float((errors / variances).sum() / (1 / variances).sum())
+    fitted = shift / bias / independent if bias else 0.0  # of the scatter, that the bias has taken up
+    return float(np.mean((errors - shift) ** 2 / variances)) - (1 - fitted)
+
+
+def shown_to_hold(coverage: float, independent: float, confidence: float) -> bool:
+    """Whether so many origins hold that their interval may be called calibrated.
+
+    Parameters
+    ----------
+    coverage : float
+        Share of origins whose interval held.
+    independent : float
+        How many of them count as independent: windows that do not overlap.
+    confidence : float
+        The share that is to hold.
+
+    Returns
+    -------
+    bool
+        True where an interval that holds 15 points too seldom would look as good in at most one case of five, and one
+        that holds as stated would look as good in one case of twenty or more (else it is too wide). Binomial tails:
+        six windows must all hold at 90 %, of eleven ten.
+    """
+    from scipy.stats import binom
+
+    windows = int(independent + 1e-9)
+    held = int(coverage * windows + 1e-9)
+    too_seldom = float(binom.sf(held - 1, windows, confidence - _TOO_FEW_HOLD))
+    as_stated = float(binom.sf(held - 1, windows, confidence))
+    return windows > 0 and too_seldom <= _LED_ASTRAY and as_stated >= 0.05
