@@ -23,7 +23,7 @@ _OWN_FONTS = (_HERE / "fonts" / "DejaVuSans.ttf", _HERE / "fonts" / "DejaVuSans-
 _FONT_SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
 _REPLACEMENT = "\ufffd"
 _BREAK = "\u200b"
-_LONGEST_WHOLE_TABLE = 8  # in lines: a longer one may break, so that no page ends half empty
+_MOST_LINES_KEPT = 8  # of the last rows of a table, kept together on a page
 _LINE = 60  # characters of a cell that are taken to stand in a line
 _LONG_RUN = re.compile(r"\S{25,}")
 
@@ -143,11 +143,9 @@ def _block(block: Block) -> dict[str, Any]:
 
 
 def _rows_kept_together(rows: list[list[str]]) -> int:
-    """How many of the last rows stand on one page: all of a short table, three of a long one, none of tall rows."""
+    """How many of the last rows of a table that breaks stand on one page: few, and none of tall ones."""
     lines = [max((-(-len(cell) // _LINE) for cell in row), default=1) for row in rows]
-    if sum(lines) <= _LONGEST_WHOLE_TABLE:
-        return len(rows)
-    return 3 if sum(lines[-3:]) < _LONGEST_WHOLE_TABLE and len(rows) > 3 else 0
+    return next((kept for kept in (4, 3, 2, 1) if kept < len(rows) and sum(lines[-kept:]) <= _MOST_LINES_KEPT), 0)
 
 
 def _prose_block(text: str, *, lead: str = "", tone: str = "plain") -> dict[str, Any]:

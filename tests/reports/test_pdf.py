@@ -26,6 +26,12 @@ def one_page(*blocks, title="Title"):
     return Report(title, "subtitle", "As of 1 May 2020", (Section("Summary", (Heading("Part"), *blocks)),))
 
 
+def taken(*blocks):
+    """The pages of a report with these blocks behind its first page, that one included."""
+    summary = Section("Summary", (Prose("text"),))
+    return pages(render_pdf(Report("Title", "", "", (summary, Section("Part", blocks)))))
+
+
 def named(name):
     """A report that has the name in every place where a name can stand."""
     table = Table(
@@ -111,25 +117,12 @@ def test_controls_and_direction_marks_never_reach_the_page():
 
 
 def test_a_table_that_does_not_fit_starts_where_it_stands_and_keeps_its_last_rows_together():
-    columns = (Column("channel", "Channel", width=1), Column("x", "X"))
-
-    def table(rows):
-        return Table("t", pd.DataFrame({"channel": [f"channel {i}" for i in range(rows)], "x": 1.0}), columns)
-
-    # 48 rows leave room for some of 20 on the first page, so that 68 in two tables take no more pages than in one.
-    assert pages(render_pdf(one_page(table(48), table(20)))) == pages(render_pdf(one_page(table(68)))) == 2
+    # 30 rows leave room for some of 40 on the first page, so that 70 in two tables take no more pages than in one.
+    assert pages(render_pdf(one_page(rows_of(30), rows_of(40)))) == pages(render_pdf(one_page(rows_of(70)))) == 2
 
 
 def test_a_sentence_stands_on_the_page_of_the_table_that_it_speaks_of():
-    columns = (Column("channel", "Channel", width=1), Column("x", "X"))
-
-    def table(rows):
-        return Table("t", pd.DataFrame({"channel": [f"channel {i}" for i in range(rows)], "x": 1.0}), columns)
-
-    def taken(*blocks):
-        summary = Section("Summary", (Prose("text"),))
-        return pages(render_pdf(Report("Title", "", "", (summary, Section("Part", blocks)))))
-
+    table = rows_of
     # So many rows that no room is left for a table of eight, but for a sentence, which goes on with the table.
     sentence, small = Prose("word " * 60), table(8)
     rows = next(rows for rows in range(30, 60) if taken(table(rows), sentence, small) == 3)
@@ -137,6 +130,36 @@ def test_a_sentence_stands_on_the_page_of_the_table_that_it_speaks_of():
     # What fills a page behind the small table alone, under a heading, is too much behind sentence and small table.
     rest = next(rest for rest in range(50, 20, -1) if taken(small, table(rest)) == 2)
     assert taken(table(rows), sentence, small, table(rest)) == 4
+
+
+def rows_of(number, *, caption=""):
+    data = pd.DataFrame({"channel": [f"channel {i}" for i in range(number)], "x": 1.0})
+    return Table("t", data, (Column("channel", "Channel", width=1), Column("x", "X")), caption=caption)
+
+
+def drawing_of(height):
+    return Figure("f", SVG.replace('height="20"', f'height="{height}"').format("f"), "f")
+
+
+def test_a_table_that_fits_a_third_of_a_page_does_not_break():
+    # A drawing that finds room under ten rows of a table on a new page does not under the whole of fifteen.
+    full, drawn = rows_of(58), drawing_of(102)
+    assert taken(full, rows_of(10), drawn) == 3
+    assert taken(full, rows_of(15), drawn) == 4
+    # A page with so many rows has room for ten more and leaves it.
+    assert taken(rows_of(42), rows_of(10)) == 2
+    assert taken(rows_of(42), rows_of(15), drawn) == 4
+
+
+def test_the_caption_of_a_table_stands_under_its_last_rows():
+    def table(rows):
+        return rows_of(rows, caption="What the columns hold.")
+
+    full = max(rows for rows in range(56, 61) if taken(table(rows)) == 2)
+    tallest = max(height for height in range(118, 131, 2) if taken(table(full), table(1), drawing_of(height)) == 3)
+    # What does not fit any more takes rows along, so that there is less room than under a table of one.
+    assert full < 60
+    assert taken(table(full + 1), drawing_of(tallest)) == 4
 
 
 def test_a_table_longer_than_a_page_breaks_and_one_of_a_page_does_not_overflow():
