@@ -19,15 +19,15 @@ import numpy as np
 from attribution import ragged
 from attribution.chain import chain
 from attribution.credit import check_models, model_credit
-from attribution.delta import model_gradient, variance
-from attribution.intervals import difference_interval
+from attribution.delta import model_gradient, normal_reach, variance
+from attribution.flow_influence import flows_between
+from attribution.intervals import difference_interval, score_interval, share_interval
 from attribution.markov import removal_effects
 from attribution.participation import ParticipationGradient, distinct_linear, participation, presence
 from attribution.paths import STEP, Paths
 from attribution.ragged import Floats
 from attribution.rules import RULES, RuleOptions, channel_shares, touch_shares
 from attribution.sums import Measure, Sums, everything, grouped
-from attribution.survival import survival
 from attribution.transitions import transitions
 from customer_data.errors import ConfigurationError
 
@@ -103,40 +103,63 @@ def _chosen(measure: str) -> int:
     return get_args(Measure).index(measure)
 
 
-def flows(paths: Paths, *, order: int = 1, measure: Measure = "conversions") -> "pandas.DataFrame":
+def flows(
+    paths: Paths, *, order: int = 1, measure: Measure = "conversions", confidence: float | None = 0.90
+) -> "pandas.DataFrame":
     """Where the conversions of each last click go under Markov credit.
 
     Of the chain's converting walks that end in channel i, the part that visits channel j is what removing j would take
     from i. Those parts, scaled as credit is, are the flow from i to j.
 
+    Parameters
+    ----------
+    paths
+        Distinct paths.
+    order
+        Order of the chain.
+    measure
+        Flows of ``conversions`` or of ``value``.
+    confidence
+        Of the intervals (:mod:`attribution.flow_influence`); None leaves them missing. There are as many flows as pairs
+        of channels, and intervals take time in proportion.
+
     Returns
     -------
-    Columns last_click, credited, conversions (or value), share; one row per pair of channels with a flow. The flows
-    into a channel sum to its Markov credit exactly. ``share`` is the flow's part of all that leaves ``last_click``.
-    What leaves a channel is its last-click credit times how many channels its converting walks visit, relative to all
-    converting walks, so channels that close long paths send more than they had.
+    Columns last_click, credited, conversions (or value), share, conversions_low, conversions_high (or value_low,
+    value_high), share_low, share_high; one row per pair of channels with a flow. The flows into a channel sum to its
+    Markov credit exactly. ``share`` is the flow's part of all that leaves ``last_click``. What leaves a channel is its
+    last-click credit times how many channels its converting walks visit, relative to all converting walks, so channels
+    that close long paths send more than they had.
     """
     import pandas
 
     _chosen(measure)
+    if confidence is not None:
+        normal_reach(confidence)
     found = transitions(paths, order=order)
-    keep = np.column_stack([np.ones(len(found.states), dtype=bool), ~found.holds])
-    per_ending = survival(found, paths, keep).reward
-    lost = found.at_last(getattr(paths, measure))[:, None] * (per_ending[:, :1] - per_ending[:, 1:])
-    between = np.zeros((len(paths.channels), len(paths.channels)))
-    closing = found.states[np.arange(len(found.states)), (found.states >= 0).sum(axis=1) - 1]
-    np.add.at(between, closing, lost)
-    summed = between.sum()
-    if summed > 0:
-        between *= getattr(paths, measure).sum() / summed
-    source, target = np.nonzero(between > 0)
-    leaving = between.sum(axis=1)
+    between = flows_between(paths, found, measure=measure, with_variances=confidence is not None)
+    source, target = np.nonzero(between.amounts > 0)
+    amount, share = between.amounts[source, target], between.shares[source, target]
+    ends = [np.full(len(amount), np.nan)] * 4
+    if confidence is not None and between.amount_variances is not None and between.share_variances is not None:
+        spread, of_share = between.amount_variances[source, target], between.share_variances[source, target]
+        # A share that nothing has varied yet is as sure as what the channel closed.
+        closed = Sums(paths, measure, channel_shares(paths, "last_click", RuleOptions()))
+        typical = np.divide(
+            closed.variances, closed.totals**2, out=np.zeros_like(closed.totals), where=closed.totals > 0
+        )
+        ends = [
+            *score_interval(amount, spread, confidence=confidence),
+            *share_interval(share, of_share, confidence=confidence, typical=typical[source]),
+        ]
+    names = [f"{name}_{end}" for name in (measure, "share") for end in ("low", "high")]
     return pandas.DataFrame(
         {
             "last_click": np.asarray(paths.channels, dtype=object)[source],
             "credited": np.asarray(paths.channels, dtype=object)[target],
-            measure: between[source, target],
-            "share": between[source, target] / leaving[source],
+            measure: amount,
+            "share": share,
+            **dict(zip(names, ends, strict=True)),
         }
     )
 

@@ -112,7 +112,7 @@ def channel_depth(
     ``paths`` are those before the configured transform. ``connection`` holds the touches, for paths under other choices
     and of parts of the orders; None where paths came from a file. ``first`` are journeys to first orders built already.
     """
-    from attribution.bridge import bridge, flows, roles, touch_variety
+    from attribution.bridge import bridge, roles, touch_variety
     from attribution.sensitivities import sensitivity
 
     wanted = configuration.settings.attribution
@@ -137,7 +137,7 @@ def channel_depth(
         bridge=bridge(seen, order=order, confidence=confidence)
         if (wanted.baseline, wanted.model) == ("last_click", "markov")
         else None,
-        flows=_largest_flows(flows(seen, order=order)) if wanted.model == "markov" else None,
+        flows=_flows(seen, order=order, confidence=confidence) if wanted.model == "markov" else None,
         roles=roles(seen, confidence=confidence),
         along_paths=_along_paths(seen, configuration, order=order),
         touch_variety=touch_variety(seen, confidence=confidence),
@@ -198,17 +198,23 @@ def _along_paths(paths: Paths, configuration: Configuration, *, order: int) -> p
     return several[several["path"].isin(several["path"].unique()[:MOST_PATHS])].reset_index(drop=True)
 
 
-def _largest_flows(flows: pd.DataFrame) -> pd.DataFrame:
-    """Put channels beyond the largest together: between thousands of channels there are millions of flows."""
-    size = flows.groupby("credited")["conversions"].sum().sort_values(ascending=False, kind="stable")
+def _flows(paths: Paths, *, order: int, confidence: float) -> pd.DataFrame:
+    """Flows with intervals, which take time for each pair of channels, and of many channels without.
+
+    Channels beyond the largest are put together: between thousands of channels there are millions of flows.
+    """
+    from attribution.bridge import flows
+
+    found = flows(paths, order=order, confidence=confidence if len(paths.channels) <= MOST_CHANNELS else None)
+    size = found.groupby("credited")["conversions"].sum().sort_values(ascending=False, kind="stable")
     if len(size) <= MOST_FLOWING:
-        return flows
+        return found
     kept = set(size.index[:MOST_FLOWING])
     other = f"{len(size) - MOST_FLOWING:,} other channels"
-    named = flows.assign(**{end: flows[end].where(flows[end].isin(kept), other) for end in ("last_click", "credited")})
-    found = named.groupby(["last_click", "credited"], sort=False)["conversions"].sum().reset_index()
-    found["share"] = found["conversions"] / found.groupby("last_click")["conversions"].transform("sum")
-    return found
+    named = found.assign(**{end: found[end].where(found[end].isin(kept), other) for end in ("last_click", "credited")})
+    together = named.groupby(["last_click", "credited"], sort=False)["conversions"].sum().reset_index()
+    together["share"] = together["conversions"] / together.groupby("last_click")["conversions"].transform("sum")
+    return together.reindex(columns=found.columns)
 
 
 def _games(paths: Paths, fit: RegressionFit | None, *, confidence: float) -> tuple[pd.DataFrame | None, str]:

@@ -97,8 +97,9 @@ class ChannelDepth:
         ``channel, last_click, sharing, weighting, participation, smoothing, markov, position_effect, position_low,
         position_high, model_effect, model_low, model_high`` in conversions.
     flows
-        ``last_click, credited, conversions, share``: where the conversions of each last click go; of more than a
-        hundred channels the smaller ones together.
+        ``last_click, credited, conversions, share``: where the conversions of each last click go, both with ``_low``
+        and ``_high``, which are missing where there are more than twenty channels; of more than a hundred channels the
+        smaller ones together.
     roles
         ``channel, single, early, middle, late, conversions``: linear credit by place on the path, each also with
         ``_low`` and ``_high``; the four places also as ``<place>_share`` of the channel's credit with the same.

@@ -1,0 +1,147 @@
+"""How flows from last click to credit answer to every journey, for their intervals.
+
+With f_ij the chance of a walk to convert from channel i by way of channel j, S the sum of all f and T what is credited,
+a flow is F_ij = T f_ij / S, and its share of what leaves i is f_ij / f_i, f_i the sum over j. f_ij is the worth of a
+chain in which conversions from i alone count, less that without j, and answers to journeys as such worths do
+(:mod:`attribution.survival`):
+
+    dF_ij = T / S (df_ij - f_ij / S dS) + f_ij / S dT,    d(f_ij / f_i) = (df_ij - f_ij / f_i df_i) / f_i.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attribution.influence import Influence, covariances
+from attribution.paths import Paths
+from attribution.ragged import Floats, Integers
+from attribution.sums import Measure
+from attribution.survival import Survival, survival
+from attribution.transitions import Transitions
+
+CELLS = 1 << 22
+
+
+@dataclass(frozen=True, eq=False)
+class Flows:
+    """Flows between channels, arrays ``(closing channel, credited channel)``, and their variances.
+
+    Attributes
+    ----------
+    amounts, shares
+        What flows, and its part of all that leaves the closing channel.
+    amount_variances, share_variances
+        By the delta method, with customers' several journeys together; None where they were not asked for.
+    """
+
+    amounts: Floats
+    shares: Floats
+    amount_variances: Floats | None = None
+    share_variances: Floats | None = None
+
+
+def flows_between(paths: Paths, found: Transitions, *, measure: Measure, with_variances: bool) -> Flows:
+    """Solve the chain of these paths for the flows of conversions or of value."""
+    channels = len(paths.channels)
+    keep = np.column_stack([np.ones(len(found.states), dtype=bool), ~found.holds])
+    closing = found.states[np.arange(len(found.states)), (found.states >= 0).sum(axis=1) - 1]
+    amounts = getattr(paths, measure)
+    whole = survival(found, paths, keep)
+    chances = np.zeros((channels, channels))
+    np.add.at(chances, closing, found.at_last(amounts)[:, None] * (whole.reward[:, :1] - whole.reward[:, 1:]))
+    summed, leaving = chances.sum(), chances.sum(axis=1, keepdims=True)
+    total = float(amounts.sum())
+    shares = np.divide(chances, leaving, out=np.zeros_like(chances), where=leaving > 0)
+    if not summed > 0:
+        return Flows(chances, shares)
+    made = Flows(chances * (total / summed), shares)
+    if not with_variances:
+        return made
+    at = 0 if measure == "conversions" else 1
+    all_changes = _changes(found, whole, at, np.ones(len(closing), dtype=bool))
+    by_total = tuple(part.sum(axis=1, keepdims=True) for part in all_changes)
+    variances = np.zeros((2, channels, channels))
+    for some in _in_groups(np.flatnonzero(leaving[:, 0] > 0), len(found.source) * 2 * channels):
+        steps, gains = [], []
+        for channel in some:
+            own = replace(paths, value=np.where(closing[found.last] == channel, amounts, 0.0))
+            changes = _changes(found, survival(found, own, keep), 1, closing == channel)
+            of_flows = [
+                (part - chances[channel] / summed * of_all) * (total / summed)
+                for part, of_all in zip(changes, by_total, strict=True)
+            ]
+            of_shares = [
+                (part - shares[channel] * part.sum(axis=1, keepdims=True)) / leaving[channel] for part in changes
+            ]
+            steps.append((of_flows[0], of_shares[0]))
+            gains.append((of_flows[1] + chances[channel] / summed, of_shares[1]))
+        tables = [np.hstack([part[place] for part in parts]) for place in (0, 1) for parts in (steps, gains)]
+        influences = _FlowInfluences(found, (tables[0], tables[2]), (tables[1], tables[3]), by_value=at == 1)
+        for place, spread in enumerate(covariances(paths, influences, [(0, 0), (1, 1)])):
+            variances[place, some] = spread.reshape(len(some), channels)
+    return replace(made, amount_variances=variances[0], share_variances=variances[1])
+
+
+def _changes(found: Transitions, solved: Survival, measure: int, paid: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """How each channel's part of a worth answers to one more of each transition, endings told in, and to a conversion.
+
+    Arrays ``(transitions, channels)`` and ``(states, channels)``; ``paid`` says which states' conversions count.
+    """
+    steps = _less_without(solved.step_of(slice(None))[measure])
+    last = _less_without(solved.ending[measure])
+    # What a path's last state adds is the sum over its steps of what each state adds more than the one before.
+    steps += last[found.target]
+    inner = found.source < len(last)
+    steps[inner] -= last[found.source[inner]]
+    return steps, _less_without(solved.reward) * paid[:, None]
+
+
+def _less_without(worth: Floats) -> Floats:
+    """Of worths of the whole chain, in the first column, and without each channel: what goes by way of each."""
+    return worth[:, :1] - worth[:, 1:]
+
+
+def _in_groups(channels: Integers, cells: int) -> Iterator[Integers]:
+    """Channels, so many at a time as leave tables of ``cells`` numbers for each in memory."""
+    at_once = max(1, CELLS // max(cells, 1))
+    for first in range(0, len(channels), at_once):
+        yield channels[first : first + at_once]
+
+
+@dataclass(frozen=True, eq=False)
+class _FlowInfluences:
+    """Influences on flows from some channels and on their shares; see :class:`attribution.influence.Influences`.
+
+    ``steps`` are what one more of each transition changes, arrays ``(transitions, numbers)``, ``gains`` what a
+    conversion, or a unit of its value, adds, arrays ``(states, numbers)``.
+    """
+
+    found: Transitions
+    steps: tuple[Floats, Floats]
+    gains: tuple[Floats, Floats]
+    by_value: bool
+
+    @property
+    def width(self) -> int:
+        """How many flows."""
+        return int(self.steps[0].shape[1])
+
+    def nulls(self, rows: slice | Integers) -> tuple[Floats, Floats]:
+        """What one more journey without a conversion changes of flows and of shares."""
+        taken = self.found.taken_by(rows)
+        return taken @ self.steps[0], taken @ self.steps[1]
+
+    def of(self, rows: slice | Integers) -> tuple[Influence, Influence]:
+        """Influences on flows and on shares."""
+        first, second = (
+            self._with_gains(nulls, table[self.found.last[rows]])
+            for nulls, table in zip(self.nulls(rows), self.gains, strict=True)
+        )
+        return first, second
+
+    def _with_gains(self, nulls: Floats, gained: Floats) -> Influence:
+        if self.by_value:
+            return Influence(nulls, nulls, gained)
+        return Influence(nulls + gained, nulls, np.zeros_like(nulls))
