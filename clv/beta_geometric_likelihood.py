@@ -27,6 +27,10 @@ _RUNAWAYS = {
         "grows without limit: nobody is seen to leave, or customers do not differ in their chance to leave",
     ),
 }
+_REMEDY = (
+    "Fit more customers together (a larger segment, a longer period; in forecasts segments that share strength), state "
+    "a prior (clv.beta_geo.weak_prior), or try another model of orders."
+)
 
 
 class BetaGeometricLikelihood:
@@ -160,4 +164,5 @@ def maximise_beta_geometric(patterns: Patterns, prior: LogNormalPrior | None, *,
         ],
         customers=patterns.customers,
         prior=prior,
+        remedy=_REMEDY,
     )

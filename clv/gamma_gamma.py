@@ -22,14 +22,22 @@ if TYPE_CHECKING:
 
 _FEWEST = 3  # customers: as many as there are parameters
 _STARTS = ((5.0, 4.0), (1.0, 2.0), (50.0, 10.0), (0.5, 1.0))  # of p and q
+_FEW_SPEND_ALL = (
+    "falls to 0: a few customers spend almost everything; look at their orders, and set another kind of business apart"
+)
+_SPEND_ALIKE = "grows without limit: customers differ in what they spend no more than chance among orders explains"
 _RUNAWAYS = {
     "p": (
         "falls to 0: orders of one customer differ beyond measure",
         "grows without limit: each customer spends the same on every order",
     ),
-    "q": ("falls to 0: a few customers spend almost everything", "grows without limit: customers spend alike"),
-    "v": ("falls to 0: a few customers spend almost everything", "grows without limit: customers spend alike"),
+    "q": (_FEW_SPEND_ALL, _SPEND_ALIKE),
+    "v": (_FEW_SPEND_ALL, _SPEND_ALIKE),
 }
+_REMEDY = (
+    "Fit more customers together (a larger segment, a longer period), or state a prior on p, q and v "
+    "(GammaGamma(prior=...)); where customers hardly differ, one mean for all of them says as much."
+)
 
 
 def expected_spend(x: Numbers, monetary_value: Numbers, *, p: float, q: float, v: float) -> FloatArray:
@@ -102,6 +110,7 @@ class GammaGamma:
             starts=[{"p": p, "q": q, "v": mean * max(q - 1, 0.5) / p} for p, q in _STARTS],
             customers=float(weight.sum()),
             prior=self.prior,
+            remedy=_REMEDY,
         )
         fit = GammaGammaFit(
             estimate=estimate,

@@ -15,6 +15,7 @@ import numpy as np
 from clv.arrays import FloatArray
 from clv.profile_likelihood import Evaluation as Evaluation
 from clv.profile_likelihood import profile_end
+from clv.runaways import MORE_CUSTOMERS, Failure, flat_direction, ran_away, stopped, why_none
 from customer_data.errors import ConfigurationError, ModelError
 
 if TYPE_CHECKING:
@@ -257,6 +258,7 @@ def maximise(
     starts: Sequence[Mapping[str, float]],
     customers: float,
     prior: LogNormalPrior | None = None,
+    remedy: str = MORE_CUSTOMERS,
 ) -> Estimate:
     """The maximum of a log-likelihood over positive parameters, checked; with a prior that of the posterior (MAP).
 
@@ -276,6 +278,8 @@ def maximise(
     prior : LogNormalPrior, optional
         Added to the log-likelihood, in the logarithms; the covariance is then Laplace's. ``log_likelihood`` of the
         estimate stays that of the data alone.
+    remedy : str
+        What helps where no start converges, in sentences.
 
     Raises
     ------
@@ -297,8 +301,8 @@ def maximise(
         point = np.log([start[name] for name in names])
         point, evaluation, used, failure = _newton(objective, point, names, limits, runaways)
         iterations += used
-        if failure:
-            failures.append(failure)
+        if failure is not None:
+            failures.append((evaluation[0], failure))
             continue
         value, gradient, hessian = evaluation
         curvature = np.linalg.eigvalsh(-hessian)
@@ -320,8 +324,8 @@ def maximise(
             objective=objective,
         )
     raise NoMaximumError(
-        f"{model} did not converge on {customers:,.0f} customers from {len(starts)} start values: {failures[0]}. "
-        "Fit more customers together (a larger segment, a longer period), or state a prior."
+        f"{model} did not converge on {customers:,.0f} customers from {len(starts)} start values: "
+        f"{why_none(failures)}. {remedy}"
     )
 
 
@@ -355,31 +359,35 @@ def _newton(
     names: Sequence[str],
     limits: Mapping[str, tuple[float, float]],
     runaways: Mapping[str, tuple[str, str]],
-) -> tuple[FloatArray, Evaluation, int, str]:
+) -> tuple[FloatArray, Evaluation, int, Failure | None]:
     """Newton steps with the curvature made positive, kept within a radius that adapts; the last item says why it
-    failed, or is empty.
+    failed, if it did.
     """
     lower, upper = np.log([limits[name] for name in names]).T
+
+    def ended(text: str) -> Failure:
+        return stopped(text, point, names, (lower, upper), runaways)
+
     radius = _RADIUS
     here = objective(point)
     for iteration in range(1, _ITERATIONS + 1):
         value, gradient, hessian = here
         if not (np.isfinite(value) and np.isfinite(gradient).all() and np.isfinite(hessian).all()):
-            return point, here, iteration, "the likelihood is not finite at the start values"
+            return point, here, iteration, Failure("the likelihood is not finite at the start values")
         curvature, directions = np.linalg.eigh(-hessian)
         slopes = directions.T @ gradient
         steps = slopes / np.maximum(np.abs(curvature), max(1e-12 * np.abs(curvature).max(), 1e-300))
         decrement = float(slopes @ steps) / 2
         if decrement < _DECREMENT and curvature[0] > 0:
             if curvature[0] < _FLAT:
-                return point, here, iteration, _flat_direction(names, directions[:, 0])
+                return point, here, iteration, ended(flat_direction(names, directions[:, 0]))
             last = point + directions @ steps
             if decrement < _EXHAUSTED:
-                return last, here, iteration, ""
+                return last, here, iteration, None
             polished = objective(last)
             if polished[0] >= value - 1e-13 * abs(value):
                 point, here = last, polished
-            return point, here, iteration + 1, ""
+            return point, here, iteration + 1, None
         length = float(np.linalg.norm(steps))
         if length > radius:
             steps *= radius / length
@@ -389,8 +397,7 @@ def _newton(
         if outside.any():
             worst = int(np.argmax(np.maximum(lower - candidate, candidate - upper)))
             if point[worst] <= lower[worst] + 1e-9 or point[worst] >= upper[worst] - 1e-9:
-                side = int(candidate[worst] > upper[worst])
-                return point, here, iteration, f"{names[worst]} {runaways[names[worst]][side]}"
+                return point, here, iteration, ran_away(names[worst], candidate[worst] > upper[worst], runaways)
             candidate = np.clip(candidate, lower, upper)
         there = objective(candidate)
         gain = there[0] - value
@@ -403,10 +410,5 @@ def _newton(
         else:
             radius = min(radius, length) / 4
             if radius < 1e-10:
-                return point, here, iteration, "no step from the current point raises the likelihood"
-    return point, here, _ITERATIONS, f"{_ITERATIONS} steps were not enough"
-
-
-def _flat_direction(names: Sequence[str], direction: FloatArray) -> str:
-    involved = [name for name, part in zip(names, np.abs(direction), strict=True) if part > 0.3]
-    return f"the likelihood is flat along {' and '.join(involved)}: the data do not tell them apart"
+                return point, here, iteration, ended("no step from the current point raises the likelihood")
+    return point, here, _ITERATIONS, ended(f"{_ITERATIONS} steps were not enough")

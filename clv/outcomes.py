@@ -135,7 +135,8 @@ def simulate_customers(
     past = x[alive]
     living = parameters.law.draw_living([of_chosen(values) for values in parameters.orders], past, T[alive], rng)
     p = of_chosen(parameters.p)
-    nu = np.maximum(rng.gamma(p * past + of_chosen(parameters.q)) / (of_chosen(parameters.v) + S[alive]), 1e-300)
+    with np.errstate(divide="ignore"):  # nu is infinite where no order is worth anything
+        nu = np.maximum(rng.gamma(p * past + of_chosen(parameters.q)) / (of_chosen(parameters.v) + S[alive]), 1e-300)
     last = np.minimum(living.lifetime, span[1])
     orders, value = np.zeros(x.size), np.zeros(x.size)
     state: Floats = np.stack([np.zeros(len(chosen)), living.rate, living.leaving, last, p, nu])

@@ -34,6 +34,10 @@ _RUNAWAYS = {
     "s": (_NOBODY, _AS_ONE),
     "beta": (_NOBODY, _AS_ONE),
 }
+_REMEDY = (
+    "Fit more customers together (a larger segment, a longer period; in forecasts segments that share strength), state "
+    "a prior (clv.pareto_nbd.weak_prior), or take BG/NBD or MBG/NBD, under which customers leave after orders only."
+)
 
 
 @dataclass(frozen=True)
@@ -197,6 +201,7 @@ def maximise_pareto(patterns: Patterns, prior: LogNormalPrior | None) -> Estimat
             starts=starts,
             customers=patterns.customers,
             prior=prior,
+            remedy=_REMEDY,
         )
 
     if len(patterns) > _MANY:

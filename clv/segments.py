@@ -165,7 +165,8 @@ def fit_segments(
     notes = [f"Segment {name!r} takes the parameters of all customers: {why}" for name, why in failures.items()]
     for fitted in fits:
         where = "" if fitted.segment == ALL else f"Segment {fitted.segment!r}: "
-        notes += [where + note for note in (fitted.note, *fitted.spend.notes) if note]
+        said = () if fitted is overall else overall.spend.notes
+        notes += [where + note for note in (fitted.note, *fitted.spend.notes) if note and note not in said]
     spend = overall.spend.fit
     correlation = spend.correlation if spend is not None and np.isfinite(spend.correlation) else None
     return SegmentModels(

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _ALIKE: Final = 1e6  # q of the law under which all customers spend alike
+_NOTHING: Final = (
+    "No order is worth anything, so that every order to come is expected to be worth 0, and every customer. Orders are "
+    "forecast all the same. If they should have values, check the column that they are read from."
+)
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class SpendLaw:
     Attributes
     ----------
     p, q, v : float
-        Parameters; q > 1, v in the currency.
+        Parameters; q > 1, v in the currency; 0 where no order is worth anything.
     largest_spread : float
         Bound on the squared coefficient of variation of a customer's mean spend given the past: the one observed
         among repeat customers. Under the law alone it is infinite at x = 0 where q is 2 or less.
@@ -119,6 +123,8 @@ def estimate_spend(spend: "pd.DataFrame", *, day_mean: float) -> SpendEstimate:
     observed = float(weight @ mean) / customers if customers else max(day_mean, 0.0)
     variance = float(weight @ (mean - observed) ** 2) / customers if customers else 0.0
     spread = max(variance / observed**2 if observed > 0 else 0.0, 0.01)
+    if observed == 0:
+        return SpendEstimate(SpendLaw(1.0, _ALIKE, 0.0, spread), np.zeros((3, 3)), "observed mean", None, (_NOTHING,))
     of_mean = np.diag([0.0, 0.0, spread / max(customers, 1.0)])
     try:
         with warnings.catch_warnings():
@@ -127,7 +133,7 @@ def estimate_spend(spend: "pd.DataFrame", *, day_mean: float) -> SpendEstimate:
     except ModelError as error:
         # Each order is as uncertain as the observed means; all customers expect the same.
         p = 1 / max(spread * float(weight @ x) / customers if customers else 1.0, 0.01)
-        law = SpendLaw(p, _ALIKE, max(observed, 1e-6) * (_ALIKE - 1) / p, spread)
+        law = SpendLaw(p, _ALIKE, observed * (_ALIKE - 1) / p, spread)
         note = f"{error} Every order is expected to be worth the observed mean, {observed:,.2f}."
         return SpendEstimate(law, of_mean, "observed mean", None, (note,))
     return spend_of_fit(fit, spread=spread)

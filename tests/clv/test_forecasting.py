@@ -7,9 +7,11 @@ import pytest
 from clv.beta_geo import BetaGeo
 from clv.calendar import day_number
 from clv.customer_forecasts import value_deciles, write_customer_forecast
+from clv.finance import cash_flow
 from clv.forecasting import forecast
 from clv.gamma_gamma import GammaGamma
 from clv.histories import purchase_histories
+from clv.holdout_check import holdout
 from customer_data.errors import ConfigurationError, ModelError
 
 AS_OF = day_number("1997-09-30")
@@ -107,6 +109,24 @@ def test_deciles_are_ranked_within_each_segment_and_among_all(connection, fill, 
     assert deciles.groupby("segment")["share"].sum().tolist() == pytest.approx([1.0] * 3)
     best = connection.execute("SELECT max(clv) FROM customer_forecast WHERE segment = 'few'").fetchone()[0]
     assert deciles["clv"].iloc[0] == pytest.approx(best, abs=1e-6)
+
+
+@pytest.mark.parametrize("way", ["pooled", "separate", "partial"])
+def test_customers_whose_orders_are_worth_nothing_are_worth_exactly_nothing(connection, fill, shop, way):
+    # 100 of them are so few that each is simulated; the others' total is drawn as one.
+    rows = [(customer, day, 0) for customer, day, _ in shop(500, seed=4)]
+    groups = pd.DataFrame([(c, "few" if c < 100 else "many") for c in range(500)], columns=["customer_id", "grp"])
+    fill(connection, rows, groups)
+    made = forecast(connection, segment_by=["grp"], segment_parameters=way, draws=100)
+    assert made.segment_forecast[["clv", "low", "high"]].values.tolist() == [[0.0] * 3] * 3
+    assert (made.segment_forecast["expected_orders"] > 0).all()
+    assert sum("No order is worth anything" in note for note in made.notes) == 1
+    worth = connection.execute("SELECT min(clv), max(clv), max(expected_value) FROM customer_forecast").fetchone()
+    assert worth == (0.0, 0.0, 0.0)
+    assert not cash_flow(connection, made, draws=100).totals[["discounted", "p10", "p90"]].any(axis=None)
+    held = holdout(connection, segment_by=["grp"], segment_parameters=way, draws=100)
+    assert held.value_totals[["forecast_value", "low", "high"]].values.tolist() == [[0.0] * 3] * 3
+    assert len(held.spend_density) == 0
 
 
 def test_nothing_is_written_before_a_forecast(connection, tmp_path):

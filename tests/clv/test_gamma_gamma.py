@@ -1,5 +1,7 @@
 """Gamma-Gamma: the formula by hand, the fit, and spend that has no mean."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -104,3 +106,29 @@ def test_all_problems_at_once() -> None:
         GammaGamma().fit(bad)
     assert len(caught.value.problems) == 3
     assert "histories.monetary_value: 1 of 3 rows are missing (first: row 1: frequency 1" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("orders", "values", "said"),
+    [
+        # Whoever orders once tells nothing of how orders of one customer differ.
+        (
+            [1] * 10,
+            [50.0, 50.0, 60.0, 60.0, 60.0, 80.0, 50.0, 50.0, 60.0, 50.0],
+            "p grows without limit: each customer",
+        ),
+        ([1, 2, 3], [10.0, 11.0, 12.0], "q grows without limit: customers differ in what they spend no more than"),
+        (
+            [1, 2, 1, 3, 2, 1, 1] * 4,
+            [1, 2, 3, 1.1, 1, 1e4, 1e6] * 4,
+            "v falls to 0: a few customers spend almost every",
+        ),
+    ],
+)
+def test_a_fit_that_runs_away_says_which_parameter_what_that_means_and_what_helps(
+    orders: list[int], values: list[float], said: str
+) -> None:
+    with pytest.raises(ModelError, match=re.escape(said)) as found:
+        GammaGamma().fit(pd.DataFrame({"frequency": orders, "monetary_value": values}))
+    assert "state a prior on p, q and v" in str(found.value)
+    assert "no step" not in str(found.value)

@@ -11,6 +11,7 @@ import pytest
 import clv
 from clv.arrays import FloatArray
 from clv.maximum_likelihood import Evaluation, LogNormalPrior, Parameters, maximise
+from clv.runaways import Failure, stopped, why_none
 from customer_data.errors import ConfigurationError, ModelError
 
 LIMITS = {"shape": (1e-3, 1e3), "rate": (1e-3, 1e3)}
@@ -91,6 +92,21 @@ def test_a_parameter_that_runs_away_is_named() -> None:
             starts=[{"shape": 1.0, "rate": 1.0}],
             customers=10,
         )
+
+
+def test_a_search_that_gives_up_at_the_end_of_a_range_names_the_parameter_that_ran_there() -> None:
+    ends = np.log([1e-3, 1e-3]), np.log([1e3, 1e3])
+    for point, said in (
+        ([990.0, 1.0], "shape grows without limit"),
+        ([1.0, 1.02e-3], "rate falls to 0"),
+        ([500.0, 1.0], "no step"),
+    ):
+        failure = stopped("no step", np.log(point), list(RUNAWAYS), ends, RUNAWAYS)
+        assert failure.text == said
+        assert failure.is_runaway == (said != "no step")
+    falls, grows = (Failure(f"rate {text}", is_runaway=True) for text in ("falls", "grows"))
+    assert why_none([(-5.0, Failure("no step")), (-9.0, falls), (-8.0, grows)]) == "rate grows"
+    assert why_none([(-6.0, Failure("no step")), (-5.0, Failure("too flat"))]) == "too flat"
 
 
 def test_parameters_print_and_read_like_a_mapping() -> None:

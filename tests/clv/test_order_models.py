@@ -12,6 +12,7 @@ from clv.beta_geometric_likelihood import BetaGeometricLikelihood
 from clv.nbd import NBDLikelihood
 from clv.pareto_nbd_likelihood import ParetoLikelihood
 from clv.patterns import Patterns, patterns_of
+from customer_data.errors import ModelError
 from tests.clv.simulated import beta_geo_histories
 
 positive = st.floats(0.05, 20)
@@ -162,3 +163,22 @@ def test_the_likelihood_integrates_to_the_distribution_of_orders(name: str) -> N
     ]
     found = weight @ density * T / 2
     assert found == pytest.approx(float(model.probability_of_orders(1, T, **parameters)), rel=1e-10)
+
+
+def test_a_model_of_orders_that_runs_away_says_which_parameter_what_that_means_and_what_helps() -> None:
+    # Thirty orders in thirty weeks of everybody: no customer differs, nobody leaves.
+    regular = Patterns(np.array([30.0]), np.array([30.0]), np.array([30.0]), np.array([40.0]))
+    weeks = beta_geo_histories(1_500, seed=4, r=0.6, alpha=30, a=0.8, b=2.5)
+    weeks = weeks.assign(recency=np.ceil(weeks["recency"]), T=np.ceil(weeks["T"]))
+    shop = patterns_of(weeks[weeks["frequency"] <= weeks["recency"]])
+    alike = "grows without limit: customers order more alike"
+    for fit, patterns, said, remedy in (
+        (beta_geo.fit_patterns, regular, alike, "try another model of orders"),
+        (pareto_nbd.fit_patterns, regular, alike, "or take BG/NBD"),
+        (pareto_nbd.fit_patterns, shop, "s grows without limit: customers do not differ", "clv.pareto_nbd.weak_prior"),
+    ):
+        with pytest.raises(ModelError) as found:
+            fit(patterns)
+        assert said in str(found.value)
+        assert remedy in str(found.value)
+        assert "segments that share strength" in str(found.value)

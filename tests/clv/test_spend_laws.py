@@ -86,3 +86,13 @@ def test_too_few_customers_for_a_model_take_the_mean_and_say_so():
 def test_nobody_with_a_repeat_value_takes_the_mean_of_all_purchase_days():
     estimate = estimate_spend(frame([], []), day_mean=7.0)
     assert estimate.law.population_mean == pytest.approx(7.0)
+
+
+def test_where_no_order_is_worth_anything_nothing_is_expected_of_one_and_that_is_said():
+    estimate = estimate_spend(frame([], []), day_mean=0.0)
+    assert "No order is worth anything" in estimate.notes[0]
+    assert estimate.law.population_mean == 0.0
+    assert estimate.law.expected(np.array([0.0, 9.0]), np.zeros(2), np.array([1.0, 5.0])).tolist() == [0.0, 0.0]
+    assert estimate.mean_table(segment="all", confidence=0.9)[["estimate", "low", "high"]].values.tolist() == [
+        [0, 0, 0]
+    ]
