@@ -192,8 +192,13 @@ def calibrate(forecast: Forecast, origins: RollingOrigins) -> Forecast:
 
 def log_offsets(forecast: Forecast) -> list[float]:
     """Half of what an order is worth, by row of the forecast: it keeps logarithms of small totals finite."""
-    orders = np.maximum(forecast.segment_forecast["expected_orders"].to_numpy(dtype=np.float64), 1e-9)
-    return [float(offset) for offset in forecast.value_draws.mean(axis=0) / orders / 2]
+    orders = forecast.segment_forecast["expected_orders"].tolist()
+    return [_half_an_order(*row) for row in zip(forecast.value_draws.mean(axis=0).tolist(), orders, strict=True)]
+
+
+def _half_an_order(value: float, orders: float) -> float:
+    """Half of what an order is worth; any amount does where orders are worth nothing."""
+    return value / max(orders, 1e-9) / 2 or 1.0
 
 
 def _origin_days(first: int, end: int, months: int, count: int) -> tuple[int, list[int]]:
@@ -251,7 +256,7 @@ def _one_origin(
     for name, (customers, actual, expected, earned, forecast), totals in zip(
         names_with_total(names), amounts.T, drawn.T, strict=True
     ):
-        offset = forecast / max(expected, 1e-9) / 2
+        offset = _half_an_order(forecast, expected)
         low, high = (float(bound) for bound in central_interval(totals, confidence))
         middle, deviation = middle_of(totals, offset)
         actual_at, low_at, high_at = (

@@ -12,6 +12,7 @@ from clv.forecasting import forecast
 from clv.gamma_gamma import GammaGamma
 from clv.histories import purchase_histories
 from clv.holdout_check import holdout
+from clv.rolling_origins import calibrate, rolling_origins
 from customer_data.errors import ConfigurationError, ModelError
 
 AS_OF = day_number("1997-09-30")
@@ -127,6 +128,12 @@ def test_customers_whose_orders_are_worth_nothing_are_worth_exactly_nothing(conn
     held = holdout(connection, segment_by=["grp"], segment_parameters=way, draws=100)
     assert held.value_totals[["forecast_value", "low", "high"]].values.tolist() == [[0.0] * 3] * 3
     assert len(held.spend_density) == 0
+    made = forecast(connection, segment_by=["grp"], segment_parameters=way, draws=100)
+    origins = rolling_origins(
+        connection, horizon_months=2, end_day=made.histories.until_day, count=3, segment_by=["grp"],
+        segment_parameters=way, draws=100,
+    )  # fmt: skip
+    assert calibrate(made, origins).segment_forecast[["clv", "low", "high"]].values.tolist() == [[0.0] * 3] * 3
 
 
 def test_nothing_is_written_before_a_forecast(connection, tmp_path):
