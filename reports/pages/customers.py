@@ -66,7 +66,7 @@ def _models(clv: ClvResults) -> str:
 def segment_figures(clv: ClvResults, run: RunResults, *, most: int) -> list[Block]:
     """Total value and value per customer of the largest segments, side by side; nothing for fewer than two."""
     rows = segments_by_value(clv)
-    if len(rows) < 2 or not rows["clv"].notna().any():
+    if len(rows) < 2 or not rows["clv"].fillna(0.0).any():
         return []
     drawn = rows.head(most)
     each = drawn["customers"]
@@ -147,7 +147,7 @@ def time_figures(clv: ClvResults, run: RunResults) -> list[Block]:
     """Expected value by month and the share of each tenth of customers, side by side, as far as the run has them."""
     blocks: list[Block] = []
     unit = f", {run.currency}" if run.currency else ""
-    if clv.monthly is not None and len(clv.monthly):
+    if clv.monthly is not None and clv.monthly["expected_value"].any():
         monthly = of_all(clv.monthly)
         taken = float(monthly["expected_value"].sum() - monthly["discounted_value"].sum())
         blocks.append(

@@ -236,6 +236,9 @@ def what_customers_are_worth(clv: ClvResults, run: RunResults) -> str:
             "could not "
             "be fitted (see the notes on the customer pages)."
         )
+    if value == low == high == 0:
+        of = f"of the {number(customers)} {plural(customers, 'customer')}"
+        return f"No order in this data is worth anything, so that {of} only orders can be forecast."
     about, least, most = without_idle_digits(value, low, high)
     bounds = f" ({interval_name(run.confidence)} {amount_range(least, most, run.currency)})"
     per = f": {amount(value / customers, run.currency)} per customer"
@@ -253,7 +256,7 @@ def who_is_worth_most(clv: ClvResults, run: RunResults) -> str:
     """The segments of highest and lowest value per customer, called different only when their intervals are apart."""
     rows = clv.segment_forecast
     rows = rows[(rows["segment"] != "all") & (rows["customers"] > 0) & rows["clv"].notna()]
-    if len(rows) < 2:
+    if len(rows) < 2 or not rows["clv"].any():
         return ""
     each = rows.assign(value=rows["clv"] / rows["customers"], least=rows["low"] / rows["customers"])
     each = each.assign(most=each["high"] / each["customers"]).sort_values("value", ascending=False, kind="stable")

@@ -21,7 +21,7 @@ _NAME_WIDTH = 13
 def month_table_by_segment(clv: ClvResults, run: RunResults) -> list[Block]:
     """Expected revenue per month of the most valuable segments, of the others together and of all; none for one."""
     monthly = clv.monthly
-    if monthly is None or monthly["segment"].nunique() < 3:
+    if monthly is None or monthly["segment"].nunique() < 3 or not monthly["expected_value"].any():
         return []
     wide = monthly.pivot_table(index="month", columns="segment", values="expected_value", aggfunc="sum").fillna(0.0)
     sums = wide.drop(columns="all").sum().sort_values(ascending=False, kind="stable")

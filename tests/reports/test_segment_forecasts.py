@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 
 from reports.pages.content import Figure, Table
-from reports.pages.customers import time_figures
+from reports.pages.customers import segment_figures, time_figures
 from reports.pages.holdout import customer_figures
+from reports.pages.prose import what_customers_are_worth, who_is_worth_most
 from reports.pages.segment_forecasts import month_table_by_segment, orders_held_back, tracking_by_segment
 from reports.results.run_results import RunResults
 from tests.reports.report_samples import by_segment, clv_results
@@ -42,6 +43,16 @@ def test_a_single_segment_more_than_fits_keeps_its_name():
     assert [column.header for column in table.columns][1:] == [*values, "All\nsegments"]
     one = replace(clv_results(), monthly=months(all=600.0))
     assert month_table_by_segment(one, RUN) == []
+
+
+def test_where_orders_are_worth_nothing_the_page_speaks_of_orders_alone():
+    clv = clv_results()
+    nothing = clv.segment_forecast.assign(clv=0.0, low=0.0, high=0.0)
+    monthly = clv.monthly.assign(expected_value=0.0, discounted_value=0.0)
+    clv = replace(clv, segment_forecast=nothing, monthly=monthly, deciles=clv.deciles.assign(clv=0.0))
+    assert "No order in this data is worth anything" in what_customers_are_worth(clv, RUN)
+    assert who_is_worth_most(clv, RUN) == ""
+    assert segment_figures(clv, RUN, most=16) == time_figures(clv, RUN) == month_table_by_segment(clv, RUN) == []
 
 
 def test_the_worst_segment_is_named_with_the_orders_that_the_forecast_missed():
