@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 
 from attribution import ragged
-from attribution.chain import chain
 from attribution.credit import check_models, model_credit
 from attribution.delta import model_gradient, normal_reach, variance
 from attribution.flow_influence import flows_between
 from attribution.intervals import difference_interval, score_interval, share_interval
-from attribution.markov import removal_effects
 from attribution.participation import ParticipationGradient, distinct_linear, participation, presence
+from attribution.path_shares import shares_along_paths
 from attribution.paths import STEP, Paths
 from attribution.ragged import Floats
 from attribution.rules import RULES, RuleOptions, channel_shares, touch_shares
@@ -243,15 +242,18 @@ def credit_along_paths(
     n: int = 10,
     order: int = 1,
     options: RuleOptions | None = None,
+    confidence: float | None = 0.90,
 ) -> "pandas.DataFrame":
     """The paths with most conversions, touch by touch, with the share of the conversion that each model gives.
 
-    A rule's shares are its own. The chain has no shares within a path: shown is what it would give if the path's
-    conversion were divided by the removal effects of its channels, equally among touches of one channel.
+    A rule's shares are its own, and certain. The chain has no shares within a path: shown is what it would give if the
+    path's conversion were divided by the removal effects of its channels, equally among touches of one channel; its
+    intervals (at ``confidence``, or missing) are by the delta method from the covariance of these effects.
 
     Returns
     -------
-    Columns path, conversions, touch (1 for the first), channel, then one per model; shares of a path sum to 1.
+    Columns path, conversions, touch (1 for the first), channel, then one per model, and markov_low and markov_high
+    where it is among them; shares of a path sum to 1.
     """
     import pandas
 
@@ -262,28 +264,29 @@ def credit_along_paths(
     by_conversions = np.argsort(-paths.conversions, kind="stable")[: max(n, 0)]
     rows = by_conversions[paths.conversions[by_conversions] > 0]
     lengths = paths.lengths[rows]
-    shares = {model: _shares_of_touches(paths, model, order, options) for model in models}
+    columns: dict[str, Floats] = {}
+    for model in models:
+        if model == "markov":
+            columns |= shares_along_paths(paths, rows, order=order, confidence=confidence)
+        else:
+            columns[model] = ragged.take(_shares_of_touches(paths, model, options), paths.lengths, rows)
+    ends = [name for name in columns if name.endswith(("_low", "_high"))]
     return pandas.DataFrame(
         {
             "path": np.repeat(np.asarray(paths.names(rows, step=STEP), dtype=object), lengths),
             "conversions": np.repeat(paths.conversions[rows], lengths),
             "touch": ragged.positions(lengths) + 1,
             "channel": np.asarray(paths.channels, dtype=object)[ragged.take(paths.codes, paths.lengths, rows)],
-            **{model: ragged.take(shares[model], paths.lengths, rows) for model in models},
+            **{name: columns[name] for name in (*models, *ends)},
         }
     )
 
 
-def _shares_of_touches(paths: Paths, model: str, order: int, options: RuleOptions) -> Floats:
+def _shares_of_touches(paths: Paths, model: str, options: RuleOptions) -> Floats:
     if model in RULES:
         return touch_shares(paths, model, options)
-    if model == "markov":
-        weights = removal_effects(chain(paths, transitions(paths, order=order))).conversions[paths.codes]
-        first, repeats = np.unique(paths.rows * len(paths.channels) + paths.codes, return_inverse=True)[:2]
-        weights = weights / np.bincount(repeats, minlength=len(first))[repeats]
-    else:
-        assert paths.time_decay is not None
-        weights = paths.time_decay.conversions
+    assert paths.time_decay is not None
+    weights = paths.time_decay.conversions
     summed = np.bincount(paths.rows, weights=weights, minlength=len(paths))[paths.rows]
     equal = np.repeat(1 / paths.lengths, paths.lengths)
     return np.divide(weights, summed, out=equal, where=summed > 0)

@@ -44,7 +44,7 @@ def _variety_sentence(variety: pd.DataFrame) -> str:
 def _paths_table(touches: pd.DataFrame) -> Table:
     import pandas as pd
 
-    models = [name for name in touches.columns if name not in _OF_PATH]
+    models = [name for name in touches.columns if name not in _OF_PATH and not name.endswith(("_low", "_high"))]
     rows = []
     for _, along in touches.groupby("path", sort=False):
         conversions = float(along["conversions"].iloc[0])

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Point = tuple[str, str]
-FEW_CONVERSIONS = 150
+FEW_CONVERSIONS, FEW_FOR_A_BOOTSTRAP = 10, 150
 _CHOICES = {
     "order": "the chain's memory",
     "path transform": "which touches count",
@@ -47,17 +47,22 @@ def certainty(run: RunResults) -> tuple[Point, ...]:
 
 
 def _few_conversions(attribution: AttributionResults) -> str:
-    """A caution where there are too few conversions for intervals to hold as often as they say."""
+    """A caution where there are too few conversions for intervals to hold as often as they say.
+
+    Those by the delta method are made for few conversions; percentiles of a bootstrap know only those that happened.
+    """
     total = prose.total_conversions(attribution)
-    if not 0 < total < FEW_CONVERSIONS or attribution.comparison["difference_low"].isna().all():
+    if not total > 0 or attribution.comparison["difference_low"].isna().all():
         return ""
-    remedy = "More data help"
-    if not attribution.interval_method.startswith("bootstrap"):
-        remedy = "More data help, and so does a bootstrap (attribution.bootstrap_replicates)"
-    return (
-        f" With {whole_or(total, 1)} {plural(total, 'conversion')} in all they hold less often than that, above all "
-        f"those of channels with a few. {remedy}."
-    )
+    counted = f" With {whole_or(total, 1)} {plural(total, 'conversion')} in all"
+    if attribution.interval_method.startswith("bootstrap"):
+        if total >= FEW_FOR_A_BOOTSTRAP:
+            return ""
+        return (
+            f"{counted} those of the bootstrap hold less often than that, above all for channels with a few. More data "
+            "help, and so does the delta method (attribution.bootstrap_replicates = 0)."
+        )
+    return f"{counted} they are rough. More data help." if total < FEW_CONVERSIONS else ""
 
 
 def choices_sentence(attribution: AttributionResults) -> str:

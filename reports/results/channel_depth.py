@@ -193,7 +193,14 @@ def _along_paths(paths: Paths, configuration: Configuration, *, order: int) -> p
     wanted = configuration.settings.attribution
     rule = "position_based" if "linear" not in wanted.models and "position_based" in all_models(wanted) else "linear"
     models = ("last_click", rule, "markov")
-    touches = credit_along_paths(paths, models=models, n=PATHS_LOOKED_AT, order=order, options=rule_options(wanted))
+    touches = credit_along_paths(
+        paths,
+        models=models,
+        n=PATHS_LOOKED_AT,
+        order=order,
+        options=rule_options(wanted),
+        confidence=configuration.settings.report.confidence,
+    )
     several = touches[touches.groupby("path")["channel"].transform("nunique") > 1]
     return several[several["path"].isin(several["path"].unique()[:MOST_PATHS])].reset_index(drop=True)
 

@@ -53,18 +53,19 @@ def test_without_costs_the_largest_changes_are_named_but_never_direct_traffic():
     assert hold[1].endswith("the Markov model leaves it 40.0 of 50.0 conversions.")
 
 
-def test_intervals_are_said_to_hold_less_often_where_conversions_are_few():
+def test_intervals_are_said_to_hold_less_often_or_to_be_rough_where_conversions_are_few():
     few = compared(("A", 10, 12, 5), ("B", 11, 9, 5))
-    said = dict(certainty(run_of(few)))["Intervals."]
-    assert said.endswith(
-        " With 21 conversions in all they hold less often than that, above all those of channels with a few. More data "
-        "help, and so does a bootstrap (attribution.bootstrap_replicates)."
-    )
     drawn = replace(few, interval_method="bootstrap over customers, 500 replicates")
-    assert dict(certainty(run_of(drawn)))["Intervals."].endswith("channels with a few. More data help.")
-    assert "less often" not in dict(certainty(run_of(compared(("A", 100, 60, 5), ("B", 50, 90, 5)))))["Intervals."]
-    unknown = compared(("A", 10, 12, float("nan")), ("B", 11, 9, float("nan")))
-    assert "less often" not in dict(certainty(run_of(unknown)))["Intervals."]
+    assert dict(certainty(run_of(drawn)))["Intervals."].endswith(
+        " With 21 conversions in all those of the bootstrap hold less often than that, above all for channels with a "
+        "few. More data help, and so does the delta method (attribution.bootstrap_replicates = 0)."
+    )
+    very_few = dict(certainty(run_of(compared(("A", 3, 4, 5), ("B", 5, 4, 5)))))["Intervals."]
+    assert very_few.endswith(" With 8 conversions in all they are rough. More data help.")
+    many = compared(("A", 100, 60, 5), ("B", 50, 90, 5))
+    unknown = compared(("A", 4, 3, float("nan")), ("B", 3, 4, float("nan")))
+    for enough in (few, many, replace(many, interval_method=drawn.interval_method), unknown):
+        assert "conversions in all" not in dict(certainty(run_of(enough)))["Intervals."]
 
 
 def test_a_channel_that_was_tested_is_not_proposed_for_a_test():
