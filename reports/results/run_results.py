@@ -105,7 +105,8 @@ class ChannelDepth:
         ``_low`` and ``_high``; the four places also as ``<place>_share`` of the channel's credit with the same.
     along_paths
         ``path, conversions, touch, channel`` and one column per model: the most frequent paths of several channels,
-        touch by touch, with the share of the path's conversions that each model gives.
+        touch by touch, with the share of the path's conversions that each model gives; that of the chain also with
+        ``_low`` and ``_high``.
     touch_variety
         ``paths, conversions, conversions_share, value, value_share`` of ``one touch``, ``one channel`` (several touches
         of it) and ``several channels``; each of the four with ``_low`` and ``_high``.
