@@ -27,6 +27,9 @@ class LoadReport:
         First and last day of touchpoints and orders in the configured zone.
     currency : str, optional
         The currency of all amounts, if the input or the settings name one.
+    refunded_customers, refunded_orders, refunded_value : int
+        Customers whose every order was refunded in full, so that they are customers no more; those orders, and what
+        they were worth before, in units of 1/10,000 of the currency.
     """
 
     row_counts: "pd.DataFrame"
@@ -35,3 +38,6 @@ class LoadReport:
     warnings: tuple[str, ...]
     period: tuple[date, date] | None
     currency: str | None
+    refunded_customers: int = 0
+    refunded_orders: int = 0
+    refunded_value: int = 0

@@ -33,7 +33,8 @@ from customer_data.typed_columns import day_of, is_small_integer, time_format_pr
 if TYPE_CHECKING:
     import duckdb
 
-_TABLES = ("channels", "touchpoints", "orders", "spend", "customers", "quarantine", "row_counts", *KEPT_TABLES)
+_INPUTS = ("channels", "touchpoints", "orders", "spend", "customers")
+_TABLES = (*_INPUTS, "quarantine", "row_counts", "refunded_customers", *KEPT_TABLES)
 _SAMPLE_PER_REASON = 5
 
 
@@ -315,6 +316,12 @@ def _report(
         f"row_number() OVER (PARTITION BY source, reason ORDER BY file, row) <= {_SAMPLE_PER_REASON}) "
         "ORDER BY source, reason, file, row"
     ).df()
+    refunded = None
+    if _present(connection, ("refunded_customers",)):
+        refunded = connection.execute(
+            "SELECT count(*), CAST(sum(orders) AS BIGINT), CAST(sum(value) AS BIGINT) FROM refunded_customers"
+        ).fetchone()
+    customers, orders, value = (int(amount or 0) for amount in refunded or (0, 0, 0))
     return LoadReport(
         row_counts=connection.execute("SELECT * FROM row_counts").df(),
         quarantine_rows=0 if total is None else int(total[0]),
@@ -322,4 +329,7 @@ def _report(
         warnings=tuple(warnings),
         period=period,
         currency=currency,
+        refunded_customers=customers,
+        refunded_orders=orders,
+        refunded_value=value,
     )

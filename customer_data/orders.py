@@ -52,7 +52,8 @@ def make_orders(
     Lines of one order_id are summed; the order has the time of its first line, and the product and the type of its most
     valuable one. ``order_products`` (order_id, product, value) has what each product brought, a refund taken from all
     of an order's products alike. Orders without an order_id are numbered in the order of customer, time, value, product
-    and type, so that the order of rows in the file does not matter.
+    and type, so that the order of rows in the file does not matter. ``refunded_customers`` (customer_id, orders, value
+    before the refunds) has those of whose orders none is left.
 
     Returns
     -------
@@ -86,6 +87,7 @@ def make_orders(
     )
     if any(opened.has("product") for opened in orders):
         _make_order_products(connection)
+    _keep_refunded_customers(connection)
     counts = late + _order_counts(connection) + (_refund_counts(connection) if has_refunds else [])
     by_source: Counts = {}
     for source, reason, rows, amount in counts:
@@ -197,6 +199,18 @@ def _make_order_products(connection: "duckdb.DuckDBPyConnection") -> None:
         )
         SELECT order_id, sold.product, CAST(round(sold * (remaining.value / before::DOUBLE)) AS BIGINT) AS value
         FROM sold JOIN __remaining AS remaining USING (order_id) WHERE NOT gone AND before > 0
+        """
+    )
+
+
+def _keep_refunded_customers(connection: "duckdb.DuckDBPyConnection") -> None:
+    """Who had orders, all refunded in full: no customer any more, in no forecast and in no count of customers."""
+    connection.execute(
+        """
+        CREATE TABLE refunded_customers AS
+        SELECT customer_id, count(*) AS orders, CAST(sum(before) AS BIGINT) AS value
+        FROM __remaining WHERE gone AND customer_id NOT IN (SELECT customer_id FROM orders)
+        GROUP BY customer_id
         """
     )
 

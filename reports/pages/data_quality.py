@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from reports.pages import prose
 from reports.pages.content import Block, Column, Heading, Points, Prose, Section, Table
 from reports.results.run_results import AttributionResults, DataQuality, RunResults
-from reports.wording.labels import TABLE_WIDTH, clean, listing, shorten, table_name
-from reports.wording.number_format import day, days, number
+from reports.wording.labels import TABLE_WIDTH, clean, listing, plural, shorten, table_name
+from reports.wording.number_format import amount, day, days, number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,6 +69,19 @@ def after_the_day(run: RunResults) -> str:
     return f"In no number here, because after the as-of day ({day(run.as_of)}): {listing(parts)}."
 
 
+def refunded_in_full(quality: DataQuality, currency: str | None) -> str:
+    """How many customers have no order left after refunds; empty where there are none."""
+    gone = quality.refunded_customers
+    if not gone:
+        return ""
+    of = f"the {number(quality.refunded_orders)} orders" if quality.refunded_orders > 1 else "the one order"
+    return (
+        f"Of {number(gone)} {plural(gone, 'customer')} {of} "
+        f"({amount(quality.refunded_value, currency)}) {'were' if quality.refunded_orders > 1 else 'was'} refunded in "
+        f"full: {'they are customers' if gone > 1 else 'this is a customer'} no more, in no forecast and in no count."
+    )
+
+
 def _long_names(run: RunResults) -> list[str]:
     """Names of channels and segments that tables shorten."""
     names = [] if run.attribution is None else list(run.attribution.comparison["channel"])
@@ -93,7 +106,8 @@ def _reason(reason: object) -> str:
 
 def _count_blocks(quality: DataQuality, run: RunResults) -> list[Block]:
     counts = quality.row_counts
-    blocks: list[Block] = [Prose(f"{prose.kept_sentence(quality)} {after_the_day(run)}".strip())]
+    said = (prose.kept_sentence(quality), after_the_day(run), refunded_in_full(quality, run.currency))
+    blocks: list[Block] = [Prose(" ".join(sentence for sentence in said if sentence))]
     if not len(counts):
         return blocks
     sources = list(dict.fromkeys(counts["source"]))

@@ -30,6 +30,9 @@ def data_quality(loaded: LoadReport, configuration: Configuration) -> DataQualit
         quarantine_sample=_without_folder(loaded),
         sources=_sources(configuration),
         warnings=loaded.warnings,
+        refunded_customers=loaded.refunded_customers,
+        refunded_orders=loaded.refunded_orders,
+        refunded_value=loaded.refunded_value / SCALE,
     )
 
 

@@ -44,6 +44,8 @@ class DataQuality:
     after_as_of
         Of ``touches``, ``orders`` and ``rows of spend`` how many were kept and how many of those are left out because
         they lie after the as-of day; only what has such rows.
+    refunded_customers, refunded_orders, refunded_value
+        Customers whose every order was refunded in full, their orders, and what these were worth before.
     """
 
     row_counts: pd.DataFrame
@@ -52,6 +54,9 @@ class DataQuality:
     sources: pd.DataFrame | None = None
     warnings: tuple[str, ...] = ()
     after_as_of: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    refunded_customers: int = 0
+    refunded_orders: int = 0
+    refunded_value: float = 0.0
 
 
 @dataclass(frozen=True)

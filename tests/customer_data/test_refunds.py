@@ -45,6 +45,18 @@ def test_a_refund_without_a_name_comes_off_the_latest_earlier_order_and_then_the
     }
 
 
+def test_who_has_no_order_left_after_refunds_is_counted(connection: duckdb.DuckDBPyConnection) -> None:
+    # a loses both orders of 10 and 4, b one of two; c's only order nets to nothing line by line; d's was a gift.
+    rows = [("1", "a", 0, 10.0), ("2", "a", 1, 4.0), ("R", "a", 2, -14.0), ("3", "b", 0, 5.0), ("4", "b", 1, 5.0)]
+    rows += [("S", "b", 2, -5.0), ("5", "c", 0, 9.0), ("5", "c", 0, -9.0), ("6", "d", 0, 0.0)]
+    report = load(connection, [Source(table="orders", data=order_frame(rows))])
+    assert (report.refunded_customers, report.refunded_orders, report.refunded_value) == (2, 3, 140_000)
+    found = connection.execute("SELECT customer_id, orders FROM refunded_customers ORDER BY ALL").fetchall()
+    assert found == [("a", 2), ("c", 1)]
+    again = load(connection, [Source(table="orders", data=order_frame(rows[3:5]))])
+    assert again.refunded_customers == 0
+
+
 def test_a_refund_before_any_order_changes_nothing_and_is_told(connection: duckdb.DuckDBPyConnection) -> None:
     rows = [("R", "a", 0, -6.0), ("1", "a", 1, 10.0)]
     report = load(connection, [Source(table="orders", data=order_frame(rows))])

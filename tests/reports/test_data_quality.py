@@ -8,7 +8,7 @@ import pytest
 from reports.configuration.reading import read_configuration
 from reports.pages.certainty import certainty
 from reports.pages.content import Prose, Table
-from reports.pages.data_quality import quality_section
+from reports.pages.data_quality import quality_section, refunded_in_full
 from reports.pipeline import credit_channels, read_data, starting_results
 from reports.progress import Progress
 from reports.results.run_results import RunResults
@@ -88,3 +88,18 @@ def test_visits_are_called_visits(run):
         if isinstance(block, Table) and "journeys" in block.title
     ]
     assert table.cells()[1][0] == "Visits kept from the data"
+
+
+def test_customers_of_whom_refunds_leave_no_order_are_told_of(tmp_path):
+    orders = ["1,2025-01-02,10", "1,2025-01-03,-10", "2,2025-01-02,20", "3,2025-01-02,5.5", "3,2025-01-04,-5.5"]
+    (tmp_path / "o.csv").write_text("\n".join(["customer_id,time,value", *orders, ""]))
+    (tmp_path / "p.toml").write_text("[report]\ncurrency = 'EUR'\n[orders]\nfile = 'o.csv'\n")
+    configuration = read_configuration(tmp_path / "p.toml", environment={})
+    with configuration.engine().connect() as connection:
+        read = read_data(connection, configuration, starting_results(configuration), Progress(verbosity=0))
+    said = next(block for block in quality_section(read).blocks if isinstance(block, Prose)).text
+    assert "Of 2 customers the 2 orders (EUR\u00a015.50) were refunded in full: they are customers no more" in said
+    one = replace(read.quality, refunded_customers=1, refunded_orders=1, refunded_value=10.0)
+    said = "Of 1 customer the one order (10.00) was refunded in full: this is a customer no more, in no forecast"
+    assert refunded_in_full(one, None).startswith(said)
+    assert refunded_in_full(replace(one, refunded_customers=0), None) == ""
