@@ -4,9 +4,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from clv.calendar import Floats
 from clv.engine_queries import literal, quoted
 from clv.histories import ALL
 from clv.order_frames import MONEY_SCALE
+from clv.segment_patterns import SegmentPatterns
 from clv.segments import SegmentModels
 from clv.totals import PatternForecast
 from customer_data.errors import ConfigurationError
@@ -18,13 +20,14 @@ if TYPE_CHECKING:
 _VIEW: Final = """
 CREATE OR REPLACE VIEW customer_forecast AS
 WITH priced AS (
-    SELECT customer_id, segment, p_alive, expected_orders, discounted_orders, frequency, recency_days, age_days, spend,
+    SELECT customer_id, segment, p_alive, expected_orders, discounted_orders{infinite_orders},
+           frequency, recency_days, age_days, spend,
            spend_p * (spend_v + greatest(spend, 0) / {scale}::DOUBLE) / (spend_p * frequency + spend_rest) AS per_order
-    FROM {histories} JOIN pattern_forecast USING (segment, frequency, recency_days, age_days)
+    FROM {histories} JOIN pattern_forecast USING (segment, frequency, recency_days, age_days){infinite_table}
 )
 SELECT customer_id, segment, p_alive, expected_orders,
        expected_orders * per_order AS expected_value,
-       {margin} * discounted_orders * per_order AS clv,
+       {margin} * discounted_orders * per_order AS clv{infinite_value},
        frequency, recency_days, age_days,
        CASE WHEN frequency > 0 THEN spend / {scale}::DOUBLE / frequency ELSE 0.0 END AS monetary_value
 FROM priced"""
@@ -44,19 +47,13 @@ def create_customer_forecast(
     patterns = fitted.patterns
     laws = [model.spend.law for model in fitted.models]
     of_pattern = fitted.of_segment[patterns.segment]
-    frame = pd.DataFrame(
-        {
-            "segment": pd.Categorical.from_codes(patterns.segment, categories=pd.Index(patterns.segments)),
-            "frequency": patterns.x.astype("int32"),
-            "recency_days": patterns.t_x.astype("int32"),
-            "age_days": patterns.T.astype("int32"),
-            "p_alive": forecast.p_alive,
-            "expected_orders": forecast.orders,
-            "discounted_orders": forecast.discounted,
-            "spend_p": pd.Series([law.p for law in laws]).to_numpy()[of_pattern],
-            "spend_v": pd.Series([law.v for law in laws]).to_numpy()[of_pattern],
-            "spend_rest": pd.Series([law.q - 1 for law in laws]).to_numpy()[of_pattern],
-        }
+    frame = _patterns_frame(patterns).assign(
+        p_alive=forecast.p_alive,
+        expected_orders=forecast.orders,
+        discounted_orders=forecast.discounted,
+        spend_p=pd.Series([law.p for law in laws]).to_numpy()[of_pattern],
+        spend_v=pd.Series([law.v for law in laws]).to_numpy()[of_pattern],
+        spend_rest=pd.Series([law.q - 1 for law in laws]).to_numpy()[of_pattern],
     )
     connection.register("pattern_forecast_frame", frame)
     connection.execute(
@@ -64,14 +61,69 @@ def create_customer_forecast(
            SELECT * REPLACE (CAST(segment AS VARCHAR) AS segment) FROM pattern_forecast_frame"""
     )
     connection.unregister("pattern_forecast_frame")
-    connection.execute(_VIEW.format(scale=MONEY_SCALE, histories=quoted(table), margin=f"{margin!r}::DOUBLE"))
+    _create_view(connection, margin=margin, table=table)
+
+
+def add_infinite_values(
+    connection: "duckdb.DuckDBPyConnection",
+    patterns: SegmentPatterns,
+    discounted_orders: Floats,
+    *,
+    margin: float,
+    table: str = "histories",
+) -> None:
+    """Give the view ``customer_forecast`` the column ``clv_infinite`` from the orders of one customer of each pattern.
+
+    Raises
+    ------
+    ConfigurationError
+        No forecast was made on this connection.
+    """
+    import pandas as pd
+
+    _need_forecast(connection)
+    frame = _patterns_frame(patterns).assign(infinite_orders=pd.Series(discounted_orders))
+    connection.register("infinite_forecast_frame", frame)
+    connection.execute(
+        """CREATE OR REPLACE TABLE infinite_forecast AS
+           SELECT * REPLACE (CAST(segment AS VARCHAR) AS segment) FROM infinite_forecast_frame"""
+    )
+    connection.unregister("infinite_forecast_frame")
+    _create_view(connection, margin=margin, table=table, infinite=True)
+
+
+def _create_view(connection: "duckdb.DuckDBPyConnection", *, margin: float, table: str, infinite: bool = False) -> None:
+    factor = f"{margin!r}::DOUBLE"
+    more = dict.fromkeys(("infinite_orders", "infinite_value", "infinite_table"), "")
+    if infinite:
+        more = {
+            "infinite_orders": ", infinite_orders",
+            "infinite_value": f", {factor} * infinite_orders * per_order AS clv_infinite",
+            "infinite_table": " JOIN infinite_forecast USING (segment, frequency, recency_days, age_days)",
+        }
+    connection.execute(_VIEW.format(scale=MONEY_SCALE, histories=quoted(table), margin=factor, **more))
+
+
+def _patterns_frame(patterns: SegmentPatterns) -> "pd.DataFrame":
+    """The patterns as they are named in the histories."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "segment": pd.Categorical.from_codes(patterns.segment, categories=pd.Index(patterns.segments)),
+            "frequency": patterns.x.astype("int32"),
+            "recency_days": patterns.t_x.astype("int32"),
+            "age_days": patterns.T.astype("int32"),
+        }
+    )
 
 
 def write_customer_forecast(connection: "duckdb.DuckDBPyConnection", path: Path | str) -> None:
     """Write one row per customer, sorted by customer_id, to a Parquet file; run `forecast` on the connection first.
 
     Columns: customer_id, segment, p_alive, expected_orders, expected_value (revenue, not discounted), clv (discounted,
-    after margin), frequency, recency_days, age_days, monetary_value. The file appears whole or not at all.
+    after margin), clv_infinite (the same without a horizon, only after `clv.infinite_horizon.infinite_horizon`),
+    frequency, recency_days, age_days, monetary_value. The file appears whole or not at all.
 
     Raises
     ------
@@ -122,8 +174,8 @@ def value_deciles(connection: "duckdb.DuckDBPyConnection") -> "pd.DataFrame":
 
 
 def _need_forecast(connection: "duckdb.DuckDBPyConnection") -> None:
-    found = connection.execute(
+    (found,) = connection.execute(
         "SELECT count(*) FROM information_schema.tables WHERE table_name = 'customer_forecast'"
-    ).fetchone()
-    if not found or not found[0]:
+    ).fetchall()
+    if not found[0]:
         raise ConfigurationError("There is no customer forecast on this connection; call clv.forecast on it first.")

@@ -41,7 +41,7 @@ from reports.results.checks import (
     quarantine_checks,
 )
 from reports.results.customer_depth import origins, value_depth, write_lists
-from reports.results.customers import value_forecast, value_holdout, value_results
+from reports.results.customers import value_forecast, value_holdout, value_results, without_end
 from reports.results.data_quality import data_quality, rows_after, with_path_file
 from reports.results.run_results import ClvResults, RunResults
 
@@ -323,12 +323,13 @@ def value_customers(
         made = made if tested is None else calibrate(made, tested)
     with progress.step("Writing the forecasts of customers"):
         (folder / "tables").mkdir(exist_ok=True)
+        endless = without_end(connection, configuration, made)
         write_customer_forecast(connection, folder / "tables" / "customer_forecast.parquet")
         save_models(made, folder / MODELS)
         earlier = earlier_run(configuration.output, results.title, results.as_of)
         quarter_ago = earlier_run(configuration.output, results.title, results.as_of, at_least=DRIFT_SINCE)
         lists = write_lists(connection, made, folder, earlier)
-        value = value_results(connection, configuration, made, held)
+        value = replace(value_results(connection, configuration, made, held), infinite_horizon=endless)
     with progress.step("Booking the forecast"):
         depth = value_depth(connection, configuration, made, tested, lists, earlier, quarter_ago)
         return replace(value, depth=depth)

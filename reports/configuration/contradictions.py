@@ -41,6 +41,9 @@ def contradictions(data: Mapping[str, Any], environment: Mapping[str, str]) -> l
         found.append((("clv", "holdout_until"), "holdout_days and holdout_until exclude each other. Keep one."))
     if isinstance(clv, Mapping) and clv.get("segment_by") and "customers" not in data:
         found.append((("clv", "segment_by"), "clv.segment_by needs [customers], whose attributes it names."))
+    if isinstance(clv, Mapping) and clv.get("infinite_horizon") is True and clv.get("annual_discount_rate") == 0:
+        said = "clv.infinite_horizon needs a discount: without one, orders without an end have no finite sum."
+        found.append((("clv", "infinite_horizon"), said))
     if isinstance(report, Mapping) and isinstance(report.get("timezone"), str):
         found += _timezone_problems(report["timezone"])
     if isinstance(report, Mapping) and report.get("currency_rates") and "currency" not in report:

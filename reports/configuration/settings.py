@@ -308,6 +308,9 @@ class ClvSection(Section):
         description="Of bg_nbd and mbg_nbd. days: each holds one purchase at most; continuous: as published.",
     )
     horizon_months: int = Field(default=12, ge=1, le=120, description="How far ahead.")
+    infinite_horizon: bool = Field(
+        default=False, description="Also value each customer without an end: clv_infinite in customer_forecast."
+    )
     annual_discount_rate: float = Field(default=0.10, ge=0, lt=2, description="Effective, a year; 0.1 is 10 %.")
     margin: float | None = Field(
         default=None, gt=0, le=1, description="Share of revenue counted as value; default: all."

@@ -8,7 +8,12 @@ from reports.figures import customers as figure_clv
 from reports.pages import prose
 from reports.pages.content import Block, Column, Figure, Prose, Section, Table
 from reports.pages.holdout import customer_figures, score_table
-from reports.pages.segment_forecasts import month_table_by_segment, orders_held_back, tracking_by_segment
+from reports.pages.segment_forecasts import (
+    infinite_table,
+    month_table_by_segment,
+    orders_held_back,
+    tracking_by_segment,
+)
 from reports.results.run_results import ClvResults, RunResults
 from reports.results.value_tables import of_all
 from reports.wording.labels import clean, plural, shorten, table_name
@@ -38,6 +43,7 @@ def clv_sections(run: RunResults) -> tuple[Section, ...]:
     blocks += segment_figures(clv, run, most=figure_clv.MOST_SEGMENTS)
     if len(clv.segment_forecast):
         blocks.append(_segment_table(clv, run))
+    blocks += infinite_table(clv, run)
     blocks += time_figures(clv, run)
     if clv.monthly is not None and len(clv.monthly):
         blocks.append(_month_table(of_all(clv.monthly), run))

@@ -7,15 +7,50 @@ from typing import TYPE_CHECKING
 from reports.figures import segment_tracking as figure_tracking
 from reports.pages.content import Block, Column, Figure, Table
 from reports.results.run_results import ClvResults, RunResults
-from reports.wording.labels import clean, plural, short_names, shorten
-from reports.wording.number_format import day_range, money_decimals, percent
+from reports.wording.labels import clean, plural, short_names, shorten, table_name
+from reports.wording.number_format import day_range, horizon, level, money_decimals, percent
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MONTH_SEGMENTS = 5
+MONTH_SEGMENTS, INFINITE_SEGMENTS = 5, 16
 _OTHERS = "all other segments"
 _NAME_WIDTH = 13
+
+
+def infinite_table(clv: ClvResults, run: RunResults) -> list[Block]:
+    """Value without an end beside that over the horizon; nothing where it was not asked for."""
+    rows = clv.infinite_horizon
+    if rows is None or not rows["clv_infinite"].any():
+        return []
+    segments = rows[rows["segment"] != "all"].sort_values("clv_infinite", ascending=False, kind="stable")
+    left = len(segments) - INFINITE_SEGMENTS
+    total = rows[rows["segment"] == "all"]
+    import pandas as pd
+
+    shown = pd.concat([segments.head(INFINITE_SEGMENTS), total.assign(segment="All customers")], ignore_index=True)
+    each = shown["clv_infinite"] / shown["customers"].where(shown["customers"] > 0)
+    unit = f" ({run.currency})" if run.currency else ""
+    over = horizon(clv.horizon_months)
+    return [
+        Table(
+            title=f"Of what customers are worth without an end, {percent(float(total['share'].iloc[0]), 0)} is to come "
+            f"within {over}{unit}",
+            data=shown.assign(segment=shown["segment"].map(table_name), each=each),
+            columns=(
+                Column("segment", "Segment", width=1),
+                Column("customers", "Customers", "count"),
+                Column("clv", f"Value,\n{over}", "money"),
+                Column("clv_infinite", "Value\nwithout end", "money"),
+                Column("each", "Per\ncustomer", "money"),
+                Column("share", f"Within\n{over}", "percent"),
+            ),
+            caption=f"Discounted at {level(clv.discount_rate)} a year. Nothing shows how far off a forecast without an "
+            "end is, so that it has no interval."
+            + (f" {left} smaller {plural(left, 'segment')} not shown." if left > 0 else ""),
+            bold_rows=(len(shown) - 1,),
+        )
+    ]
 
 
 def month_table_by_segment(clv: ClvResults, run: RunResults) -> list[Block]:

@@ -52,6 +52,7 @@ def run_tables(results: RunResults) -> dict[str, pd.DataFrame]:
     if (value := results.clv) is not None:
         found |= {
             "segment_forecast": value.segment_forecast,
+            "infinite_horizon": value.infinite_horizon,
             "monthly_forecast": value.monthly,
             "value_deciles": value.deciles,
             "parameters": value.parameters,

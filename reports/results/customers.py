@@ -11,6 +11,7 @@ from reports.results.run_results import ClvResults
 
 if TYPE_CHECKING:
     import duckdb
+    import pandas as pd
 
     from clv.forecasting import Forecast
     from clv.holdout_check import Holdout
@@ -95,6 +96,15 @@ def _held_back(connection: duckdb.DuckDBPyConnection, configuration: Configurati
         f"leaves {days_before} to fit on, {day_date(first)} to {day_date(until)}. Hold back fewer, or leave {name} "
         "out: the last third is held back then."
     )
+
+
+def without_end(
+    connection: duckdb.DuckDBPyConnection, configuration: Configuration, made: Forecast
+) -> pd.DataFrame | None:
+    """Value customers without an end as well, where that is asked for; call it before they are written."""
+    from clv.infinite_horizon import infinite_horizon
+
+    return infinite_horizon(connection, made) if configuration.settings.clv.infinite_horizon else None
 
 
 def value_results(

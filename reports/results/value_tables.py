@@ -120,6 +120,9 @@ class ClvResults:
         before; the forecast is compared with those of known customers. Or None.
     spend_density
         ``segment, low, high, customers, observed, expected``: mean spend per repeat order before the holdout. Or None.
+    infinite_horizon
+        ``segment, customers, discounted_orders, clv, clv_infinite, share``: value without an end beside that over the
+        horizon; None unless asked for.
     monthly
         ``segment, month, expected_orders, expected_value, discounted_value``; ``month`` is the first day of each month
         of the horizon (a date). Or None.
@@ -161,6 +164,7 @@ class ClvResults:
     holdout_pit: pd.DataFrame | None = None
     holdout_orders: pd.DataFrame | None = None
     spend_density: pd.DataFrame | None = None
+    infinite_horizon: pd.DataFrame | None = None
     monthly: pd.DataFrame | None = None
     deciles: pd.DataFrame | None = None
     segment_by: str | None = None

@@ -9,7 +9,12 @@ from reports.pages.content import Figure, Table
 from reports.pages.customers import segment_figures, time_figures
 from reports.pages.holdout import customer_figures
 from reports.pages.prose import what_customers_are_worth, who_is_worth_most
-from reports.pages.segment_forecasts import month_table_by_segment, orders_held_back, tracking_by_segment
+from reports.pages.segment_forecasts import (
+    infinite_table,
+    month_table_by_segment,
+    orders_held_back,
+    tracking_by_segment,
+)
 from reports.results.run_results import RunResults
 from tests.reports.report_samples import by_segment, clv_results
 
@@ -35,6 +40,25 @@ def test_the_most_valuable_segments_have_columns_and_the_others_share_one():
     assert table.cells()[2] == ["All months", "1,050", "900", "750", "600", "450", "450", "4,200"]
     assert table.bold_rows == (2,)
     assert "The 5 most valuable of 7 segments" in table.caption
+
+
+def test_value_without_an_end_stands_beside_that_over_the_horizon():
+    rows = pd.DataFrame(
+        [
+            ("a", 10, 5.0, 400.0, 500.0, 0.8),
+            ("b", 20, 9.0, 600.0, 1_500.0, 0.4),
+            ("all", 30, 14.0, 1_000.0, 2_000.0, 0.5),
+        ],
+        columns=["segment", "customers", "discounted_orders", "clv", "clv_infinite", "share"],
+    )
+    (table,) = infinite_table(replace(clv_results(), infinite_horizon=rows), RUN)
+    assert table.title == "Of what customers are worth without an end, 50% is to come within 12 months (EUR)"
+    assert table.cells() == [
+        ["b", "20", "600", "1,500", "75.00", "40.0%"],
+        ["a", "10", "400", "500", "50.00", "80.0%"],
+        ["All customers", "30", "1,000", "2,000", "66.67", "50.0%"],
+    ]
+    assert infinite_table(clv_results(), RUN) == []
 
 
 def test_a_single_segment_more_than_fits_keeps_its_name():
