@@ -79,17 +79,17 @@ def adjustment_of(errors: Floats, deviations: Floats, windows: float, confidence
 
     Notes
     -----
-    The mean square of the errors, in their standard deviations, is compared with that of a model that knows its doubt,
-    by chi-square with as many degrees of freedom as there are windows. Only where it is larger than chance explains,
-    the interval moves by the bias, shrunk towards 0 as far as chance explains it, and takes up the spread and the doubt
-    about the bias, with Student's t for the few windows.
+    The mean of the errors, weighted by what each tells, and the mean square about it are compared with those of a model
+    that knows its doubt, by chi-square with as many degrees of freedom as there are windows. Only where either is
+    larger than chance explains, the interval moves by the bias, shrunk towards 0 as far as chance explains it, and
+    takes up the spread and the doubt about the bias, with Student's t for the few windows.
     """
-    from scipy.stats import chi2, norm, t
+    from scipy.stats import norm, t
 
     if not len(errors):
         return UNCHANGED
     independent = max(1.0, min(windows, float(len(errors))))
-    if independent * float(np.mean((errors / deviations) ** 2)) <= float(chi2.ppf(_EVIDENCE, independent)):
+    if not _speak_against_the_model(errors, deviations**2, independent):
         return UNCHANGED
     least, most = 0.0, float(np.mean(errors**2)) + float(np.mean(deviations**2))
     if _excess(errors, deviations**2, independent) > 0:
@@ -105,20 +105,39 @@ def adjustment_of(errors: Floats, deviations: Floats, windows: float, confidence
     return Adjustment(shift, few * float(np.sqrt(least + doubt)))
 
 
-def _shrunk_bias(errors: Floats, variances: Floats, independent: float) -> tuple[float, float]:
-    """The mean of errors of these variances, shrunk towards 0 as far as chance explains it, and the mean's variance."""
+def _speak_against_the_model(errors: Floats, variances: Floats, independent: float) -> bool:
+    """Whether the errors' mean, or their scatter about it, is larger than chance explains; half the risk to each."""
+    from scipy.stats import chi2
+
+    bias, doubt = _bias(errors, variances, independent)
+    scatter = independent * float(np.mean((errors - bias) ** 2 / variances))
+    beyond = (1 - _EVIDENCE) / 2
+    of_scatter = float(chi2.sf(scatter, independent - 1)) if independent > 1 else 1.0
+    return min(float(chi2.sf(bias**2 / doubt, 1)), of_scatter) < beyond
+
+
+def _bias(errors: Floats, variances: Floats, independent: float) -> tuple[float, float]:
+    """The mean of errors of these variances, weighted by what each tells, and its own variance."""
     weight = 1 / variances
-    bias = float(weight @ errors / weight.sum())
-    doubt = 1 / (independent * float(weight.mean()))
-    return (bias * max(0.0, 1 - doubt / bias**2) if bias else 0.0), doubt
+    return float(weight @ errors / weight.sum()), 1 / (independent * float(weight.mean()))
+
+
+def _shrunk_bias(errors: Floats, variances: Floats, independent: float) -> tuple[float, float]:
+    """The bias shrunk towards 0 as far as chance explains it, and the variance of what it was before."""
+    bias, doubt = _bias(errors, variances, independent)
+    return bias * _kept(bias, doubt), doubt
+
+
+def _kept(bias: float, doubt: float) -> float:
+    """The part of a bias that chance, of this variance, does not explain."""
+    return max(0.0, 1 - doubt / bias**2) if bias else 0.0
 
 
 def _excess(errors: Floats, variances: Floats, independent: float) -> float:
     """By how much the errors about their shrunk bias scatter more than these variances say, relatively."""
-    shift, _ = _shrunk_bias(errors, variances, independent)
-    bias = float((errors / variances).sum() / (1 / variances).sum())
-    fitted = shift / bias / independent if bias else 0.0  # of the scatter, that the bias has taken up
-    return float(np.mean((errors - shift) ** 2 / variances)) - (1 - fitted)
+    bias, doubt = _bias(errors, variances, independent)
+    kept = _kept(bias, doubt)
+    return float(np.mean((errors - kept * bias) ** 2 / variances)) - (1 - kept / independent)
 
 
 def shown_to_hold(coverage: float, independent: float, confidence: float) -> bool:
