@@ -124,7 +124,6 @@ def _model_table(models: pd.DataFrame) -> Table:
         time=["days" if time == "days" else "continuous" for time in models["order_time"]],
         behind=models["behind_best"].where(~models["chosen"]),
         behind_error=models["behind_best_std_error"].where(~models["chosen"]),
-        problem=models["problem"].map(clean),
     )
     columns = [
         Column("model", "Model", width=1),
@@ -137,9 +136,7 @@ def _model_table(models: pd.DataFrame) -> Table:
         Column("aic", "AIC", "credit", decimals=1),
         Column("bic", "BIC", "credit", decimals=1),
     ]
-    left_out = "".join(
-        f" {model}: {readable_note(problem)}" for model, problem in rows[["model", "problem"]].values if problem
-    )
+    left_out = "".join(f" {readable_note(clean(problem))}" for problem in models["problem"] if problem)
     return Table(
         title=title,
         data=rows,
