@@ -1,11 +1,11 @@
-"""Time decay and customers with several journeys, in SQL on the tables of ``journey_sql``, whole numbers only.
+"""Time decay and customers with several journeys, in SQL on what ``converter_journeys`` registers, whole numbers only.
 
 A touch's weight ``2 ** -(time before the journey's last touch / half-life)`` and its share of the journey's sum of
 weights are fixed-point numbers with SHARE_BITS bits behind the point, so sums do not depend on their order. The shares
 of a journey fall short of 1 by less than its touches times 2 ** -31; totals are made exact when they leave the engine.
 """
 
-from attribution.journey_sql import CONVERTER_TOUCH, JOURNEY_PATH, TOUCH_SHARE
+from attribution.journey_sql import CREDITED_TOUCH, TOUCH_SHARE
 
 SHARE_BITS = 31
 
@@ -16,23 +16,18 @@ def touch_shares(half_life_us: int) -> str:
     return f"""
         CREATE TEMP TABLE {TOUCH_SHARE} AS
         WITH weight AS (
-            SELECT touch.customer_id, touch.next_us, touch.back, touch.channel_code,
-                journey.path_id, journey.conversions, journey.value,
-                round({one} * pow(2.0, (touch.time_us - journey.last_us) / {half_life_us}::DOUBLE))::BIGINT AS weight
-            FROM {CONVERTER_TOUCH} AS touch
-            JOIN {JOURNEY_PATH} AS journey
-                ON touch.customer_id = journey.customer_id AND touch.next_us = journey.next_us
-            WHERE touch.credited AND journey.credited
+            SELECT *, round({one} * pow(2.0, since_last_us / {half_life_us}::DOUBLE))::BIGINT AS weight
+            FROM {CREDITED_TOUCH}
         ),
         total AS (
-            SELECT customer_id, next_us, sum(weight)::BIGINT AS weight
+            SELECT journey, sum(weight)::BIGINT AS weight
             FROM weight
-            GROUP BY customer_id, next_us
+            GROUP BY journey
         )
         SELECT weight.customer_id, weight.path_id, weight.conversions, weight.value,
             weight.back, weight.channel_code, weight.weight * {one} // total.weight AS share
         FROM weight
-        JOIN total ON weight.customer_id = total.customer_id AND weight.next_us = total.next_us"""
+        JOIN total ON weight.journey = total.journey"""
 
 
 def decay_by_touch() -> str:

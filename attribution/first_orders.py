@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attribution.customer_events import columns
 from attribution.delta import BLOCK
 from attribution.gradient import Gradient
 from attribution.journey_parts import JourneyOptions, temporary_tables
 from attribution.journeys import shared_cells
-from attribution.other_journeys import columns
 from attribution.paths import Paths
 from attribution.ragged import Floats, Integers
 from customer_data.money import SCALE
@@ -38,13 +38,10 @@ class FirstOrders:
         Distinct paths, with the number and the value of the orders at the moment of each customer's first.
     customers
         How many customers have a first order, with a touch or without.
-    numbers
-        For each ``path_id`` of the table of journeys that the engine keeps the number of the path.
     """
 
     paths: Paths
     customers: int
-    numbers: Integers
 
     def valued(self, connection: "duckdb.DuckDBPyConnection", worths: Mapping[str, str]) -> dict[str, Paths]:
         """The same paths with one conversion a customer, valued in each of several ways.
@@ -85,8 +82,7 @@ class FirstOrders:
         )
 
         def by_path(name: str) -> Floats:
-            row = self.numbers[sums["path_id"]]
-            return np.bincount(row, weights=sums[name], minlength=len(self.paths)).astype(float)
+            return np.bincount(sums["path_id"], weights=sums[name], minlength=len(self.paths)).astype(float)
 
         value = by_path("value") / SCALE
         if known is not None:
@@ -100,7 +96,7 @@ class FirstOrders:
             counts=None,
             lag_conversions=None,
             time_decay=None,
-            shared=shared_cells(connection, _VALUED, self.numbers, len(self.paths)),
+            shared=shared_cells(connection, _VALUED, len(self.paths)),
         )
 
 
@@ -119,9 +115,9 @@ def first_orders(connection: "duckdb.DuckDBPyConnection", options: JourneyOption
             f"JOIN {_FIRST} USING (customer_id) WHERE time_us <= first_us",
         }
         with temporary_tables(connection, parts):
-            paths, numbers = replace(whole, touchpoints=_TOUCHES, orders=_ORDERS).build_keeping(connection, _KEPT)
+            paths = replace(whole, touchpoints=_TOUCHES, orders=_ORDERS).build_keeping(connection, _KEPT)
             ((customers,),) = connection.execute(f"SELECT count(*) FROM {_FIRST}").fetchall()
-    return FirstOrders(paths, int(customers), numbers)
+    return FirstOrders(paths, int(customers))
 
 
 def first_orders_by_decay(

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Self
 
 from attribution.journeys import build_keeping, build_paths, last_moment
 from attribution.paths import Paths
-from attribution.ragged import Integers
 from attribution.sessions import make_visits
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ class JourneyOptions:
                 orders=options.orders,
             )
 
-    def build_keeping(self, connection: "duckdb.DuckDBPyConnection", table: str) -> tuple[Paths, Integers]:
+    def build_keeping(self, connection: "duckdb.DuckDBPyConnection", table: str) -> Paths:
         """The same, leaving in ``table`` whose journeys they are, see :func:`attribution.journeys.build_keeping`."""
         with self.closed(connection).at_its_grain(connection) as options:
             assert options.until_us is not None

@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attribution import decay_sql, journey_sql
+from attribution.converter_journeys import ConverterJourneys, converter_journeys
+from attribution.customer_events import columns, keys_of
 from attribution.decay_sql import SHARE_BITS
-from attribution.journey_sql import CONVERTER_PATH, JOURNEY_PATH, Window
-from attribution.other_journeys import OtherJourneys, columns, other_journeys
-from attribution.packing import Packed, Packing, distinct_paths, packed_with_tails
+from attribution.journey_sql import CONVERTER_JOURNEY, Window
+from attribution.other_journeys import OtherJourneys, other_journeys
+from attribution.packing import Packed, Packing, distinct_paths
 from attribution.paths import JourneyCounts, Paths, TimeDecay
-from attribution.ragged import Floats, Integers
+from attribution.ragged import Floats
 from customer_data.errors import ConfigurationError, InputError
 from customer_data.money import SCALE
 
@@ -80,7 +82,7 @@ def build_paths(
     _check_tables(connection, ("channels", touchpoints, orders))
     ends_us = last_moment(connection, touchpoints, orders) if until_us is None else until_us
     window = Window(round(lookback_days * DAY_US), ends_us, touchpoints, orders)
-    return _built(connection, window, half_life_days=half_life_days, include_open=include_open)[0]
+    return _built(connection, window, half_life_days=half_life_days, include_open=include_open)
 
 
 def build_keeping(
@@ -93,11 +95,11 @@ def build_keeping(
     include_open: bool,
     touchpoints: str,
     orders: str,
-) -> tuple[Paths, Integers]:
+) -> Paths:
     """The same, leaving in ``table`` the journeys of customers with conversions, for what else is asked of them.
 
-    Its columns are customer_id, path_id, and conversions and value of the journey (0 where it did not convert; value in
-    1/10,000 of the currency). Also returned is for each ``path_id`` the number of the path.
+    Its columns are customer_id, path_id (the number of the path), and conversions and value of the journey (0 where it
+    did not convert; value in 1/10,000 of the currency).
     """
     _check_days(lookback_days, half_life_days)
     _check_tables(connection, ("channels", touchpoints, orders))
@@ -112,24 +114,22 @@ def _built(
     half_life_days: float | None,
     include_open: bool,
     table: str | None = None,
-) -> tuple[Paths, Integers]:
-    """Distinct paths, and for each ``path_id`` of customers with conversions the number of its path."""
+) -> Paths:
     channels = [str(name) for (name,) in connection.execute("SELECT channel FROM channels ORDER BY code").fetchall()]
     packing = Packing.of(len(channels))
     _drop_tables(connection)
     try:
         connection.execute(journey_sql.conversion_moments(window))
-        connection.execute(journey_sql.converter_touches(window))
-        connection.execute(journey_sql.converter_journeys(window, packing))
-        connection.execute(journey_sql.converter_paths(include_open=include_open))
-        connection.execute(journey_sql.journey_paths(include_open=include_open))
-        others = other_journeys(connection, window, packing, include_open=include_open)
-        counts = _counts(connection, others, window, include_open=include_open)
+        keys = keys_of(connection, window)
+        others, events = other_journeys(connection, window, packing, keys=keys, include_open=include_open)
+        converters = converter_journeys(connection, events, window, keys=keys, include_open=include_open)
+        del events
+        counts = _counts(connection, converters, others, window)
         half_life_us = None if half_life_days is None else round(half_life_days * DAY_US)
-        found = _leave_the_engine(connection, channels, others, counts, packing, half_life_us)
+        paths = _merged(connection, channels, converters, others, counts, packing, half_life_us)
         if table is not None:
-            connection.execute(journey_sql.kept_journeys(table))
-        return found
+            connection.execute(journey_sql.kept_journeys(table, keys))
+        return paths
     finally:
         _drop_tables(connection)
 
@@ -166,96 +166,81 @@ def last_moment(connection: "duckdb.DuckDBPyConnection", touchpoints: str, order
 def _drop_tables(connection: "duckdb.DuckDBPyConnection") -> None:
     for table in journey_sql.TABLES:
         connection.execute(f"DROP TABLE IF EXISTS {table}")
+    for view in journey_sql.VIEWS:
+        connection.unregister(view)
 
 
 def _row(connection: "duckdb.DuckDBPyConnection", statement: str) -> tuple[Any, ...]:
-    row = connection.execute(statement).fetchone()
-    assert row is not None
-    return row
+    (row,) = connection.execute(statement).fetchall()
+    found: tuple[Any, ...] = row
+    return found
 
 
-def _leave_the_engine(
+def _merged(
     connection: "duckdb.DuckDBPyConnection",
     channels: list[str],
+    converters: ConverterJourneys,
     others: OtherJourneys,
     counts: JourneyCounts,
     packing: Packing,
     half_life_us: int | None,
-) -> tuple[Paths, Integers]:
+) -> Paths:
     """Merge the paths of customers with and without conversions and put them into canonical order."""
-    converters = columns(
-        connection,
-        "SELECT word, conversions, value::DOUBLE AS value, value_squares::DOUBLE AS value_squares, nulls "
-        f"FROM {CONVERTER_PATH} ORDER BY path_id",
-    )
-    tails = columns(connection, f"SELECT path_id, tail FROM {CONVERTER_PATH} WHERE tail IS NOT NULL ORDER BY path_id")
-    of_conversions = packed_with_tails(converters["word"], tails["path_id"], tails["tail"], packing)
-    group, codes, lengths = distinct_paths(Packed.joined([of_conversions, others.packed]), packing)
-    rank, of_others = group[: len(converters["word"])], group[len(converters["word"]) :]
+    group, codes, lengths = distinct_paths(Packed.joined([converters.packed(packing), others.packed]), packing)
+    of_converters, of_others = np.split(group, [len(converters.lengths)])
+    converters.register(connection, of_converters)
+    sums = columns(connection, journey_sql.outcomes_by_path())
 
-    def of_converters(name: str) -> Floats:
-        return np.bincount(rank, weights=converters[name], minlength=len(lengths)).astype(float)
+    def by_path(name: str) -> Floats:
+        return np.bincount(sums["path_id"], weights=sums[name], minlength=len(lengths)).astype(float)
 
     paths = Paths(
         channels=tuple(channels),
         codes=codes,
         lengths=lengths,
-        conversions=of_converters("conversions"),
-        value=of_converters("value") / SCALE,
-        nulls=of_converters("nulls") + np.bincount(of_others, others.journeys, minlength=len(lengths)),
-        value_squares=of_converters("value_squares") / SCALE**2,
+        conversions=by_path("conversions"),
+        value=by_path("value") / SCALE,
+        nulls=by_path("nulls") + np.bincount(of_others, others.journeys, minlength=len(lengths)),
+        value_squares=by_path("value_squares") / SCALE**2,
         counts=counts,
-        lag_conversions=_lags(connection),
+        lag_conversions=converters.lags(DAY_US),
     )
-    known = replace(
+    return replace(
         paths,
-        time_decay=None if half_life_us is None else _decay(connection, paths, rank, half_life_us),
-        shared=shared_cells(connection, JOURNEY_PATH, rank, len(paths)),
+        time_decay=None if half_life_us is None else _decay(connection, paths, half_life_us),
+        shared=shared_cells(connection, CONVERTER_JOURNEY, len(paths)),
     )
-    return known, rank
 
 
 def _counts(
-    connection: "duckdb.DuckDBPyConnection", others: OtherJourneys, window: Window, *, include_open: bool
+    connection: "duckdb.DuckDBPyConnection", converters: ConverterJourneys, others: OtherJourneys, window: Window
 ) -> JourneyCounts:
-    conversions, value, unattributed, unattributed_value = _row(connection, journey_sql.unattributed())
-    outside, after_last = _row(connection, journey_sql.touches_without_credit())
-    (converters,) = _row(connection, journey_sql.customers_with_conversions())
-    (open_of_converters,) = _row(connection, journey_sql.open_converter_journeys())
+    moments = converters.moments
+    (conversions, value), (unattributed, unattributed_value) = moments.sums(), moments.sums(~moments.attributed)
     touches, touches_after, conversions_after = _row(connection, journey_sql.before_and_after_the_end(window))
-    converted, nulls_of_converters = _row(
-        connection, f"SELECT coalesce(sum(converted), 0)::BIGINT, coalesce(sum(nulls), 0)::BIGINT FROM {CONVERTER_PATH}"
-    )
+    converted = int((converters.conversions > 0).sum())
     return JourneyCounts(
-        customers=converters + others.customers,
+        customers=converters.customers + others.customers,
         converted=converted,
-        not_converted=others.customers
-        - others.open
-        + nulls_of_converters
-        - (open_of_converters if include_open else 0),
-        open=others.open + open_of_converters,
+        not_converted=others.customers - others.open + converters.not_converted,
+        open=others.open + converters.open,
         conversions=conversions,
         value=value / SCALE,
         unattributed_conversions=unattributed,
         unattributed_value=unattributed_value / SCALE,
         touches=touches,
-        touches_outside_lookback=outside,
-        touches_after_last_conversion=after_last,
+        touches_outside_lookback=converters.outside,
+        touches_after_last_conversion=converters.after_last,
         touches_after_end=touches_after,
         conversions_after_end=conversions_after,
     )
 
 
-def _lags(connection: "duckdb.DuckDBPyConnection") -> Floats:
-    lags = columns(connection, journey_sql.time_lags(DAY_US))
-    return np.bincount(lags["days"], weights=lags["conversions"]).astype(float)
-
-
-def _decay(connection: "duckdb.DuckDBPyConnection", paths: Paths, rank: Integers, half_life_us: int) -> TimeDecay:
+def _decay(connection: "duckdb.DuckDBPyConnection", paths: Paths, half_life_us: int) -> TimeDecay:
     """Time decay with shares scaled so that each path's credit sums to its conversions and to its value."""
     connection.execute(decay_sql.touch_shares(half_life_us))
     sums = columns(connection, decay_sql.decay_by_touch())
-    path = rank[sums["path_id"]]
+    path = sums["path_id"]
     place = paths.starts[path + 1] - sums["back"]
     by_touch = []
     for ours, total in (("conversions", paths.conversions), ("value", paths.value)):
@@ -277,13 +262,13 @@ def _decay(connection: "duckdb.DuckDBPyConnection", paths: Paths, rank: Integers
     return TimeDecay(half_life_us / DAY_US, *by_touch, *products)
 
 
-def shared_cells(connection: "duckdb.DuckDBPyConnection", journeys: str, rank: Integers, paths: int) -> "csr_array":
-    """``Paths.shared`` from a table of journeys, with for each of its ``path_id`` the number of the path."""
+def shared_cells(connection: "duckdb.DuckDBPyConnection", journeys: str, paths: int) -> "csr_array":
+    """``Paths.shared`` of so many paths from a table of journeys as :func:`build_keeping` leaves."""
     from scipy.sparse import csr_array
 
     pairs = columns(connection, decay_sql.shared_cells(journeys))
     money = np.array([1.0, 1.0, SCALE])
     amount = pairs["amount"] / (money[pairs["kind"]] * money[pairs["other_kind"]])
-    one = pairs["kind"] * np.int64(paths) + rank[pairs["path_id"]]
-    other = pairs["other_kind"] * np.int64(paths) + rank[pairs["other_path_id"]]
+    one = pairs["kind"] * np.int64(paths) + pairs["path_id"]
+    other = pairs["other_kind"] * np.int64(paths) + pairs["other_path_id"]
     return csr_array((amount, (one, other)), shape=(3 * paths, 3 * paths))

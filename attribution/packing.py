@@ -22,11 +22,7 @@ BLOCK = 1 << 18
 
 @dataclass(frozen=True)
 class Packing:
-    """How many bits a code takes; ``in_word`` touches fit into a word.
-
-    A journey of more touches has a *tail*: each earlier touch as ``back << bits | code``, ascending and joined by
-    commas, where ``back`` counts a journey's touches from its last one, which is 1.
-    """
+    """How many bits a code takes; ``in_word`` touches fit into a word."""
 
     bits: int
 
@@ -72,19 +68,6 @@ class Packed:
             np.concatenate([part.codes for part in parts]),
             np.concatenate([part.lengths for part in parts]),
         )
-
-
-def packed_with_tails(words: Integers, long: Integers, tails: NDArray[Any], packing: Packing) -> Packed:
-    """Packed journeys from words and from the tails of the long ones."""
-    in_tail = np.array([tail.count(",") + 1 for tail in tails], dtype=np.int64)
-    lengths = in_tail + packing.in_word
-    ends = ragged.offsets(lengths)[1:]
-    codes = np.zeros(int(lengths.sum()), dtype=np.int32)
-    for place in range(packing.in_word):
-        codes[ends - 1 - place] = (words[long] >> (packing.bits * place)) & packing.mask
-    earlier = np.array(",".join(tails).split(",") if len(tails) else [], dtype=np.int64)
-    codes[np.repeat(ends, in_tail) - (earlier >> packing.bits)] = earlier & packing.mask
-    return Packed(words, long, codes, lengths)
 
 
 def packed(codes: NDArray[Any], lengths: NDArray[Any], packing: Packing) -> Packed:

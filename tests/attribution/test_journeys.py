@@ -1,4 +1,4 @@
-"""Journeys in SQL against journeys in plain Python, by hand at the edges, and the same in every order and thread."""
+"""Journeys against journeys in plain Python, by hand at the edges, and the same in every order and thread."""
 
 from collections.abc import Iterator
 from dataclasses import asdict

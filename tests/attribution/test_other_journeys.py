@@ -1,4 +1,4 @@
-"""Customers without conversions, held to plain Python: of integers and of text, read in parts, at any span of time."""
+"""Events and journeys without conversion, held to plain Python: integers and text, read in parts, any span of time."""
 
 import duckdb
 import numpy as np
@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attribution import journey_sql, other_journeys
+from attribution import journey_sql
+from attribution.converter_journeys import ConverterEvents
 from attribution.customer_keys import customer_keys
 from attribution.journey_sql import Window
-from attribution.other_journeys import OtherJourneys
+from attribution.other_journeys import OtherJourneys, other_journeys
 from attribution.packing import Packing, distinct_paths
 from tests.attribution.plain_journeys import Touch, plain_journeys
 from tests.attribution.small_engine import load_rows
@@ -46,6 +47,24 @@ def by_hand(
     return counted, len(customers), plain.open.total()
 
 
+def told_of_converters(events: ConverterEvents, unit: int) -> list[list[tuple[int, int]]]:
+    """Moments and codes by customer, 0 for conversions, in the order in which they come."""
+    cuts = np.cumsum(np.bincount(events.customer, minlength=events.customers))[:-1]
+    moments, codes = np.split(events.time_us // unit, cuts), np.split(events.code, cuts)
+    parts = zip(moments, codes, strict=True) if events.customers else []
+    return sorted(list(zip(moment.tolist(), code.tolist(), strict=True)) for moment, code in parts)
+
+
+def converters_by_hand(touches: list[Touch], buyers: list[int], moment: int) -> list[list[tuple[int, int]]]:
+    """The same from the definition: a conversion comes after the touches of its moment."""
+    found = []
+    for buyer in set(buyers):
+        mine = sorted((when, code) for customer, when, code in touches if customer == buyer and when <= UNTIL)
+        before = [touch for touch in mine if touch[0] <= moment]
+        found.append([*before, (moment, 0), *mine[len(before) :]])
+    return sorted(found)
+
+
 @pytest.mark.parametrize("bits", [3, 9])
 @pytest.mark.parametrize("unit", [1, 1 << 55], ids=["short", "times too far apart to share a number with channels"])
 @pytest.mark.parametrize("text_ids", [False, True], ids=["integers", "text"])
@@ -66,21 +85,22 @@ def test_journeys_without_conversion_equal_plain_python(
     engine.execute(f"DROP TABLE IF EXISTS {journey_sql.CONVERSION_MOMENT}")
     engine.execute(journey_sql.conversion_moments(window))
     expected = by_hand(touches, buyers, include_open=include)
+    keys = customer_keys("VARCHAR" if text_ids else "BIGINT")
     for at_once in (1, 7, 1000):
-        found = other_journeys.other_journeys(engine, window, packing, include_open=include, touches_at_once=at_once)
+        found, events = other_journeys(engine, window, packing, keys=keys, include_open=include, events_at_once=at_once)
         assert told(found, packing) == expected
+        assert told_of_converters(events, unit) == converters_by_hand(touches, buyers, 50)
 
 
-def test_customers_that_share_one_of_their_numbers_stay_apart(
-    engine: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_customers_that_share_one_of_their_numbers_stay_apart(engine: duckdb.DuckDBPyConnection) -> None:
     _, second = customer_keys("VARCHAR")
-    monkeypatch.setattr(other_journeys, "customer_keys", lambda customer_type: ("strlen(customer_id)", second))
     touches = [(customer, moment, customer % 4 + 1) for customer in range(90) for moment in (10, 20)]
     buyers = [3, 30, 31]
     load_rows(engine, touches, [(buyer, 50, 1) for buyer in buyers], text_ids=True)
     window, packing = Window(LOOKBACK, UNTIL), Packing(3)
     engine.execute(f"DROP TABLE IF EXISTS {journey_sql.CONVERSION_MOMENT}")
     engine.execute(journey_sql.conversion_moments(window))
-    found = other_journeys.other_journeys(engine, window, packing, include_open=True, touches_at_once=7)
+    keys = ("strlen(customer_id)", second)
+    found, events = other_journeys(engine, window, packing, keys=keys, include_open=True, events_at_once=7)
     assert told(found, packing) == by_hand(touches, buyers, include_open=True)
+    assert told_of_converters(events, 1) == converters_by_hand(touches, buyers, 50)
