@@ -332,9 +332,10 @@ SMALL_WORDS = (
     "little more often. Those of the delta method alone (the estimate and 1.64 standard errors to either side)",
     "held last click's conversions in 66, 82 and 85 % of data sets of 100, 250 and 500 journeys of the chain, and",
     "its value in 61, 75 and 83 %: a channel that happens to get little has too narrow an interval then, and none",
-    "where it gets nothing. Value is harder, because few values do not tell how far values spread. Where",
-    "customers come again and again it is customers that count, a third as many as journeys here: some channels'",
-    "intervals then hold in 82 to 85 % of data sets. Of 400 a share near 90% has a standard error of 1.5 points.",
+    "where it gets nothing. Value is harder, because few values do not tell how far values spread: with 11",
+    "conversions one channel's interval of value by the chain holds in 80 %. Where customers come again and again",
+    "it is customers that count, a third as many as journeys here: some intervals then hold in 82 to 85 % of data",
+    "sets. Of 400 a share near 90% has a standard error of 1.5 points.",
     "",
 )
 
