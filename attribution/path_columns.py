@@ -1,10 +1,10 @@
 """Columns of aggregated paths from frames, Parquet and CSV files; every row at fault is told with its place."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from attribution.ragged import Floats
 from customer_data.errors import ConfigurationError, InputError
 from customer_data.nearest import did_you_mean
-from customer_data.relations import Relation, open_text
+from customer_data.relations import PARQUET_ENDINGS, Relation, open_text
 from customer_data.sources import Source, text_problems
 from customer_data.text_columns import TextColumns, place_of, read_text_columns
 from customer_data.text_files import separator_remedy
@@ -28,12 +28,14 @@ LABEL = "paths"
 class PathColumns:
     """Paths as texts, in an array that pyarrow reads, and what came of them.
 
-    ``source`` is what messages call it; ``notes`` tell what was passed over or filled up in reading.
+    ``source`` is what messages call it; ``present`` are the names of all its columns; ``notes`` tell what was passed
+    over or filled up in reading.
     """
 
     source: str
     texts: Any
     amounts: dict[str, Floats]
+    present: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -72,11 +74,33 @@ class _Places:
 _ROWS = _Places()
 
 
+def unread_columns(present: Iterable[str], columns: Mapping[str, str | None]) -> dict[str, str]:
+    """Return, ours to theirs, the columns of value and nulls that have our names, but for capitals, and that nobody
+    named."""
+    plain = {name.strip().casefold(): name for name in reversed(list(present))}
+    return {ours: plain[ours] for ours in ("value", "nulls") if columns.get(ours) is None and ours in plain}
+
+
+def column_names(written: Source) -> list[str]:
+    """Return the names of the columns of a Parquet or CSV file; no row is read.
+
+    Raises
+    ------
+    InputError
+        When the file is not there, or is not what its name says.
+    ConfigurationError
+        When an option of a CSV file cannot be.
+    """
+    file = Path(str(written.data))
+    return _parquet_names(file) if file.suffix.lower() in PARQUET_ENDINGS else list(_opened(written).columns)
+
+
 def columns_of_frame(frame: "pandas.DataFrame", columns: Mapping[str, str]) -> PathColumns:
     """Read the columns, ours to theirs, of a frame."""
-    _require_columns(LABEL, [str(name) for name in frame.columns], columns)
+    present = [str(name) for name in frame.columns]
+    _require_columns(LABEL, present, columns)
     table = {ours: frame[theirs] for ours, theirs in columns.items()}
-    return PathColumns(LABEL, table["path"], _amounts(LABEL, table, columns))
+    return PathColumns(LABEL, table["path"], _amounts(LABEL, table, columns), tuple(present))
 
 
 def columns_of_parquet(file: Path, columns: Mapping[str, str]) -> PathColumns:
@@ -84,34 +108,54 @@ def columns_of_parquet(file: Path, columns: Mapping[str, str]) -> PathColumns:
     import pyarrow
     from pyarrow import parquet
 
-    source = f"{LABEL}: {file}"
-    if not file.is_file():
-        raise InputError(f"{source} does not exist.")
+    source, present = f"{LABEL}: {file}", _parquet_names(file)
+    _require_columns(source, present, columns)
     try:
-        _require_columns(source, parquet.read_schema(file).names, columns)
         read = parquet.read_table(file, columns=list(columns.values()))
     except (pyarrow.ArrowException, OSError) as error:
-        raise InputError(f"{source} cannot be read as Parquet ({str(error).splitlines()[0]}).") from error
+        raise _no_parquet(file, error) from error
     table = {ours: read.column(theirs) for ours, theirs in columns.items()}
-    return PathColumns(source, table["path"], _amounts(source, table, columns))
+    return PathColumns(source, table["path"], _amounts(source, table, columns), tuple(present))
 
 
 def columns_of_text(written: Source, columns: Mapping[str, str]) -> PathColumns:
     """Read the columns, ours to theirs, of CSV files, carefully where a line or a number is not good."""
-    if problems := text_problems(written, LABEL):
-        raise ConfigurationError("\n".join(problems))
-    relation = open_text(written, LABEL)
+    relation = _opened(written)
     source = f"{LABEL}: {relation.place}"
-    _require_columns(source, list(relation.columns), columns)
+    present = tuple(relation.columns)
+    _require_columns(source, list(present), columns)
     texts = {"path": columns["path"]}
     numbers = {ours: theirs for ours, theirs in columns.items() if ours != "path"}
     found = read_text_columns(relation, texts=texts, numbers=numbers, decimal=written.decimal)
     if found is not None:
         with suppress(InputError):
-            return _gathered(source, found, columns, _ROWS)
+            return replace(_gathered(source, found, columns, _ROWS), present=present)
     found = read_text_columns(relation, texts=texts, numbers=numbers, decimal=written.decimal, carefully=True)
     assert found is not None
-    return _gathered(source, found, columns, _Places(relation, found.table, written.decimal))
+    places = _Places(relation, found.table, written.decimal)
+    return replace(_gathered(source, found, columns, places), present=present)
+
+
+def _opened(written: Source) -> Relation:
+    if problems := text_problems(written, LABEL):
+        raise ConfigurationError("\n".join(problems))
+    return open_text(written, LABEL)
+
+
+def _parquet_names(file: Path) -> list[str]:
+    import pyarrow
+    from pyarrow import parquet
+
+    if not file.is_file():
+        raise InputError(f"{LABEL}: {file} does not exist.")
+    try:
+        return [str(name) for name in parquet.read_schema(file).names]
+    except (pyarrow.ArrowException, OSError) as error:
+        raise _no_parquet(file, error) from error
+
+
+def _no_parquet(file: Path, error: Exception) -> InputError:
+    return InputError(f"{LABEL}: {file} cannot be read as Parquet ({str(error).splitlines()[0]}).")
 
 
 def _gathered(source: str, found: TextColumns, columns: Mapping[str, str], places: _Places) -> PathColumns:
@@ -123,7 +167,7 @@ def _gathered(source: str, found: TextColumns, columns: Mapping[str, str], place
         problems += error.problems
     if problems:
         raise InputError(problems)
-    return PathColumns(source, table["path"], amounts, found.notes)
+    return PathColumns(source, table["path"], amounts, notes=found.notes)
 
 
 def _require_columns(source: str, present: list[str], columns: Mapping[str, str]) -> None:

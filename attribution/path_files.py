@@ -1,11 +1,18 @@
 """Reading aggregated paths: per row a path, its conversions, their value and the journeys that did not convert."""
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attribution.packing import Packing, distinct_paths
-from attribution.path_columns import PathColumns, columns_of_frame, columns_of_parquet, columns_of_text
+from attribution.path_columns import (
+    PathColumns,
+    columns_of_frame,
+    columns_of_parquet,
+    columns_of_text,
+    unread_columns,
+)
 from attribution.path_texts import pack
 from attribution.paths import FileCounts, Paths
 from customer_data.errors import ConfigurationError, InputError
@@ -42,7 +49,8 @@ def read_paths(
         a preamble, thousands may be grouped. ``sep=None`` finds the sign between the columns by itself.
     path, conversions, value, nulls
         Names of the columns: the path; its conversions (a count, fractions allowed); their total value in one
-        currency; journeys on that path that ended without conversion. The last two may be absent.
+        currency; journeys on that path that ended without conversion. The last two may be absent; where they are
+        not named, but there are columns called so, a `UserWarning` tells that these are not read.
     step
         What stands between the channels of a path.
 
@@ -70,10 +78,27 @@ def read_paths(
     else:
         written = Source(table="paths", data=data, columns=columns, separator=sep, encoding=encoding, decimal=decimal)
         read = columns_of_text(written, columns)
-    return _paths(read, step=step, nulls_known=nulls is not None)
+    unread = _unread_sentence(unread_columns(read.present, wanted))
+    paths = _paths(read, step=step, columns=columns, unread=unread)
+    if unread:
+        warnings.warn(f"{read.source}:{unread}", UserWarning, stacklevel=2)
+    return paths
 
 
-def _paths(read_columns: PathColumns, *, step: str, nulls_known: bool) -> Paths:
+def _unread_sentence(unread: dict[str, str]) -> str:
+    """The sentence about columns of ours that nobody named, led by a blank, or nothing."""
+    if not unread:
+        return ""
+    listed = " and ".join(repr(theirs) for theirs in unread.values())
+    remedy = ", ".join(f'{ours}="{theirs}"' for ours, theirs in unread.items())
+    is_one = len(unread) == 1
+    return (
+        f" the column{' ' if is_one else 's '}{listed} {'is' if is_one else 'are'} there but not read. Name "
+        f"{'it' if is_one else 'them'} to count {'it' if is_one else 'them'}: {remedy}."
+    )
+
+
+def _paths(read_columns: PathColumns, *, step: str, columns: dict[str, str], unread: str) -> Paths:
     source, texts, amounts = read_columns.source, read_columns.texts, read_columns.amounts
     with_outcome = (amounts["conversions"] > 0) | (amounts["nulls"] > 0)
     if len(with_outcome) == 0:
@@ -82,7 +107,7 @@ def _paths(read_columns: PathColumns, *, step: str, nulls_known: bool) -> Paths:
     if not read.holds_name.any():
         raise InputError(
             f"{source}: none of {len(with_outcome):,} rows has both a path and a conversion or null. "
-            "Check the columns named for them."
+            "Check the columns named for them." + unread.replace(" the", " The", 1)
         )
     kept = with_outcome.copy()
     kept[with_outcome] = read.holds_name
@@ -98,9 +123,10 @@ def _paths(read_columns: PathColumns, *, step: str, nulls_known: bool) -> Paths:
         nulls_without_path=float(amounts["nulls"][without_path].sum()),
         notes=read_columns.notes,
         channels_without_outcome=tuple(name for name in unheard if name not in read.channels),
+        value_known="value" in columns,
     )
     if not kept.all():
         amounts = {kind: given[kept] for kind, given in amounts.items()}
     group, codes, lengths = distinct_paths(read.packed, Packing.of(len(read.channels)))
-    paths = Paths.from_groups(read.channels, codes, lengths, group, amounts, nulls_known=nulls_known)
+    paths = Paths.from_groups(read.channels, codes, lengths, group, amounts, nulls_known="nulls" in columns)
     return paths.with_counts(replace(counts, merged_rows=len(group) - len(paths)))

@@ -53,7 +53,8 @@ class FileCounts:
     """What became of the rows of a file of aggregated paths.
 
     ``channels_without_outcome`` are names that occur only in rows without a conversion or null: no path holds them.
-    ``notes`` tell what was passed over or filled up in reading a CSV file.
+    ``notes`` tell what was passed over or filled up in reading a CSV file; ``value_known`` whether it had a column of
+    value.
     """
 
     rows: int
@@ -65,6 +66,7 @@ class FileCounts:
     nulls_without_path: float
     channels_without_outcome: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    value_known: bool = True
 
 
 @dataclass(frozen=True, eq=False)

@@ -154,7 +154,7 @@ class PathColumns(Section):
 class PathsSection(Section):
     file: str = Field(description="Aggregated paths, one row per path: CSV (also .gz) or Parquet.")
     columns: PathColumns = Field(
-        default_factory=PathColumns, description="Names of the columns path, conversions, value, nulls."
+        default_factory=PathColumns, description="Theirs of path, conversions, value, nulls, where they are not ours."
     )
     separator: str | None = Field(default=None, description="Between the fields of a CSV file; found if not given.")
     step: str = Field(default=">", description="Between the channels of a path.")

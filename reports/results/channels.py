@@ -53,19 +53,32 @@ def transformed(paths: Paths, configuration: Configuration) -> Paths:
 
 
 def paths_of_file(configuration: Configuration) -> Paths:
-    """Read the distinct paths from the file of ``[paths]``."""
+    """Read the distinct paths from the file of ``[paths]``; columns that have our names need not be named there."""
+    from attribution.path_columns import column_names, unread_columns
     from attribution.path_files import read_paths
+    from customer_data.sources import Source
 
     wanted = configuration.settings.paths
     assert wanted is not None
+    file, named = configuration.path(wanted.file), wanted.columns.model_dump()
+    needed = {ours: theirs for ours, theirs in named.items() if theirs is not None}
+    written = Source(
+        table="paths",
+        data=file,
+        columns=needed,
+        separator=wanted.separator,
+        encoding=wanted.encoding,
+        decimal=wanted.decimal,
+    )
     try:
+        named |= unread_columns(column_names(written), named)
         return read_paths(
-            configuration.path(wanted.file),
+            file,
             sep=wanted.separator,
-            path=wanted.columns.path,
-            conversions=wanted.columns.conversions,
-            value=wanted.columns.value,
-            nulls=wanted.columns.nulls,
+            path=named["path"],
+            conversions=named["conversions"],
+            value=named["value"],
+            nulls=named["nulls"],
             step=wanted.step,
             encoding=wanted.encoding,
             decimal=wanted.decimal,

@@ -55,7 +55,7 @@ def with_path_file(quality: DataQuality | None, paths: Paths, configuration: Con
     ]
     rows = pd.DataFrame(found, columns=["reason", "rows", "amount"]).astype({"amount": "Float64"})
     rows.insert(0, "source", "paths")
-    if configuration.settings.paths is None or configuration.settings.paths.columns.value is None:
+    if not counts.value_known:
         rows["amount"] = pd.array([pd.NA] * len(rows), dtype="Float64")
     rows = rows[(rows["rows"] > 0) | rows["reason"].isin(["read", "kept"])].reset_index(drop=True)
     if quality is None:

@@ -52,6 +52,23 @@ def test_columns_may_be_many_and_nulls_absent(file: Path) -> None:
     assert paths.counts.rows_without_outcome == 1
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_columns_of_our_names_that_nobody_named_are_told(tmp_path: Path, ending: str) -> None:
+    frame = pd.DataFrame({"path": ["a", "b"], "conversions": [2, 0], "Value": [9.0, 0.0], "nulls": [1, 4]})
+    file = tmp_path / f"paths.{ending}"
+    frame.to_csv(file, index=False) if ending == "csv" else frame.to_parquet(file)
+    for data in (file, frame):
+        with pytest.warns(
+            UserWarning, match=r"the columns 'Value' and 'nulls' are there but not read\. .*value=\"Value"
+        ):
+            paths = attribution.read_paths(data)
+        assert not paths.nulls_known
+        with pytest.warns(UserWarning, match=r'column \'Value\' is there but not read\. Name it .*: value="Value"\.'):
+            attribution.read_paths(data, nulls="nulls")
+    with pytest.raises(InputError, match=r"both a path and a conversion or null.* 'nulls' is there .*nulls=\"nulls\""):
+        attribution.read_paths(frame.assign(conversions=0, Value=0.0), value="Value")
+
+
 def test_another_step_and_decimal_comma_and_encoding(tmp_path: Path) -> None:
     file = tmp_path / "paths.csv"
     file.write_bytes("path;conversions\nMünchen|b;1,5\n".encode("latin-1"))

@@ -11,6 +11,7 @@ HEADER = "customer_id,time,value\n"
 TOUCHES = "customer_id,time,channel\n"
 USUAL = "".join(f"{i % 40},2024-0{1 + i % 9}-{1 + i % 28:02d},{10 + i % 7}\n" for i in range(200))
 ONCE = "".join(f"{i},2024-02-{1 + i % 28:02d},10\n" for i in range(30))
+MAPPED = "[paths.columns]\nvalue = 'money'\nnulls = 'lost'\n"
 FIRST_TOUCHES = TOUCHES + "".join(
     f"{i},2024-01-2{i % 9},{'ab'[i % 2]}\n{i},2024-01-30,{'bc'[i % 2]}\n" for i in range(30)
 )
@@ -165,6 +166,7 @@ def test_a_line_of_an_error_has_an_end(command, shop_of):
             ["1 of 2 rows (first: line 2, 'x') hold no number", "first: line 3, '-3'"],
         ),
         ("Report\npath,conversions\na > b,3\n", 0, ["warning: paths: paths.csv has its header on line 2"]),
+        ("path,conversions,Nulls\na > b,0,3\n", 0, ["Reading the paths"]),
         ('path,conversions\n"a,x\nb,3,4\n', 3, ["(first: line 2): a quote is not closed", "the line has 3 fields"]),
     ],
 )
@@ -251,6 +253,21 @@ def test_paths_that_never_convert_are_answered_by_their_column(command, shop_of)
     said = command("report", shop_of({"paths.csv": "path,conversions,nulls\na > b,0,4\nb,0,1\n"}, more))
     assert said.code == 1
     assert "no channel has credit. Check the column that paths.columns names for conversions" in said.err
+
+
+def test_columns_of_paths_that_have_our_names_need_no_mapping(command, shop_of):
+    rows = "a > b,3,30,5\nb,0,0,9\nb > a,2,200,1\n"
+    as_ours = shop_of({"paths.csv": f"path,conversions,value,nulls\n{rows}"})
+    tables = []
+    for file in (as_ours, shop_of({"paths.csv": f"path,conversions,money,lost\n{rows}"}, MAPPED)):
+        said = command("report", file, "--set", "attribution.depth=brief", "--force")
+        assert said.code == 0, said.err
+        tables.append((Path(said.out.strip()) / "tables" / "credit.csv").read_bytes())
+        counts = command("check", file).out
+        assert "230.00  read" in counts
+        assert "without any outcome" not in counts
+    assert tables[0] == tables[1]
+    assert b"markov,all,a," in tables[0]
 
 
 def test_a_simulation_that_is_stopped_leaves_no_file(command, tmp_path, monkeypatch):
