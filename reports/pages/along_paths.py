@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reports.pages import prose
 from reports.pages.content import Block, Column, Prose, Table
 from reports.results.run_results import ChannelDepth
 from reports.wording.labels import clean, model_name, shorten
-from reports.wording.number_format import percent, whole_or
+from reports.wording.number_format import percent, percent_range, whole_or
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,24 +17,30 @@ _OF_PATH = ("path", "conversions", "touch", "channel")
 _LONGEST_PATH = 6
 
 
-def path_blocks(depth: ChannelDepth) -> list[Block]:
+def path_blocks(depth: ChannelDepth, confidence: float) -> list[Block]:
     """How many conversions leave anything to decide, and the most frequent paths that do with each model's shares."""
     blocks: list[Block] = []
     if depth.touch_variety is not None and depth.touch_variety["conversions"].sum() > 0:
-        blocks.append(Prose(_variety_sentence(depth.touch_variety)))
+        blocks.append(Prose(_variety_sentence(depth.touch_variety, confidence)))
     if depth.along_paths is not None and len(depth.along_paths):
         blocks.append(_paths_table(depth.along_paths))
     return blocks
 
 
-def _variety_sentence(variety: pd.DataFrame) -> str:
+def _variety_sentence(variety: pd.DataFrame, confidence: float) -> str:
     rows = variety.set_index("paths")
     total = float(rows["conversions"].sum())
 
     def of(kind: str) -> str:
         return f"{whole_or(float(rows['conversions'][kind]), 1)} ({percent(float(rows['conversions_share'][kind]))})"
 
-    rest = f" Models divide the other {of('several channels')}." if rows["conversions"]["several channels"] > 0 else ""
+    low, high = (float(rows[f"conversions_share_{end}"]["several channels"]) for end in ("low", "high"))
+    bounds = percent_range(low, high)
+    rest = (
+        f" Models divide the other {of('several channels')}; {prose.interval_name(confidence)} of that share: {bounds}."
+    )
+    if not rows["conversions"]["several channels"] > 0:
+        rest = ""
     return (
         f"Of {whole_or(total, 1)} conversions {of('one touch')} have a single touch and {of('one channel')} several "
         "touches of one channel: along these paths no model can differ, that channel gets all."

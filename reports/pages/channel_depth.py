@@ -15,7 +15,7 @@ from reports.pages.content import Block, Column, Figure, Prose, Section, Table
 from reports.pages.journeys import conversions_n, window
 from reports.results.run_results import AttributionResults, ChannelDepth, RunResults
 from reports.wording.labels import clean, listing, model_name, shorten, table_name
-from reports.wording.number_format import credit_decimals, number, percent, ranges
+from reports.wording.number_format import credit_decimals, number, percent, percent_range, ranges
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +31,7 @@ def depth_sections(run: RunResults) -> tuple[Section, ...]:
         return ()
     depth = attribution.depth
     apart = segment_blocks(depth, attribution, run)
-    moved = [*_bridge_blocks(depth, run), *path_blocks(depth), *_flow_blocks(depth)]
+    moved = [*_bridge_blocks(depth, run), *path_blocks(depth, run.confidence), *_flow_blocks(depth)]
     moved += _role_blocks(depth, attribution, run)
     choices = [*_sensitivity_blocks(depth, attribution, run), *_order_blocks(depth, attribution)]
     sections = (
@@ -111,7 +111,8 @@ def _flow_blocks(depth: ChannelDepth) -> list[Block]:
                 ),
             ),
             caption="Conversions that the channel in the row closed and the model credits to the channel in the column."
-            + (" Smaller channels are left to the table beside this report." if left else ""),
+            + (" Smaller channels are left to the table beside this report." if left else "")
+            + (" Intervals are in the table credit_flows beside it." if rows["conversions_low"].notna().any() else ""),
         )
     ]
 
@@ -130,7 +131,7 @@ def _role_blocks(depth: ChannelDepth, attribution: AttributionResults, run: RunR
     drawn = rows[rows["conversions"] > 0]
     several = drawn.assign(shared=drawn["conversions"] - drawn["single"])
     several = several[several["shared"] > 0.05 * several["shared"].sum()]
-    title = "Who opens, who assists, who closes"
+    title, bounds = "Who opens, who assists, who closes", ""
     if len(several) > 1:
         early, late = (
             str(several["channel"].iloc[int((several[role] / several["shared"]).to_numpy().argmax())])
@@ -138,6 +139,11 @@ def _role_blocks(depth: ChannelDepth, attribution: AttributionResults, run: RunR
         )
         if early != late:
             title = f"{shorten(clean(early), 30)} works earliest on shared paths, {shorten(clean(late), 30)} latest"
+            bounds = (
+                f" {prose.interval_name(run.confidence)}s: {shorten(clean(early), 30)} early "
+                f"{_share_range(several, early, 'early')}, {shorten(clean(late), 30)} late "
+                f"{_share_range(several, late, 'late')}; of all in the table channel_roles beside this report."
+            )
     spoken = "; ".join(
         f"{clean(row['channel'])} {percent(float(row['single']) / float(row['conversions']), 0)} alone, "
         f"{percent(float(row['late']) / float(row['conversions']), 0)} late"
@@ -153,10 +159,16 @@ def _role_blocks(depth: ChannelDepth, attribution: AttributionResults, run: RunR
             window=window(attribution, run),
             model="linear credit",
             caption="Early: the first quarter of a path's touches, late: the last quarter, at least one each. Alone: "
-            f"the only touch.{rest}",
+            f"the only touch.{bounds}{rest}",
             data=rows,
         )
     ]
+
+
+def _share_range(rows: pd.DataFrame, channel: str, role: str) -> str:
+    """The interval of how much of a channel's credit comes in one role."""
+    (row,) = rows[rows["channel"] == channel].to_dict("records")
+    return percent_range(float(row[f"{role}_share_low"]), float(row[f"{role}_share_high"]))
 
 
 def _sensitivity_blocks(depth: ChannelDepth, attribution: AttributionResults, run: RunResults) -> list[Block]:

@@ -12,7 +12,7 @@ from reports.pages import prose
 from reports.pages.content import Block, Column, Figure, Table
 from reports.results.run_results import AttributionResults, RunResults
 from reports.wording.labels import clean, plural, shorten
-from reports.wording.number_format import day_range, days, number, percent, whole_or
+from reports.wording.number_format import day_range, days, number, percent, percent_range, whole_or
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -113,15 +113,18 @@ def _shown(drawn: nx.DiGraph[str], graph: nx.DiGraph[str], transitions: pd.DataF
 
 def _histograms(attribution: AttributionResults, run: RunResults) -> list[Block]:
     """Touches and days per conversion, side by side; one alone takes the whole width."""
-    drawn: list[tuple[str, str, str, pd.DataFrame, pd.Series[int]]] = []
+    drawn: list[tuple[str, str, str, pd.DataFrame, pd.Series[int], str]] = []
     if attribution.path_lengths is not None:
         rows = attribution.path_lengths[attribution.path_lengths["conversions"] > 0]
-        title = f"{_share_at(rows, 'touches', 1)} of conversions have a single touch"
-        drawn.append((title, "Touches before the conversion", "touches per conversion", rows, rows["touches"]))
+        share, bounds = _share_at(rows, "touches", 1, run)
+        title = f"{share} of conversions have a single touch"
+        drawn.append((title, "Touches before the conversion", "touches per conversion", rows, rows["touches"], bounds))
     if attribution.time_lags is not None:
         rows = attribution.time_lags[attribution.time_lags["conversions"] > 0]
-        title = f"{_share_at(rows, 'days', 0)} of conversions come within a day of the first touch"
-        drawn.append((title, "Days from first touch to conversion", "days to the conversion", rows, rows["days"]))
+        share, bounds = _share_at(rows, "days", 0, run)
+        title = f"{share} of conversions come within a day of the first touch"
+        label = "Days from first touch to conversion"
+        drawn.append((title, label, "days to the conversion", rows, rows["days"], bounds))
     drawn = [part for part in drawn if len(part[3])]
     alone = len(drawn) == 1
     return [
@@ -131,15 +134,20 @@ def _histograms(attribution: AttributionResults, run: RunResults) -> list[Block]
             alt=f"Histogram of {what}, median {weighted_median(values, rows['conversions']):g}.",
             n=conversions_n(attribution),
             width="full" if alone else "half",
+            caption=bounds,
             data=rows,
         )
-        for title, label, what, rows, values in drawn
+        for title, label, what, rows, values, bounds in drawn
     ]
 
 
-def _share_at(rows: pd.DataFrame, column: str, value: int) -> str:
-    total = float(rows["conversions"].sum())
-    return percent(float(rows.loc[rows[column] == value, "conversions"].sum()) / total if total else 0.0, 0)
+def _share_at(rows: pd.DataFrame, column: str, value: int, run: RunResults) -> tuple[str, str]:
+    """The share of conversions in one row, and a sentence with its interval; 0 without one where there is no row."""
+    chosen = rows[rows[column] == value]
+    if not len(chosen):
+        return percent(0.0, 0), ""
+    share, low, high = (float(chosen[f"conversions_share{end}"].iloc[0]) for end in ("", "_low", "_high"))
+    return percent(share, 0), f"{prose.interval_name(run.confidence)} of that share: {percent_range(low, high)}."
 
 
 def _paths_table(paths: pd.DataFrame, attribution: AttributionResults, run: RunResults) -> Table:
@@ -148,6 +156,10 @@ def _paths_table(paths: pd.DataFrame, attribution: AttributionResults, run: RunR
     rows = rows.assign(
         path=[" › ".join(shorten(clean(step), 40) for step in str(path).split(" > ")) for path in rows["path"]],
         share=rows["conversions"] / total if total > 0 else float("nan"),
+        rate_interval=[
+            percent_range(low, high)
+            for low, high in zip(rows["conversion_rate_low"], rows["conversion_rate_high"], strict=True)
+        ],
     )
     unit = f" ({run.currency})" if run.currency else ""
     columns = [
@@ -160,6 +172,10 @@ def _paths_table(paths: pd.DataFrame, attribution: AttributionResults, run: RunR
         columns.append(Column("value", f"Value{unit}", "money"))
     if rows["nulls"].notna().any() and rows["nulls"].sum() > 0:
         columns += [Column("nulls", "Did not convert", "count"), Column("conversion_rate", "Rate", "percent")]
+        if rows["conversion_rate_low"].notna().any():
+            columns.append(
+                Column("rate_interval", f"{prose.interval_name(run.confidence)}\nof the rate", align="right")
+            )
     share = float(rows["conversions"].sum()) / total if total > 0 else 0.0
     return Table(
         title=f"The {len(rows)} most frequent paths hold {percent(share, 0)} of conversions"

@@ -135,6 +135,13 @@ def with_bounds(value: float, low: float, high: float, decimals: int | None = No
     return f"{text} ({ends})"
 
 
+def percent_range(low: float, high: float, decimals: int = 1) -> str:
+    """Two fractions as an interval in per cent: ``37.6% to 38.4%``."""
+    if is_missing(low) or is_missing(high):
+        return MISSING
+    return f"{percent(low, decimals)} to {percent(high, decimals)}"
+
+
 def ranges(rows: pd.DataFrame, name: str, decimals: int, *, signed: bool = False) -> list[str]:
     """Intervals of a table between its columns ``<name>_low`` and ``<name>_high``, as cells."""
     bounds = zip(rows[f"{name}_low"], rows[f"{name}_high"], strict=True)

@@ -3,7 +3,7 @@
 import pytest
 
 from reports.pages.channel_depth import depth_sections
-from reports.pages.content import Prose, Table
+from reports.pages.content import Figure, Prose, Table
 from tests.reports.deep_runs import configured, deep_run
 
 # 4 + 3 conversions by one touch, 2 by one channel, 10 + 1 by several.
@@ -24,8 +24,20 @@ def test_conversions_that_no_model_can_share_out_are_counted(moved):
     said = " ".join(block.text for block in moved if isinstance(block, Prose))
     assert (
         "Of 21 conversions 7 (33.3%) have a single touch and 2 (9.5%) several touches of one channel: along these "
-        "paths no model can differ, that channel gets all. Models divide the other 12 (57.1%)."
+        "paths no model can differ, that channel gets all. Models divide the other 12 (57.1%); 90% interval of that "
+        "share: 39.6% to 73.1%."
     ) in said
+
+
+def test_flows_and_roles_say_how_sure_they_are_or_where_that_stands(moved):
+    (flows,) = [block for block in moved if isinstance(block, Table) and "stays with the channel" in block.title]
+    assert flows.caption.endswith("Intervals are in the table credit_flows beside it.")
+    (roles,) = [block for block in moved if isinstance(block, Figure)]
+    assert roles.title == "a works earliest on shared paths, b latest"
+    shares = roles.data.set_index("channel")
+    early, late = shares.loc["a", "early_share_low"], shares.loc["b", "late_share_high"]
+    assert f" 90% intervals: a early {100 * early:.1f}% to " in roles.caption
+    assert f" to {100 * late:.1f}%; of all in the table channel_roles beside this report." in roles.caption
 
 
 def test_the_most_frequent_paths_of_several_channels_show_what_each_model_gives(moved):
