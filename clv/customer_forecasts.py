@@ -26,7 +26,8 @@ WITH priced AS (
     FROM {histories} JOIN pattern_forecast USING (segment, frequency, recency_days, age_days){infinite_table}
 )
 SELECT customer_id, segment, p_alive, expected_orders,
-       expected_orders * per_order AS expected_value,
+       expected_orders * per_order AS expected_revenue,
+       {margin} * expected_orders * per_order AS expected_value,
        {margin} * discounted_orders * per_order AS clv{infinite_value},
        frequency, recency_days, age_days,
        CASE WHEN frequency > 0 THEN spend / {scale}::DOUBLE / frequency ELSE 0.0 END AS monetary_value
@@ -121,9 +122,10 @@ def _patterns_frame(patterns: SegmentPatterns) -> "pd.DataFrame":
 def write_customer_forecast(connection: "duckdb.DuckDBPyConnection", path: Path | str) -> None:
     """Write one row per customer, sorted by customer_id, to a Parquet file; run `forecast` on the connection first.
 
-    Columns: customer_id, segment, p_alive, expected_orders, expected_value (revenue, not discounted), clv (discounted,
-    after margin), clv_infinite (the same without a horizon, only after `clv.infinite_horizon.infinite_horizon`),
-    frequency, recency_days, age_days, monetary_value. The file appears whole or not at all.
+    Columns: customer_id, segment, p_alive, expected_orders, expected_revenue, expected_value (after margin, not
+    discounted), clv (discounted, after margin), clv_infinite (the same without a horizon, only after
+    `clv.infinite_horizon.infinite_horizon`), frequency, recency_days, age_days, monetary_value (revenue). The file
+    appears whole or not at all.
 
     Raises
     ------

@@ -30,7 +30,7 @@ class CashFlow:
     Attributes
     ----------
     flows : DataFrame
-        period (first day of the calendar month or quarter), segment, source, expected_orders, expected_value (revenue),
+        period (first day of the calendar month or quarter), segment, source, expected_orders, expected_revenue,
         contribution (after margin), discounted (contribution on the as-of day), p10, p50, p90 (of the contribution).
         ``source`` is known customers, first orders of new customers, repeat orders of new customers, or total. The
         discounted flows of known customers add up to the forecast's ``clv``. Percentiles hold parameters, outcomes and,
@@ -39,8 +39,8 @@ class CashFlow:
     totals : DataFrame
         The same columns but ``period``: over the whole horizon.
     cohorts : DataFrame
-        cohort (first day of the quarter of first purchase), segment, period, expected_orders, expected_value,
-        discounted: known customers. A cohort without customers of a segment has no rows for it.
+        cohort (first day of the quarter of first purchase), segment, period, expected_orders, expected_revenue,
+        contribution, discounted: known customers. A cohort without customers of a segment has no rows for it.
     new_customers : DataFrame
         period, expected, p10, p50, p90: customers to be won.
     notes : tuple of str
@@ -273,7 +273,7 @@ def _flow_table(
         value = with_total(segments, source.value)
         columns = {
             "expected_orders": with_total(segments, source.orders),
-            "expected_value": value,
+            "expected_revenue": value,
             "contribution": forecast.margin * value,
             "discounted": forecast.margin * with_total(segments, source.discounted),
             "p10": p10,
@@ -327,7 +327,8 @@ def _cohort_table(forecast: Forecast, horizon: Horizon) -> "pd.DataFrame":
             "segment": np.repeat(np.array(patterns.segments, dtype=object)[segment_of], len(horizon.months)),
             "period": list(horizon.months) * len(parts),
             "expected_orders": orders.T.ravel(),
-            "expected_value": value.T.ravel(),
+            "expected_revenue": value.T.ravel(),
+            "contribution": forecast.margin * value.T.ravel(),
             "discounted": forecast.margin * discounted.T.ravel(),
         }
     )

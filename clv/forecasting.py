@@ -39,8 +39,8 @@ class Forecast:
         and a last one of segment ``all``. ``clv`` is discounted and after margin; ``low`` and ``high`` bound it,
         parameters and outcomes both uncertain. ``calibrated`` is true only where such intervals were shown to hold.
     monthly_flows : DataFrame
-        segment, month (first day of the calendar month), expected_orders, expected_value (revenue, not discounted),
-        discounted_value (discounted, after margin): sums to ``clv``.
+        segment, month (first day of the calendar month), expected_orders, expected_revenue, expected_value (after
+        margin, not discounted), discounted_value (the same, discounted): sums to ``clv``.
     parameters : DataFrame
         model, segment, parameter, estimate, std_error, low, high; times in weeks.
     convergence : DataFrame
@@ -81,7 +81,7 @@ class Forecast:
 
     @property
     def monthly(self) -> "pd.DataFrame":
-        """The rows of ``monthly_flows`` of all customers together: month and the three amounts."""
+        """The rows of ``monthly_flows`` of all customers together: month and the four amounts."""
         rows = self.monthly_flows[self.monthly_flows["segment"] == ALL]
         return rows.drop(columns="segment").reset_index(drop=True)
 
@@ -233,7 +233,8 @@ def _monthly_table(
     names = names_with_total(segments)
     amounts = {
         "expected_orders": prediction.orders,
-        "expected_value": prediction.value,
+        "expected_revenue": prediction.value,
+        "expected_value": margin * prediction.value,
         "discounted_value": margin * prediction.discounted,
     }
     return pd.DataFrame(

@@ -187,9 +187,9 @@ def draw_cash_flow(flows: pd.DataFrame) -> str:
 def draw_cohorts(cohorts: pd.DataFrame, *, shown: int) -> str:
     """Per month what known customers bring, stacked by the quarter of their first order, the newest at the bottom.
 
-    `cohorts` has ``cohort, period, expected_value``; all but the ``shown`` newest quarters are one part.
+    `cohorts` has ``cohort, period, expected_revenue``; all but the ``shown`` newest quarters are one part.
     """
-    wide = cohorts.pivot_table(index="period", columns="cohort", values="expected_value", aggfunc="sum").fillna(0.0)
+    wide = cohorts.pivot_table(index="period", columns="cohort", values="expected_revenue", aggfunc="sum").fillna(0.0)
     names = sorted(wide.columns, reverse=True)
     parts = [(quarter_name(name), wide[name]) for name in names[:shown]]
     if len(names) > shown:

@@ -179,8 +179,8 @@ def _flow_figures(depth: ValueDepth, run: RunResults, what: str) -> list[Block]:
     blocks: list[Block] = []
     unit = f" ({run.currency})" if run.currency else ""
     cohorts, flows = depth.cohorts, depth.flows
-    if cohorts is not None and cohorts["cohort"].nunique() > 1 and float(cohorts["expected_value"].sum()) > 0:
-        by_cohort = cohorts.groupby("cohort")["expected_value"].sum()
+    if cohorts is not None and cohorts["cohort"].nunique() > 1 and float(cohorts["expected_revenue"].sum()) > 0:
+        by_cohort = cohorts.groupby("cohort")["expected_revenue"].sum()
         newest = by_cohort.index.max()
         share = float(by_cohort[newest]) / float(by_cohort.sum())
         name = figure_clv.quarter_name(newest)

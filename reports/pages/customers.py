@@ -46,7 +46,7 @@ def clv_sections(run: RunResults) -> tuple[Section, ...]:
     blocks += infinite_table(clv, run)
     blocks += time_figures(clv, run)
     if clv.monthly is not None and len(clv.monthly):
-        blocks.append(_month_table(of_all(clv.monthly), run))
+        blocks.append(_month_table(of_all(clv.monthly), clv, run))
         blocks += month_table_by_segment(clv, run)
     held = Section("Has the forecast held?", tuple(_holdout_blocks(clv, run)), new_page=False)
     return Section("Customers: what they are worth", tuple(blocks)), held
@@ -196,19 +196,23 @@ def _first_tenths(clv: ClvResults) -> str:
     return f"Within its segment the first tenth holds {least} to {most}."
 
 
-def _month_table(monthly: pd.DataFrame, run: RunResults) -> Table:
+def _month_table(monthly: pd.DataFrame, clv: ClvResults, run: RunResults) -> Table:
     unit = f" ({run.currency})" if run.currency else ""
+    revenue = () if clv.margin is None else (Column("expected_revenue", f"Expected revenue{unit}", "money"),)
+    said = "" if clv.margin is None else f"Value: {prose.what_value(clv)}. "
     return Table(
         title="What to expect each month from customers known today",
         data=monthly.assign(added=monthly["discounted_value"].cumsum()),
         columns=(
             Column("month", "Month", "month", width=1),
             Column("expected_orders", "Expected orders", "credit"),
+            *revenue,
             Column("expected_value", f"Expected value{unit}", "money"),
             Column("discounted_value", "Discounted", "money"),
             Column("added", "Discounted, added up", "money"),
         ),
-        caption="The first and the last month may be cut by the horizon. First orders of new customers are not in it.",
+        caption=f"{said}The first and the last month may be cut by the horizon. First orders of new customers are not "
+        "in it.",
     )
 
 

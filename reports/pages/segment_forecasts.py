@@ -54,7 +54,7 @@ def infinite_table(clv: ClvResults, run: RunResults) -> list[Block]:
 
 
 def month_table_by_segment(clv: ClvResults, run: RunResults) -> list[Block]:
-    """Expected revenue per month of the most valuable segments, of the others together and of all; none for one."""
+    """Expected value per month of the most valuable segments, of the others together and of all; none for one."""
     monthly = clv.monthly
     if monthly is None or monthly["segment"].nunique() < 3 or not monthly["expected_value"].any():
         return []
@@ -76,9 +76,10 @@ def month_table_by_segment(clv: ClvResults, run: RunResults) -> list[Block]:
     headers |= {_OTHERS: f"{left}\nothers", "all": "All\nsegments"}
     unit = f" ({run.currency})" if run.currency else ""
     decimals = money_decimals(total[places["all"]])
+    what = "revenue" if clv.margin is None else "value after margin"
     return [
         Table(
-            title=f"Expected revenue of known customers by month and segment{unit}, not discounted",
+            title=f"Expected {what} of known customers by month and segment{unit}, not discounted",
             data=pd.concat([data, total], ignore_index=True),
             columns=(
                 Column("month", "Month", width=1),

@@ -33,13 +33,13 @@ class ValueDepth:
     origins_months
         Length of those forecasts, in calendar months.
     flows
-        ``period, segment, source, expected_orders, expected_value, contribution, discounted, p10, p50, p90``: by
+        ``period, segment, source, expected_orders, expected_revenue, contribution, discounted, p10, p50, p90``: by
         calendar month; ``source`` is known customers, first or repeat orders of new customers, or total. Percentiles
         heed what the forecasts from earlier days missed.
     flow_totals
         The same without ``period``, over the whole horizon.
     cohorts
-        ``cohort, period, expected_orders, expected_value, discounted``: known customers.
+        ``cohort, segment, period, expected_orders, expected_revenue, contribution, discounted``: known customers.
     new_customers
         ``period, expected, p10, p50, p90``.
     parameters_compared
@@ -124,8 +124,8 @@ class ClvResults:
         ``segment, customers, discounted_orders, clv, clv_infinite, share``: value without an end beside that over the
         horizon; None unless asked for.
     monthly
-        ``segment, month, expected_orders, expected_value, discounted_value``; ``month`` is the first day of each month
-        of the horizon (a date). Or None.
+        ``segment, month, expected_orders, expected_revenue, expected_value, discounted_value``, values after margin;
+        ``month`` is the first day of each month of the horizon (a date). Or None.
     deciles
         ``segment, decile, customers, clv, share``: customers ranked by lifetime value, decile 1 the most valuable;
         within each segment, and of segment ``all`` among all. Or None.

@@ -56,7 +56,7 @@ def test_known_customers_flows_are_the_forecast_in_all_three_cuts(growing_shop):
         assert cohorts.sum() == pytest.approx(clv["all"], rel=1e-9)
         np.testing.assert_allclose(cohorts, clv[cohorts.index], rtol=1e-9)
         assert found.cohorts["cohort"].min() == date(2023, 1, 1)
-        np.testing.assert_allclose(known["contribution"], 0.4 * known["expected_value"])
+        np.testing.assert_allclose(known["contribution"], 0.4 * known["expected_revenue"])
     assert found.flows["period"].unique().tolist() == [date(2024, 1, 1), date(2024, 4, 1), date(2024, 7, 1)]
 
 
@@ -64,7 +64,7 @@ def test_the_total_is_the_sum_of_its_sources_and_lies_inside_its_percentiles(gro
     made = forecast(growing_shop, as_of_day=AS_OF, segment_by=["grp"], horizon_months=3, draws=200)
     found = cash_flow(growing_shop, made, draws=400, seed=1)
     table = found.flows.set_index(["source", "segment", "period"])
-    columns = ["expected_orders", "expected_value", "contribution", "discounted"]
+    columns = ["expected_orders", "expected_revenue", "contribution", "discounted"]
     parts = sum(table.loc[name, columns] for name in (KNOWN, FIRST, REPEAT))
     pd.testing.assert_frame_equal(table.loc[TOTAL, columns], parts.loc[table.loc[TOTAL].index])
     total = table.loc[TOTAL]
@@ -78,7 +78,7 @@ def test_the_total_is_the_sum_of_its_sources_and_lies_inside_its_percentiles(gro
 def test_over_the_horizon_expectations_add_up_and_the_known_vary_as_in_the_forecast(growing_shop):
     made = forecast(growing_shop, as_of_day=AS_OF, segment_by=["grp"], horizon_months=3, draws=400, margin=0.5)
     found = cash_flow(growing_shop, made, draws=400, seed=1)
-    columns = ["expected_orders", "expected_value", "contribution", "discounted"]
+    columns = ["expected_orders", "expected_revenue", "contribution", "discounted"]
     summed = found.flows.groupby(["source", "segment"])[columns].sum()
     totals = found.totals.set_index(["source", "segment"])
     pd.testing.assert_frame_equal(totals[columns].sort_index(), summed.sort_index())

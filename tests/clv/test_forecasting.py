@@ -72,18 +72,20 @@ def test_the_interval_of_orders_on_cdnow_holds_parameters_and_outcomes(cdnow_eng
 
 
 def test_customers_are_written_whole_by_the_engine(cdnow_engine, tmp_path):
-    made = forecast(cdnow_engine, as_of_day=AS_OF)
+    made = forecast(cdnow_engine, as_of_day=AS_OF, margin=0.4)
     target = tmp_path / "customer_forecast.parquet"
     write_customer_forecast(cdnow_engine, target)
     table = pd.read_parquet(target)
     assert table.columns.tolist() == [
-        "customer_id", "segment", "p_alive", "expected_orders", "expected_value", "clv",
+        "customer_id", "segment", "p_alive", "expected_orders", "expected_revenue", "expected_value", "clv",
         "frequency", "recency_days", "age_days", "monetary_value",
     ]  # fmt: skip
     assert table["customer_id"].is_monotonic_increasing
     total = made.segment_forecast.iloc[-1]
     assert table["clv"].sum() == pytest.approx(total["clv"], rel=1e-12)
-    assert table["expected_value"].sum() == pytest.approx(made.monthly["expected_value"].sum(), rel=1e-12)
+    for column in ("expected_revenue", "expected_value"):
+        assert table[column].sum() == pytest.approx(made.monthly[column].sum(), rel=1e-12)
+    assert table["expected_value"].sum() == pytest.approx(0.4 * table["expected_revenue"].sum(), rel=1e-12)
     assert [path.name for path in tmp_path.iterdir()] == ["customer_forecast.parquet"]
     again = tmp_path / "again.parquet"
     write_customer_forecast(cdnow_engine, again)

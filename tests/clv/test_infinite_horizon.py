@@ -62,7 +62,7 @@ def test_value_without_an_end_is_what_ever_longer_horizons_come_to(connection, f
     assert (table["share"] < 1).all()
     write_customer_forecast(connection, tmp_path / "customers.parquet")
     customers = pd.read_parquet(tmp_path / "customers.parquet")
-    assert customers.columns.tolist()[5:7] == ["clv", "clv_infinite"]
+    assert customers.columns.tolist()[6:8] == ["clv", "clv_infinite"]
     assert (customers["clv_infinite"] > customers["clv"]).all()
     sums = customers.groupby("segment")["clv_infinite"].sum()
     assert [*sums, sums.sum()] == pytest.approx(table["clv_infinite"].tolist(), rel=1e-10)
@@ -76,7 +76,7 @@ def test_a_customer_s_value_is_residual_orders_times_spend_times_margin(connecti
     made = forecast(connection, margin=0.4, annual_rate=0.15, draws=100)
     infinite_horizon(connection, made)
     row = connection.execute(
-        """SELECT frequency, recency_days, age_days, expected_value / expected_orders, clv_infinite
+        """SELECT frequency, recency_days, age_days, expected_revenue / expected_orders, clv_infinite
            FROM customer_forecast WHERE frequency = 3 ORDER BY customer_id LIMIT 1"""
     ).fetchone()
     x, t_x, T = (np.array([float(value)]) for value in row[:3])

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 import attribution
-from attribution.descriptions import time_lags
 from reports.pages.assembly import build_report
 from reports.pages.content import Report
 from reports.results.run_results import AttributionResults, ClvResults, DataQuality, RunResults
@@ -116,7 +115,7 @@ def channel_results(
         graph=attribution.transition_graph(paths),
         top_paths=attribution.top_paths(paths),
         path_lengths=attribution.path_lengths(paths),
-        time_lags=time_lags(replace(paths, lag_conversions=days["conversions"].to_numpy())),
+        time_lags=days,
         journeys={
             "customers": 3_712,
             "touches": 10_431,
@@ -196,6 +195,7 @@ def clv_results(
     monthly = pd.DataFrame({"month": [m.date() for m in months], "expected_orders": 900 * shape})
     monthly["discounted_value"] = value * shape / shape.sum()
     monthly["expected_value"] = monthly["discounted_value"] * 1.1 ** ((np.arange(12) + 0.5) / 12)
+    monthly["expected_revenue"] = monthly["expected_value"]
     weeks = np.arange(1, 79)
     forecast = 60 * weeks / (weeks + 12) * np.exp(-weeks / 110)
     actual = random.poisson(forecast * np.where(weeks > 39, 1.1, 1.0))

@@ -95,7 +95,7 @@ def booked():
     ]
     cohorts = pd.DataFrame(
         [(quarter, month, 16.0) for quarter in quarters for month in months],
-        columns=["cohort", "period", "expected_value"],
+        columns=["cohort", "period", "expected_revenue"],
     )
     return ValueDepth(flows=flows, cohorts=cohorts)
 

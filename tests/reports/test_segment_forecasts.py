@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from reports.pages.content import Figure, Table
-from reports.pages.customers import segment_figures, time_figures
+from reports.pages.customers import clv_sections, segment_figures, time_figures
 from reports.pages.holdout import customer_figures
 from reports.pages.prose import what_customers_are_worth, who_is_worth_most
 from reports.pages.segment_forecasts import (
@@ -16,6 +16,7 @@ from reports.pages.segment_forecasts import (
     tracking_by_segment,
 )
 from reports.results.run_results import RunResults
+from reports.wording.number_format import amount
 from tests.reports.report_samples import by_segment, clv_results
 
 RUN = RunResults(title="Shop", currency="EUR")
@@ -59,6 +60,23 @@ def test_value_without_an_end_stands_beside_that_over_the_horizon():
         ["All customers", "30", "1,000", "2,000", "66.67", "50.0%"],
     ]
     assert infinite_table(clv_results(), RUN) == []
+
+
+def test_what_discounting_takes_off_is_told_of_value_after_margin():
+    clv = clv_results()
+    monthly = clv.monthly.assign(expected_revenue=clv.monthly["expected_value"] / 0.4)
+    clv = replace(clv, monthly=monthly, margin=0.4)
+    rows = monthly[monthly["segment"] == "all"]
+    taken = float(rows["expected_value"].sum() - rows["discounted_value"].sum())
+    figure, *_ = time_figures(clv, RUN)
+    assert figure.title == f"Expected value by month, EUR; discounting takes off {amount(taken, 'EUR')}"
+    (table,) = (
+        block
+        for block in clv_sections(replace(RUN, clv=clv))[0].blocks
+        if getattr(block, "title", "").startswith("What to")
+    )
+    assert [column.header for column in table.columns][2:4] == ["Expected revenue (EUR)", "Expected value (EUR)"]
+    assert table.caption.startswith("Value: margin (at 40% of revenue).")
 
 
 def test_a_single_segment_more_than_fits_keeps_its_name():
