@@ -45,7 +45,8 @@ def draw_worth(rows: pd.DataFrame, measure: str, *, baseline: str, model: str, l
         if is_ratio:
             _powers(axes.xaxis)
         else:
-            axes.set_xlim(left=0)
+            most = float(rows[["before", measure, f"{measure}_high"]].max().max())
+            axes.set_xlim(0, 1.05 * most if most > 0 else 1)  # room for a whole dot where all are worth the same
             style.thousands(axes.xaxis)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, borderpad=0, handletextpad=0.2, columnspacing=1)
         texts = [with_bounds(*one) for one in zip(rows[measure], rows[f"{measure}_low"], high, strict=True)]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 MOST_PANELS = 8
 _ACROSS = 4
-_HEIGHT, _TOP, _BOTTOM = 1.2, 0.30, 0.22  # inches: of a row of charts, above the first row, below the last
+_HEIGHT, _TOP, _BOTTOM = 1.2, 0.30, 0.1  # inches: of a row of charts, above the first row, below the last
 
 
 class _Panels(style.Chart):
@@ -47,7 +47,7 @@ def draw_tracking_by_segment(tracking: pd.DataFrame, segments: pd.DataFrame, *, 
             *axes.get_legend_handles_labels(), loc="upper left", bbox_to_anchor=(0.04, 1.0), ncols=2, borderpad=0,
             handlelength=1.6, columnspacing=1,
         )  # fmt: skip
-        chart.figure.text(0.5, 0.01, f"{period_name.capitalize()}s held back", ha="center", color=style.MUTED)
+        chart.figure.text(0.5, 0.04 / height, f"{period_name.capitalize()}s held back", ha="center", color=style.MUTED)
         return chart.svg()
 
 

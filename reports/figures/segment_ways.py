@@ -39,7 +39,7 @@ def draw_shrinkage(rows: pd.DataFrame, *, label: str) -> str:
         axes.set_xlabel(label)
         axes.grid(axis="x")
         axes.spines["left"].set_visible(False)
-        style.thousands(axes.xaxis)
+        style.money_axis(axes.xaxis)
         axes.legend(
             loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, borderpad=0, handlelength=1.0, columnspacing=0.8,
             handletextpad=0.3,
