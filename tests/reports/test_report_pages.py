@@ -181,6 +181,18 @@ def test_a_part_that_failed_is_said_on_the_first_page_with_its_reason():
     assert "What customers are worth" in [b.text for b in report.sections[0].blocks if isinstance(b, Heading)]
 
 
+def test_shares_and_rates_of_the_journey_pages_have_their_intervals():
+    alone, sudden = [f for f in blocks(built("shop"), Figure) if "conversions " in f.title and "touch" in f.title]
+    for figure, column, value in ((alone, "touches", 1), (sudden, "days", 0)):
+        row = figure.data.set_index(figure.data[column]).loc[value]
+        ends = [f"{100 * row[f'conversions_share_{end}']:.1f}%" for end in ("low", "high")]
+        assert figure.caption == f"90% interval of that share: {ends[0]} to {ends[1]}."
+    (paths,) = [t for t in blocks(built("shop"), Table) if "most frequent paths hold" in t.title]
+    assert paths.columns[-1].header == "90% interval\nof the rate"
+    row = paths.data.iloc[0]
+    assert paths.cells()[0][-1] == f"{100 * row.conversion_rate_low:.1f}% to {100 * row.conversion_rate_high:.1f}%"
+
+
 def test_one_histogram_alone_takes_the_whole_width():
     (figure,) = [f for f in blocks(built("paths_file"), Figure) if "single touch" in f.title]
     assert figure.width == "full"
