@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from attribution import ragged
 from attribution.customer_keys import customer_keys, last_of_each, type_of_customers
 from attribution.journey_parts import JourneyOptions
 from attribution.journeys import DAY_US
 from attribution.paths import Paths
-from attribution.ragged import Codes, Floats, Integers
+from attribution.ragged import Codes, Integers
 from attribution.sessions import MINUTE_US
 
 if TYPE_CHECKING:
@@ -46,15 +47,19 @@ class CutJourneys:
 
     def paths(self, channels: tuple[str, ...], fold: int | None = None) -> Paths:
         """Distinct paths with conversions and nulls, of all journeys or of one fold."""
-        mine = np.ones(len(self.lengths), dtype=bool) if fold is None else self.fold == fold
-        conversions: Floats = self.conversions[mine].astype(float)
-        return Paths.from_codes(
-            channels,
-            self.codes[np.repeat(mine, self.lengths)],
-            self.lengths[mine],
-            conversions=conversions,
-            nulls=conversions == 0,
+        if fold is None:
+            return self.numbered(channels)[0]
+        mine = self.fold == fold
+        some = CutJourneys(
+            self.codes[np.repeat(mine, self.lengths)], self.lengths[mine], self.conversions[mine], self.fold[mine]
         )
+        return some.numbered(channels)[0]
+
+    def numbered(self, channels: tuple[str, ...]) -> tuple[Paths, Integers]:
+        """Distinct paths of all journeys, and for each journey the number of its path."""
+        group, codes, lengths = ragged.distinct_sequences(self.codes, self.lengths, len(channels))
+        amounts = {"conversions": self.conversions, "nulls": self.conversions == 0}
+        return Paths.from_groups(channels, codes, lengths, group, amounts, nulls_known=True), group
 
 
 def channel_names(connection: "duckdb.DuckDBPyConnection") -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from attribution import ragged
 from attribution.paths import FileCounts, Paths
+from attribution.ragged import Integers
 from customer_data.channel_names import renamed_name
 from customer_data.errors import ConfigurationError
 
@@ -41,8 +42,13 @@ def transform_paths(paths: Paths, transform: str, *, direct: str = "direct") -> 
     ConfigurationError
         When the transform's name is not one of these.
     """
+    return transform_numbered(paths, transform, direct=direct)[0]
+
+
+def transform_numbered(paths: Paths, transform: str, *, direct: str = "direct") -> tuple[Paths, Integers]:
+    """The same, and for each path given the number of the path that it becomes."""
     if transform == "keep_all":
-        return paths
+        return paths, np.arange(len(paths))
     if transform == "drop_direct_unless_alone":
         return _kept(paths, _not_direct_unless_alone(paths, direct))
     if transform not in _RULES:
@@ -66,7 +72,7 @@ def rename_channels(paths: Paths, renamed: Mapping[str, str]) -> Paths:
     channels = sorted(set(names))
     code = {name: number for number, name in enumerate(channels)}
     codes = np.array([code[name] for name in names], dtype=paths.codes.dtype)[paths.codes]
-    merged = _kept(replace(paths, channels=tuple(channels), codes=codes), np.ones(len(codes), dtype=bool))
+    merged, _ = _kept(replace(paths, channels=tuple(channels), codes=codes), np.ones(len(codes), dtype=bool))
     if not isinstance(merged.counts, FileCounts):
         return merged
     return merged.with_counts(replace(merged.counts, merged_rows=merged.counts.merged_rows + len(paths) - len(merged)))
@@ -137,8 +143,8 @@ _RULES: dict[str, Callable[[Paths], Mask]] = {
 TRANSFORMS = ("keep_all", *_RULES, "drop_direct_unless_alone")
 
 
-def _kept(paths: Paths, kept: Mask) -> Paths:
-    """The same journeys with only the touches marked, equal paths merged."""
+def _kept(paths: Paths, kept: Mask) -> tuple[Paths, Integers]:
+    """The same journeys with only the touches marked, equal paths merged, and for each path what it becomes."""
     codes = paths.codes[kept]
     lengths = np.bincount(paths.rows[kept], minlength=len(paths))
     group, codes, lengths = ragged.distinct_sequences(codes, lengths, len(paths.channels))
@@ -146,7 +152,7 @@ def _kept(paths: Paths, kept: Mask) -> Paths:
     def summed(amounts: ragged.Floats) -> ragged.Floats:
         return np.bincount(group, weights=amounts, minlength=len(lengths)).astype(float)
 
-    return replace(
+    merged = replace(
         paths,
         codes=codes,
         lengths=lengths,
@@ -157,6 +163,7 @@ def _kept(paths: Paths, kept: Mask) -> Paths:
         time_decay=None,
         shared=None if paths.shared is None else _merged_cells(paths.shared, group, len(lengths)),
     )
+    return merged, group
 
 
 def _merged_cells(shared: "csr_array", group: ragged.Integers, groups: int) -> "csr_array":

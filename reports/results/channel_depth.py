@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from attribution import Paths
+    from attribution.customer_folds import Recounts
     from attribution.first_orders import FirstOrders
+    from attribution.journey_parts import JourneyOptions
     from attribution.regression import RegressionFit
     from reports.configuration.reading import Configuration
 
@@ -32,6 +34,7 @@ class OrderChoice:
 
     ``tested`` has the columns of `ChannelDepth.orders`, ``calibration`` those of its namesake; both are None where
     nothing could be held out, and ``why_not`` says why. ``regression`` is that of all journeys, where it was fitted.
+    ``recounted`` are the paths under other choices, where they were counted together with what was held out.
     """
 
     order: int
@@ -39,6 +42,7 @@ class OrderChoice:
     calibration: pd.DataFrame | None = None
     why_not: str = ""
     regression: RegressionFit | None = None
+    recounted: Recounts[tuple[str, str]] | None = None
 
 
 def order_choice(
@@ -55,21 +59,28 @@ def order_choice(
     stated = wanted.order if isinstance(wanted.order, int) else None
     if stated is not None and wanted.depth == "brief":
         return OrderChoice(stated)
+    recounted = None
     try:
-        folds = _folds(paths, configuration, connection)
+        if connection is not None and wanted.depth == "full" and wanted.model != "time_decay":
+            recounted = _recounted(connection, configuration)
+        folds = _folds(paths, configuration, connection, recounted)
         chosen = choose_order(folds, max_order=max(4, stated or 0))
     except (ConfigurationError, ModelError) as error:
-        return OrderChoice(stated or 1, why_not=str(error))
+        return OrderChoice(stated or 1, why_not=str(error), recounted=recounted)
     dealt = "journeys" if connection is None else "customers"
     table = chosen.table.assign(model="markov", calibrated_order=chosen.order, folds=dealt)
     regression = None
     if wanted.depth == "full" and len(paths.channels) <= MOST_CHANNELS:
         table, regression = _with_regression(table, paths, folds)
-    return OrderChoice(stated or chosen.order, table, chosen.calibration, regression=regression)
+    order = stated or chosen.order
+    return OrderChoice(order, table, chosen.calibration, regression=regression, recounted=recounted)
 
 
 def _folds(
-    paths: Paths, configuration: Configuration, connection: duckdb.DuckDBPyConnection | None
+    paths: Paths,
+    configuration: Configuration,
+    connection: duckdb.DuckDBPyConnection | None,
+    recounted: Recounts[tuple[str, str]] | None,
 ) -> tuple[Paths, ...]:
     from attribution.customer_folds import customer_folds
     from attribution.held_out import split_paths
@@ -77,7 +88,10 @@ def _folds(
     seed = configuration.settings.report.seed
     if connection is None:
         return split_paths(paths, folds=5, seed=seed)
-    dealt = customer_folds(connection, journey_options(configuration), folds=5, seed=seed)
+    if recounted is None:
+        dealt = customer_folds(connection, journey_options(configuration), folds=5, seed=seed)
+    else:
+        dealt = recounted.folds
     return tuple(transformed(fold, configuration) for fold in dealt)
 
 
@@ -126,8 +140,9 @@ def channel_depth(
         order=order,
         orders=(1, 2, 3),
         transform=wanted.transform,
-        alternatives=None if connection is None else other_choices(connection, configuration),
+        alternatives=None if connection is None else choice.recounted or other_choices(connection, configuration),
         options=rule_options(wanted),
+        confidence=confidence,
     )
     games, why_no_games = _games(seen, choice.regression, confidence=confidence)
     return ChannelDepth(
@@ -160,13 +175,38 @@ def with_depth(found: AttributionResults, depth: ChannelDepth | None) -> Attribu
     return replace(found, credit=credit, depth=depth)
 
 
-def other_choices(connection: duckdb.DuckDBPyConnection, configuration: Configuration) -> dict[str, dict[str, Paths]]:
-    """Build the paths again with other lookbacks and at the other grain; those without conversions are left out."""
-    from attribution.customer_folds import recount
+def other_choices(
+    connection: duckdb.DuckDBPyConnection, configuration: Configuration
+) -> dict[str, dict[str, Paths]] | Recounts[tuple[str, str]]:
+    """Build the paths again with other lookbacks and at the other grain; those without conversions are left out.
+
+    Whose journeys they are is kept, with those as configured, but for time decay.
+    """
+    if configuration.settings.attribution.model != "time_decay":
+        return _recounted(connection, configuration)
+    built: dict[str, dict[str, Paths]] = {}
+    for (choice, setting), one in list(_choices(configuration).items())[1:]:
+        paths = one.build(connection)
+        if paths.conversions.sum() > 0:
+            built.setdefault(choice, {})[setting] = paths
+    return built
+
+
+def _recounted(connection: duckdb.DuckDBPyConnection, configuration: Configuration) -> Recounts[tuple[str, str]]:
+    """Paths under all choices, whose journeys they are, and folds of those as configured, from one reading."""
+    from attribution.customer_folds import recount_customers
+
+    found = recount_customers(connection, _choices(configuration), seed=configuration.settings.report.seed)
+    return replace(found, paths={name: one for name, one in found.paths.items() if one.conversions.sum() > 0})
+
+
+def _choices(configuration: Configuration) -> dict[tuple[str, str], JourneyOptions]:
+    """How journeys are built: as configured, then with each lookback, then at the other grain."""
+    from attribution.sensitivities import AS_CONFIGURED
 
     wanted, options = configuration.settings.attribution, journey_options(configuration)
     visits = f"visits of {wanted.session_minutes:g} minutes"
-    choices = {
+    choices = {AS_CONFIGURED: options} | {
         ("lookback", f"{days:g} days"): replace(options, lookback_days=days)
         for days in LOOKBACKS
         if days != wanted.lookback_days
@@ -175,15 +215,7 @@ def other_choices(connection: duckdb.DuckDBPyConnection, configuration: Configur
         choices["grain", visits] = replace(options, session_minutes=wanted.session_minutes)
     else:
         choices["grain", "touches"] = replace(options, session_minutes=None)
-    if wanted.model == "time_decay":
-        built = {name: one.build(connection) for name, one in choices.items()}
-    else:
-        built = recount(connection, choices)
-    found: dict[str, dict[str, Paths]] = {}
-    for (choice, setting), paths in built.items():
-        if paths.conversions.sum() > 0:
-            found.setdefault(choice, {})[setting] = paths
-    return found
+    return choices
 
 
 def _along_paths(paths: Paths, configuration: Configuration, *, order: int) -> pd.DataFrame:

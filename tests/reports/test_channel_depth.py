@@ -152,22 +152,22 @@ def test_games_that_cannot_be_played_are_left_out_with_the_reason(tmp_path):
 
 def test_lookbacks_and_the_grain_are_tried_around_the_configured_ones(shop_run):
     connection, configuration, paths = shop_run
-    tried = other_choices(connection, configuration)
-    assert {choice: list(settings) for choice, settings in tried.items()} == {
-        "lookback": ["7 days", "90 days"],
-        "grain": ["visits of 30 minutes"],
-    }
-    touches = [float(one.lengths @ one.conversions) for one in tried["lookback"].values()]
+    recounted = other_choices(connection, configuration)
+    own, *others = recounted.paths
+    assert others == [("lookback", "7 days"), ("lookback", "90 days"), ("grain", "visits of 30 minutes")]
+    assert recounted.paths[own].names() == paths.names()
+    tried = list(recounted.paths.values())
+    touches = [float(one.lengths @ one.conversions) for one in (tried[1], tried[0], tried[2])]
     assert touches == sorted(touches)
     assert touches[0] < touches[-1]
-    (visits,) = tried["grain"].values()
+    visits = tried[3]
     assert float(visits.lengths @ visits.conversions) < float(paths.lengths @ paths.conversions)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("attribution.customer_folds.recount", None)
+        patch.setattr("attribution.customer_folds.recount_customers", None)
         by_decay = changed(configuration, models=("last_click",), model="time_decay")
         built = other_choices(connection, by_decay)["lookback"]["7 days"]
     assert built.time_decay is not None
-    assert np.array_equal(built.conversions, tried["lookback"]["7 days"].conversions)
+    assert np.array_equal(built.conversions, tried[1].conversions)
 
 
 def test_a_bootstrap_draws_customers_where_they_are_known_and_else_says_it_goes_by_paths(shop_run):
@@ -192,6 +192,8 @@ def test_a_run_over_touches_holds_out_customers_and_tells_first_from_later_order
     assert set(choice.tested["folds"]) == {"customers"}
     depth = channel_depth(paths, configuration, choice, connection)
     assert {"order", "path transform", "lookback", "grain"} < set(depth.sensitivity["choice"])
+    assert depth.sensitivity.notna().all(axis=None)
+    assert (depth.sensitivity["shift_low"] <= depth.sensitivity["shift"] + 1e-12).all()
     found = with_depth(channel_results(paths, configuration, None, order=choice.order), depth)
     assert list(dict.fromkeys(found.credit["segment"])) == ["all", "new customers", "returning customers"]
     summed = found.credit.groupby(["model", "segment"])[["conversions", "value"]].sum().unstack()
