@@ -112,12 +112,8 @@ def flows(
 
     Parameters
     ----------
-    paths
-        Distinct paths.
-    order
-        Order of the chain.
-    measure
-        Flows of ``conversions`` or of ``value``.
+    paths, order, measure
+        As in :func:`bridge`.
     confidence
         Of the intervals (:mod:`attribution.flow_influence`); None leaves them missing. There are as many flows as pairs
         of channels, and intervals take time in proportion.

@@ -77,8 +77,7 @@ def flows_between(paths: Paths, found: Transitions, *, measure: Measure, with_va
             ]
             steps.append((of_flows[0], of_shares[0]))
             gains.append((of_flows[1] + chances[channel] / summed, of_shares[1]))
-        tables = [np.hstack([part[place] for part in parts]) for place in (0, 1) for parts in (steps, gains)]
-        influences = _FlowInfluences(found, (tables[0], tables[2]), (tables[1], tables[3]), by_value=at == 1)
+        influences = _FlowInfluences(found, _side_by_side(steps), _side_by_side(gains), by_value=at == 1)
         for place, spread in enumerate(covariances(paths, influences, [(0, 0), (1, 1)])):
             variances[place, some] = spread.reshape(len(some), channels)
     return replace(made, amount_variances=variances[0], share_variances=variances[1])
@@ -103,6 +102,11 @@ def _less_without(worth: Floats) -> Floats:
     return worth[:, :1] - worth[:, 1:]
 
 
+def _side_by_side(parts: list[tuple[Floats, Floats]]) -> Floats:
+    """The first of all pairs, then the second of all."""
+    return np.hstack([pair[place] for place in (0, 1) for pair in parts])
+
+
 def _in_groups(channels: Integers, cells: int) -> Iterator[Integers]:
     """Channels, so many at a time as leave tables of ``cells`` numbers for each in memory."""
     at_once = max(1, CELLS // max(cells, 1))
@@ -114,32 +118,30 @@ def _in_groups(channels: Integers, cells: int) -> Iterator[Integers]:
 class _FlowInfluences:
     """Influences on flows from some channels and on their shares; see :class:`attribution.influence.Influences`.
 
-    ``steps`` are what one more of each transition changes, arrays ``(transitions, numbers)``, ``gains`` what a
-    conversion, or a unit of its value, adds, arrays ``(states, numbers)``.
+    ``steps`` are what one more of each transition changes, array ``(transitions, 2 numbers)``, ``gains`` what a
+    conversion, or a unit of its value, adds, array ``(states, 2 numbers)``: flows first, then shares.
     """
 
     found: Transitions
-    steps: tuple[Floats, Floats]
-    gains: tuple[Floats, Floats]
+    steps: Floats
+    gains: Floats
     by_value: bool
 
     @property
     def width(self) -> int:
         """How many flows."""
-        return int(self.steps[0].shape[1])
+        return int(self.steps.shape[1]) // 2
 
     def nulls(self, rows: slice | Integers) -> tuple[Floats, Floats]:
         """What one more journey without a conversion changes of flows and of shares."""
-        taken = self.found.taken_by(rows)
-        return taken @ self.steps[0], taken @ self.steps[1]
+        changes = np.asarray(self.found.taken_by(rows) @ self.steps)
+        return changes[:, : self.width], changes[:, self.width :]
 
     def of(self, rows: slice | Integers) -> tuple[Influence, Influence]:
         """Influences on flows and on shares."""
-        first, second = (
-            self._with_gains(nulls, table[self.found.last[rows]])
-            for nulls, table in zip(self.nulls(rows), self.gains, strict=True)
-        )
-        return first, second
+        flows, shares = self.nulls(rows)
+        gained = self.gains[self.found.last[rows]]
+        return self._with_gains(flows, gained[:, : self.width]), self._with_gains(shares, gained[:, self.width :])
 
     def _with_gains(self, nulls: Floats, gained: Floats) -> Influence:
         if self.by_value:
