@@ -19,6 +19,7 @@ import numpy as np
 from attribution.credit import model_credit
 from attribution.delta import credit_covariance, credit_variance, interval
 from attribution.first_orders import FirstOrders, first_orders
+from attribution.intervals import share_interval
 from attribution.journey_parts import JourneyOptions, temporary_tables
 from attribution.paths import Paths
 from attribution.ragged import Floats
@@ -133,7 +134,9 @@ def compare_shares(
     model, order, options
         Whose credit, as in :func:`attribution.attribute`.
     confidence
-        Of the intervals, by the delta method. Segments are taken to be independent of each other.
+        Of the intervals: of shares as in :mod:`attribution.intervals`, of differences of two from the ends of both
+        (Newcombe, Statistics in Medicine 17, 1998, 873-890, method 10). Segments are taken to be independent of each
+        other.
 
     Returns
     -------
@@ -151,23 +154,23 @@ def compare_shares(
     if len({paths.channels for paths in segments.values()}) > 1:
         raise ConfigurationError("segments: they must be over the same channels in the same order.")
     tables: list[pandas.DataFrame] = []
-    first: tuple[Floats, Floats] | None = None
+    first: tuple[Floats, Floats, Floats] | None = None
     for name, paths in segments.items():
         if not paths.conversions.sum() > 0:
             continue
         share, spread = _shares(paths, model, order, options or RuleOptions())
-        low, high = interval(share, spread, confidence=confidence)
+        low, high = (interval if model == "shapley" else share_interval)(share, spread, confidence=confidence)
         table = pandas.DataFrame({"segment": name, "channel": pandas.Series(paths.channels, dtype="str")})
         table["share"], table["share_low"], table["share_high"] = share, np.maximum(low, 0), np.minimum(high, 1)
-        missing = np.full(len(share), np.nan)
-        difference, low, high = missing, missing, missing
+        difference = lowest = highest = np.full(len(share), np.nan)
         if first is None:
-            first = share, spread
+            first = share, low, high
         else:
             difference = share - first[0]
-            low, high = interval(difference, spread + first[1], confidence=confidence)
-        table["difference"], table["difference_low"], table["difference_high"] = difference, low, high
-        table["differs"] = (low > 1e-12) | (high < -1e-12)
+            lowest = difference - np.hypot(share - low, first[2] - first[0])
+            highest = difference + np.hypot(high - share, first[0] - first[1])
+        table["difference"], table["difference_low"], table["difference_high"] = difference, lowest, highest
+        table["differs"] = (lowest > 1e-12) | (highest < -1e-12)
         tables.append(table)
     return pandas.concat(tables, ignore_index=True) if tables else pandas.DataFrame(columns=list(SHARE_COLUMNS))
 
