@@ -8,6 +8,9 @@ from customer_data.similar_names import SimilarName, similar_names
 
 _SHOWN = 8
 _WIDEST = 60
+_ARROWS = ("->", "→", "=>", ">>", "|", ">", "»")
+_ODD_SIGNS = (" / ", ";", ",", " - ", "/")
+"""Signs between the channels of paths; the odd ones stand in many a channel's own name, too."""
 
 
 def renaming_problems(renamed: Mapping[str, str], label: str) -> list[str]:
@@ -68,6 +71,46 @@ def similar_channel_warnings(touches: Mapping[str, float], *, spend_only: Sequen
             f"{'its' if is_one else 'their'} cost counts against no credit. {_remedy(similar[0], table)}"
         )
     return warnings
+
+
+def step_warnings(names: Sequence[str], step: str, *, most_touches: int) -> list[str]:
+    """Return a sentence if the names of channels of paths look as if paths were to be cut at another sign.
+
+    Parameters
+    ----------
+    names
+        The channels that paths were cut into.
+    step
+        The sign at which they were cut.
+    most_touches
+        Touches of the longest path. Where no path has several, signs that names often hold are told of, too.
+    """
+    signs = (*_ARROWS, *(_ODD_SIGNS if most_touches < 2 else ()))
+    holding = {sign: [name for name in names if _holds_step(name, sign, step)] for sign in signs if sign != step}
+    sign, found = max(holding.items(), key=lambda item: len(item[1]))  # of several, the first in the list
+    if found:
+        count = f"{count_of(len(found), 'channel')} of {len(names):,} {'holds' if len(found) == 1 else 'hold'}"
+        return [
+            f"paths.step: {count} {quoted(sign)} (first: {_short(_whole(found[0], sign, step))}), as if it stood "
+            f"between channels. If it does, say in [paths]: step = {quoted(sign)}."
+        ]
+    if most_touches < 2 and len(names) > 1:
+        return [
+            f"paths.step: no path has several touches when it is cut at {quoted(step)} (first: {_short(names[0])}), so "
+            "all models credit alike. If that is not so, say in [paths] what stands between channels, as in "
+            'step = "->".'
+        ]
+    return []
+
+
+def _holds_step(name: str, sign: str, step: str) -> bool:
+    """Whether a name holds a sign that may be a step, or what cutting at a part of that sign leaves at its end."""
+    rest = sign.removesuffix(step) if sign != step else ""
+    return sign in name or (0 < len(rest) < len(sign) and name.endswith(rest))
+
+
+def _whole(name: str, sign: str, step: str) -> str:
+    return name if sign in name else f"{name}{step}"
 
 
 def quoted(name: str) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from customer_data.errors import ModelError
-from reports.configuration.against_data import require_in_data
+from reports.configuration.against_data import channel_names, require_in_data
+from reports.configuration.direct_channel import direct_warnings, with_direct_channel
 from reports.interruption import interruptible
 from reports.libraries import load_libraries
 from reports.publishing.earlier_runs import DRIFT_SINCE, MODELS, earlier_run
@@ -125,6 +126,7 @@ def analyse(configuration: Configuration, folder: Path, progress: Progress) -> t
             results = read_data(connection, configuration, results, progress)
             if results.quality is not None and results.quality.quarantine_rows:
                 write_quarantine(connection, folder)
+            configuration = with_direct_channel(configuration, channel_names(connection))
             checks += quarantine_checks(connection, most=configuration.settings.checks.max_quarantined_share)
         libraries.result()
         of_channels, of_customers = progress.part(), progress.part()
@@ -231,6 +233,8 @@ def read_data(
     first, last = loaded.period
     as_of = results.as_of or last
     require_in_data(connection, configuration, first=first, as_of=as_of)
+    for warning in direct_warnings(configuration, channel_names(connection)):
+        progress.warn(warning)
     quality = replace(quality, after_as_of=rows_after(connection, as_of, results.timezone) if as_of < last else {})
     if as_of > last:
         progress.warn(
@@ -266,6 +270,7 @@ def credit_channels(
     costs = None
     if configuration.settings.paths is not None:
         paths, results = read_path_file(configuration, results, progress)
+        configuration = with_direct_channel(configuration, paths.channels)
     else:
         with progress.step("Building journeys"):
             paths = journeys(connection, configuration)
@@ -292,7 +297,7 @@ def read_path_file(configuration: Configuration, results: RunResults, progress: 
     """Read the file of aggregated paths and count its rows."""
     with progress.step("Reading the paths"):
         paths, told = with_named_channels(paths_of_file(configuration), configuration)
-    for warning in told:
+    for warning in [*told, *direct_warnings(configuration, paths.channels)]:
         progress.warn(warning)
     return paths, replace(results, quality=with_path_file(results.quality, paths, configuration))
 
@@ -314,8 +319,11 @@ def value_customers(
         progress.warn(mixed)
     with progress.step("Forecasting customers"):
         made = value_forecast(connection, configuration, results.as_of)
+    for warning in made.warnings:
+        progress.warn(warning)
     for note in made.notes:
-        progress.say(f"note: {note}")
+        if note not in made.warnings:
+            progress.say(f"note: {note}")
     with progress.step("Checking the forecast on the past"):
         held = value_holdout(connection, configuration, results.as_of, progress)
     with progress.step("Forecasting from earlier days"):

@@ -133,6 +133,13 @@ def _orders_of_test(
     return int(orders), int(answered)
 
 
+def channel_names(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Return the names of the channels of loaded touches, alphabetically; none where there are no touches."""
+    if not _columns(connection, "touchpoints"):
+        return []
+    return [str(name) for (name,) in connection.execute("SELECT channel FROM channels ORDER BY code").fetchall()]
+
+
 def _hint(name: str, known: list[str]) -> str:
     return did_you_mean(name, known) or f" There are: {', '.join(known[:20])}." if known else ""
 

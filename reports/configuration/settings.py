@@ -217,7 +217,9 @@ class AttributionSection(Section):
         description="Of custom: the last touch, the one before it, and so on; touches before these get nothing.",
     )
     direct: str = Field(
-        default="direct", description="The channel that last_non_direct_click and drop_direct_unless_alone pass over."
+        default="direct",
+        description="The channel that last_non_direct_click and drop_direct_unless_alone pass over; direct also finds "
+        "(direct) and (direct) / (none), in capitals or not.",
     )
     grain: Literal["touch", "session"] = Field(
         default="touch",
@@ -317,7 +319,7 @@ class ClvSection(Section):
     )
     product_margins: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
         default={},
-        description="Shares by product, weighted by what each brought; margin is then that of all others.",
+        description="Shares by product, by which each customer has a margin; margin is then that of all others.",
     )
     holdout_days: int | None = Field(
         default=None, ge=1, description="Held back to check the forecast; by default the last third, at most 52 weeks."

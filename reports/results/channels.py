@@ -94,7 +94,7 @@ def with_named_channels(paths: Paths, configuration: Configuration) -> tuple[Pat
 
     from attribution.paths import FileCounts
     from attribution.transforms import rename_channels
-    from customer_data.channel_names import renaming_warnings, similar_channel_warnings
+    from customer_data.channel_names import renaming_warnings, similar_channel_warnings, step_warnings
 
     wanted = configuration.settings.paths
     assert wanted is not None
@@ -102,10 +102,13 @@ def with_named_channels(paths: Paths, configuration: Configuration) -> tuple[Pat
     named = rename_channels(paths, wanted.rename_channels)
     journeys_of_touches = np.repeat(named.conversions + named.nulls, named.lengths)
     touches = np.bincount(named.codes, weights=journeys_of_touches, minlength=len(named.channels))
+    cut = step_warnings(named.channels, wanted.step, most_touches=int(named.lengths.max(initial=0)))
+    similar = similar_channel_warnings(dict(zip(named.channels, touches.tolist(), strict=True)), table="paths")
     return named, [
         *notes,
         *renaming_warnings(paths.channels, wanted.rename_channels, label="paths.rename_channels"),
-        *similar_channel_warnings(dict(zip(named.channels, touches.tolist(), strict=True)), table="paths"),
+        *cut,
+        *similar,
         *_unheard_warnings(named, wanted.rename_channels),
     ]
 

@@ -4,7 +4,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from customer_data.channel_names import quoted, similar_channel_warnings
+from customer_data.channel_names import quoted, similar_channel_warnings, step_warnings
 from customer_data.engine import Engine
 from customer_data.errors import ConfigurationError
 from customer_data.load_report import LoadReport
@@ -93,3 +93,23 @@ def test_of_many_pairs_eight_are_listed_and_the_rest_counted() -> None:
 def test_signs_that_cannot_be_seen_are_written_as_toml_escapes() -> None:
     assert quoted('Paid  "Social"') == '"Paid \\u0020\\"Social\\""'
     assert quoted("a\u00a0b\u200bc\\") == '"a\\u00A0b\\u200Bc\\\\"'
+
+
+@pytest.mark.parametrize(
+    ("names", "step", "most_touches", "words"),
+    [
+        (["A", "B"], ">", 2, None),
+        (["google / cpc", "(direct) / (none)"], ">", 2, None),
+        (["google / cpc", "email"], ">", 1, 'step = " / ".'),
+        (["A | B", "A"], ">", 2, '1 channel of 2 holds "|" (first: "A | B"), as if it stood between channels.'),
+        (["A -", "B -", "B"], ">", 3, '2 channels of 3 hold "->" (first: "A ->")'),
+        (["A \u2192 B"], ">", 1, 'step = "\u2192".'),
+        (["A > B", "A"], "->", 1, 'step = ">".'),
+        (["A", "B"], ";", 1, 'no path has several touches when it is cut at ";" (first: "A")'),
+        (["A"], ">", 1, None),
+    ],
+)
+def test_paths_cut_at_another_sign_are_told(names: list[str], step: str, most_touches: int, words: str | None) -> None:
+    told = step_warnings(names, step, most_touches=most_touches)
+    assert [words in one for one in told if words] == ([] if words is None else [True])
+    assert (words is None) == (told == [])

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from reports.configuration.direct_channel import with_direct_channel
+from reports.configuration.reading import read_configuration
+
 HEADER = "customer_id,time,value\n"
 TOUCHES = "customer_id,time,channel\n"
 USUAL = "".join(f"{i % 40},2024-0{1 + i % 9}-{1 + i % 28:02d},{10 + i % 7}\n" for i in range(200))
@@ -146,6 +149,45 @@ def test_mistyped_channels_are_told_until_they_are_renamed(command, shop_of):
     assert 'p.toml:3:1: paths.rename_channels: "a" is to be "b", which is renamed itself, to "c".' in said.err
 
 
+@pytest.mark.parametrize(
+    ("direct", "names", "words"),
+    [
+        ("", ["a", "b"], []),
+        ("", ["a", "DIRECT "], []),
+        ("", ["a", "(direct) / (none)"], []),
+        ("", ["a", "(Direct)", "direct"], ['"direct" is passed over, "(Direct)" is not.', '{ "(Direct)" = "direct" }']),
+        (
+            "",
+            ["a", "Direkt"],
+            ['no channel "direct", so last_non_direct_click credits as last_click does. Did'],
+        ),
+        ("Direkt", ["a", "(direct)"], ['attribution.direct: there is no channel "Direkt"', '"(direct)"?']),
+        ("x", ["a", "b"], ['there is no channel "x"', "There are: a, b."]),
+    ],
+)
+def test_a_direct_channel_under_another_name_is_found_or_told(command, shop_of, direct, names, words):
+    touches = TOUCHES + "".join(f"{i},2024-01-30,{names[i % len(names)]}\n" for i in range(30))
+    paths = "path,conversions\n" + f"{' > '.join(names)},3\n"
+    named = f"[attribution]\ndirect = '{direct}'\n" if direct else ""
+    for files in ({"paths.csv": paths}, {"orders.csv": HEADER + ONCE, "touchpoints.csv": touches}):
+        said = command("check", shop_of(files, named))
+        assert said.code == 0, said.err
+        assert ("attribution.direct:" in said.err) == bool(words)
+        for one in words:
+            assert one in said.err
+
+
+def test_the_direct_channel_has_the_name_that_the_data_give_it(shop_of):
+    read = read_configuration(shop_of({"paths.csv": ""}), environment={})
+    for channels, found in (
+        (["A", "Direct"], "Direct"),
+        (["(direct) / (none)", "A", "direct mail"], "(direct) / (none)"),
+        (["DIRECT", "direct"], "direct"),
+        (["direct mail"], "direct"),
+    ):
+        assert with_direct_channel(read, channels).settings.attribution.direct == found
+
+
 def test_a_line_of_an_error_has_an_end(command, shop_of):
     said = command("check", shop_of({"orders.csv": f"{'x' * 30_000}\n1\n"}))
     assert said.code == 3
@@ -166,6 +208,7 @@ def test_a_line_of_an_error_has_an_end(command, shop_of):
             ["1 of 2 rows (first: line 2, 'x') hold no number", "first: line 3, '-3'"],
         ),
         ("Report\npath,conversions\na > b,3\n", 0, ["warning: paths: paths.csv has its header on line 2"]),
+        ("path,conversions\na -> b,3\n", 0, ["paths.step: 1 channel of 2 holds", 'step = "->".']),
         ("path,conversions,Nulls\na > b,0,3\n", 0, ["Reading the paths"]),
         ('path,conversions\n"a,x\nb,3,4\n', 3, ["(first: line 2): a quote is not closed", "the line has 3 fields"]),
     ],
