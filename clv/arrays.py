@@ -61,7 +61,7 @@ def in_blocks(work: Callable[[slice], Result], length: int, *, block: int = BLOC
     return [found[index] for index in range(len(parts))]
 
 
-def elementwise(formula: Callable[..., FloatArray], *arguments: Column) -> FloatArray:
+def elementwise(formula: Callable[..., FloatArray], *arguments: Column, block: int = BLOCK) -> FloatArray:
     """The formula of arguments that broadcast, in blocks."""
     shape = np.broadcast_shapes(*(argument.shape for argument in arguments))
     alike = [argument if argument.shape == shape else np.broadcast_to(argument, shape) for argument in arguments]
@@ -71,6 +71,6 @@ def elementwise(formula: Callable[..., FloatArray], *arguments: Column) -> Float
     def work(part: slice) -> None:
         found[part] = formula(*(column[part] for column in columns))
 
-    in_blocks(work, len(found))
+    in_blocks(work, len(found), block=block)
     scalar_or_array: FloatArray = found.reshape(shape)[()]
     return scalar_or_array

@@ -7,7 +7,7 @@ from Gamma(s, beta). Functions are pure and broadcast over arrays.
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -15,15 +15,14 @@ from clv.arrays import FloatArray, Numbers, elementwise, floats, of_all
 from clv.distinct_rows import distinct
 from clv.maximum_likelihood import LogNormalPrior, with_fallback
 from clv.order_models import OrderFormulas, OrdersFit
+from clv.orders_before_leaving import orders_before_leaving
 from clv.pareto_nbd_likelihood import ParetoLikelihood, log_odds_left, maximise_pareto
 from clv.patterns import Patterns, patterns_of
-from clv.special import beta_nodes, discounted
+from clv.special import discounted
 
 if TYPE_CHECKING:
     import pandas as pd
     from lifetimes import ParetoNBDFitter
-
-_DEEPEST: Final = -300.0  # logarithm of the smallest share of an integral's range that is looked into
 
 
 def p_alive(x: Numbers, t_x: Numbers, T: Numbers, *, r: float, alpha: float, s: float, beta: float) -> FloatArray:
@@ -72,30 +71,21 @@ def probability_of_orders(
 ) -> FloatArray:
     """P(X(t) = n): n repeat orders of a new customer within t of the first order; parameters broadcast too.
 
-    Either the customer is there at t, or left at some u before it; the integral over u of the negative binomial
-    probability of n orders by u is taken in y^(n + 1), y = u / (alpha + u), by a rule exponentially accurate at both
-    ends.
+    Either the customer is there at t, or left before it (:mod:`clv.orders_before_leaving`).
     """
     from scipy.special import gammaln, xlogy
 
-    given = np.broadcast_arrays(*floats(n, t, r, alpha, s, beta))
-    shape = given[0].shape
-    n, t, r, alpha, s, beta = (values.reshape(-1, 1) for values in given)
-    if n.size == 0:
-        return np.zeros(shape)
-    log_orders = gammaln(r + n) - gammaln(r) - gammaln(n + 1)
-    share = t / (alpha + t)
-    stayed = np.exp(log_orders + xlogy(n, share) - r * np.log1p(t / alpha) - s * np.log1p(t / beta))
-    bend = float(((n + 1) * np.minimum(1 - share, beta / (beta + t))).min())
-    turn = beta * (n + 1) / (s + 1)  # u where the customer's leaving and n orders balance
-    depth = max(float(((n + 1) * np.minimum(np.log(turn / ((alpha + turn) * share)), 0.0)).min()), _DEEPEST)
-    node, (weight,) = beta_nodes(1.0, np.ones(1), min(float(np.exp(depth)), 0.1), closest=min(bend, 0.1))
-    fallen = -np.expm1(np.log(node) / (n + 1))
-    not_y = alpha / (alpha + t) + share * fallen
-    u = alpha * share * (1 - fallen) / not_y
-    density = np.exp((r - 2) * np.log(not_y) - (s + 1) * np.log1p(u / beta)) @ weight
-    left = np.exp(log_orders + xlogy(n + 1, share) - np.log(n + 1)) * (s * alpha / beta) * density[:, None]
-    return np.asarray((stayed + left).reshape(shape))
+    def formula(
+        n: FloatArray, t: FloatArray, r: FloatArray, alpha: FloatArray, s: FloatArray, beta: FloatArray
+    ) -> FloatArray:
+        log_orders = gammaln(r + n) - gammaln(r) - gammaln(n + 1)
+        found = np.exp(log_orders + xlogy(n, t / (alpha + t)) - r * np.log1p(t / alpha) - s * np.log1p(t / beta))
+        later = t > 0
+        log_left = orders_before_leaving(*(values[later] for values in (n, t, r, alpha, s, beta)))
+        found[later] += np.exp(log_left + log_orders[later])
+        return np.asarray(found)
+
+    return elementwise(formula, *floats(n, t, r, alpha, s, beta), block=2_048)
 
 
 def probability_of_orders_given(

@@ -27,6 +27,7 @@ Integrand: TypeAlias = Callable[[FloatArray, FloatArray, FloatArray], FloatArray
 _STEP = 0.2  # in the stretched logit: error about exp(-pi^2 / step)
 _STEP_OF_DEVIATION = 0.6  # ... and of the standard deviation of a concentrated Beta, at most
 _TAIL = 42.0  # the integrand is dropped below exp(-tail)
+_CLOSEST = 0.1  # the integrand does not bend at smaller 1 - p
 _BLOCK = 2_000_000  # numbers held at once
 
 
@@ -37,13 +38,13 @@ def legendre_nodes(size: int) -> tuple[FloatArray, FloatArray]:
     return node, weight
 
 
-def beta_nodes(a: float, c: FloatArray, smallest: float, *, closest: float = 0.1) -> tuple[FloatArray, FloatArray]:
+def beta_nodes(a: float, c: FloatArray, smallest: float) -> tuple[FloatArray, FloatArray]:
     """Nodes p (k,) and weights (len(c), k), rows summing to 1, of the expectation over Beta(a, c).
 
-    ``smallest`` is the smallest p, and ``closest`` the smallest 1 - p, around which the integrand bends.
+    ``smallest`` is the smallest p around which the integrand bends.
     """
     bend = np.log(smallest) - 3.0
-    edge = -np.log(closest)
+    edge = -np.log(_CLOSEST)
     start = bend - np.log(max(_TAIL / a, np.e))
     stop = edge + np.log(max(_TAIL / float(c.min()), np.e))
     logits = np.log(a / np.array([float(c.min()), float(c.max())]))

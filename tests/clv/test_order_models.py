@@ -128,6 +128,17 @@ def test_heavy_buyers_stay_finite(name: str) -> None:
     assert np.isfinite(model.probability_of_orders(x, 52, **parameters)).all()
 
 
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("x", [300, 10_000])
+def test_what_heavy_buyers_may_order_sums_to_one(name: str, x: int) -> None:
+    model, parameters = typical(name)
+    orders = np.arange(2 * x)
+    history = (x, 38.99, 39.0)
+    probability = model.probability_of_orders_given(orders, 20.0, *history, **parameters)
+    assert probability.sum() == pytest.approx(1, abs=1e-9)
+    assert probability @ orders == pytest.approx(float(model.expected_orders(20.0, *history, **parameters)), rel=1e-8)
+
+
 def likelihood_of(name: str, patterns: Patterns) -> BetaGeometricLikelihood | NBDLikelihood | ParetoLikelihood:
     if name == "NBD":
         return NBDLikelihood(patterns)
