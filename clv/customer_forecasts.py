@@ -1,8 +1,11 @@
 """Forecasts of single customers: computed per pattern, joined and written by the engine, never read into Python."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+import numpy as np
 
 from clv.calendar import Floats
 from clv.engine_queries import literal, quoted
@@ -18,20 +21,19 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _VIEW: Final = """
+CREATE OR REPLACE VIEW priced_customers AS
+SELECT customer_id, segment, p_alive, expected_orders, discounted_orders{infinite_orders},
+       frequency, recency_days, age_days, spend, {margin} AS margin,
+       spend_p * (spend_v + greatest(spend, 0) / {scale}::DOUBLE) / (spend_p * frequency + spend_rest) AS per_order
+FROM {histories} JOIN pattern_forecast USING (segment, frequency, recency_days, age_days){infinite_table}{margin_table};
 CREATE OR REPLACE VIEW customer_forecast AS
-WITH priced AS (
-    SELECT customer_id, segment, p_alive, expected_orders, discounted_orders{infinite_orders},
-           frequency, recency_days, age_days, spend,
-           spend_p * (spend_v + greatest(spend, 0) / {scale}::DOUBLE) / (spend_p * frequency + spend_rest) AS per_order
-    FROM {histories} JOIN pattern_forecast USING (segment, frequency, recency_days, age_days){infinite_table}
-)
 SELECT customer_id, segment, p_alive, expected_orders,
        expected_orders * per_order AS expected_revenue,
-       {margin} * expected_orders * per_order AS expected_value,
-       {margin} * discounted_orders * per_order AS clv{infinite_value},
+       margin * expected_orders * per_order AS expected_value,
+       margin * discounted_orders * per_order AS clv{infinite_value},
        frequency, recency_days, age_days,
        CASE WHEN frequency > 0 THEN spend / {scale}::DOUBLE / frequency ELSE 0.0 END AS monetary_value
-FROM priced"""
+FROM priced_customers"""
 
 
 def create_customer_forecast(
@@ -39,10 +41,13 @@ def create_customer_forecast(
     fitted: SegmentModels,
     forecast: PatternForecast,
     *,
-    margin: float,
+    margin: float | None,
     table: str = "histories",
 ) -> None:
-    """Make the table ``pattern_forecast`` and the view ``customer_forecast`` of the connection."""
+    """Make the table ``pattern_forecast`` and the view ``customer_forecast`` of the connection.
+
+    Without a margin each customer has that of the table ``customer_margins``.
+    """
     import pandas as pd
 
     patterns = fitted.patterns
@@ -70,7 +75,7 @@ def add_infinite_values(
     patterns: SegmentPatterns,
     discounted_orders: Floats,
     *,
-    margin: float,
+    margin: float | None,
     table: str = "histories",
 ) -> None:
     """Give the view ``customer_forecast`` the column ``clv_infinite`` from the orders of one customer of each pattern.
@@ -93,16 +98,37 @@ def add_infinite_values(
     _create_view(connection, margin=margin, table=table, infinite=True)
 
 
-def _create_view(connection: "duckdb.DuckDBPyConnection", *, margin: float, table: str, infinite: bool = False) -> None:
-    factor = f"{margin!r}::DOUBLE"
+def segment_margins(
+    connection: "duckdb.DuckDBPyConnection", segments: Sequence[str], *, orders: str = "discounted_orders"
+) -> Floats:
+    """What is left of each segment's expected revenue: the margins of its customers, weighted by what they will bring.
+
+    Where nothing is expected of a segment, the mean of its customers' margins.
+    """
+    exact = "CAST(sum(CAST({} AS DECIMAL(38, 10))) AS DOUBLE)"
+    revenue = f"{quoted(orders)} * per_order"
+    found = connection.execute(
+        f"""SELECT segment, {exact.format(f"margin * {revenue}")}, {exact.format(revenue)},
+                   {exact.format("margin")} / count(*)
+            FROM priced_customers GROUP BY segment"""
+    ).fetchall()
+    known = {segment: value / whole if whole > 0 else mean for segment, value, whole, mean in found}
+    return np.array([known[name] for name in segments], dtype=np.float64)
+
+
+def _create_view(
+    connection: "duckdb.DuckDBPyConnection", *, margin: float | None, table: str, infinite: bool = False
+) -> None:
     more = dict.fromkeys(("infinite_orders", "infinite_value", "infinite_table"), "")
     if infinite:
         more = {
             "infinite_orders": ", infinite_orders",
-            "infinite_value": f", {factor} * infinite_orders * per_order AS clv_infinite",
+            "infinite_value": ", margin * infinite_orders * per_order AS clv_infinite",
             "infinite_table": " JOIN infinite_forecast USING (segment, frequency, recency_days, age_days)",
         }
-    connection.execute(_VIEW.format(scale=MONEY_SCALE, histories=quoted(table), margin=factor, **more))
+    more["margin"] = "customer_margins.margin" if margin is None else f"{float(margin)!r}::DOUBLE"
+    more["margin_table"] = " JOIN customer_margins USING (customer_id)" if margin is None else ""
+    connection.execute(_VIEW.format(scale=MONEY_SCALE, histories=quoted(table), **more))
 
 
 def _patterns_frame(patterns: SegmentPatterns) -> "pd.DataFrame":

@@ -1,6 +1,5 @@
 """What to book: dated cash flows of known customers and of those not yet won, by period, segment and cohort."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Literal
@@ -10,7 +9,6 @@ import numpy as np
 from clv.acquisitions import Acquisitions, forecast_acquisitions
 from clv.calendar import DAYS_PER_WEEK, Floats, Horizon, continuous_rate, day_date
 from clv.customer_sources import FIRST, KNOWN, REPEAT, TOTAL
-from clv.engine_queries import single_row
 from clv.forecasting import Forecast
 from clv.newcomers import first_orders, newcomer_repeats
 from clv.prediction import central_interval, names_with_total, predict_periods, with_total
@@ -117,50 +115,6 @@ def cash_flow(
     )
 
 
-def product_margin(
-    connection: "duckdb.DuckDBPyConnection", margins: Mapping[str, float], *, default: float | None = None
-) -> float:
-    """One margin for all orders from margins per product, weighted by what was sold.
-
-    Parameters
-    ----------
-    connection : duckdb.DuckDBPyConnection
-        Its ``orders`` have a column ``product``. Where lines of several products make an order, the loader's table
-        ``order_products`` has what each brought.
-    margins : mapping
-        Product to the part of its revenue that counts as value.
-    default : float, optional
-        For products that are not named; without it they are an error.
-
-    Raises
-    ------
-    ConfigurationError
-        Orders have no products, or products have no margin and there is no default.
-    """
-    columns = connection.execute(
-        "SELECT column_name FROM information_schema.columns WHERE table_name = 'orders' AND column_name = 'product'"
-    ).fetchall()
-    if not columns:
-        raise ConfigurationError("orders has no column product, so there are no margins per product; give one margin.")
-    (by_line,) = single_row(
-        connection, "SELECT count(*) FROM information_schema.tables WHERE table_name = 'order_products'"
-    )
-    sold = connection.execute(
-        f"""SELECT product, CAST(sum(value) AS DOUBLE) FROM {"order_products" if by_line else "orders"}
-            GROUP BY product ORDER BY product"""
-    ).fetchall()
-    unknown = [str(product) for product, _ in sold if product not in margins]
-    if unknown and default is None:
-        raise ConfigurationError(
-            f"{len(unknown):,} of {len(sold):,} products have no margin (first: {unknown[0]!r}); add them, or give a "
-            "default."
-        )
-    total = sum(value for _, value in sold)
-    if total <= 0:
-        raise ConfigurationError("orders are worth nothing in all, so margins per product cannot be weighted.")
-    return float(sum(margins.get(product, default or 0.0) * value for product, value in sold) / total)
-
-
 def _known(
     connection: "duckdb.DuckDBPyConnection", forecast: Forecast, edges: Floats, *, draws: int, seed: int
 ) -> _Source:
@@ -262,22 +216,21 @@ def _flow_table(
     tables = []
     everything = np.zeros(1)
     for source in (*sources, _sum_of(sources)):
-        drawn = with_total(segments, source.draws)
+        drawn = with_total(segments, forecast.margins * source.draws)
         if source.name == TOTAL:
             drawn = everything
         elif source.name != FIRST:
             drawn = drawn * factors[:, None, :]
         everything = everything + drawn
-        contribution = forecast.margin * drawn
-        p10, p90 = central_interval(contribution, 0.8)
+        p10, p90 = central_interval(drawn, 0.8)
         value = with_total(segments, source.value)
         columns = {
             "expected_orders": with_total(segments, source.orders),
             "expected_revenue": value,
-            "contribution": forecast.margin * value,
-            "discounted": forecast.margin * with_total(segments, source.discounted),
+            "contribution": with_total(segments, forecast.margins * source.value),
+            "discounted": with_total(segments, forecast.margins * source.discounted),
             "p10": p10,
-            "p50": np.median(contribution, axis=0),
+            "p50": np.median(drawn, axis=0),
             "p90": p90,
         }
         when = {} if periods is None else {"period": np.repeat(np.array(periods, dtype=object), len(names))}
@@ -314,7 +267,7 @@ def _cohort_table(forecast: Forecast, horizon: Horizon) -> "pd.DataFrame":
     of_model = forecast.models.of_segment[patterns.segment]
     by_part = replace(patterns, segments=tuple(map(str, parts)), segment=part)
     delta = continuous_rate(forecast.annual_rate) * DAYS_PER_WEEK
-    shape = (len(horizon.months), len(parts))
+    shape, margins = (len(horizon.months), len(parts)), forecast.margins[segment_of]
     orders, value, discounted = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     for index, model in enumerate(forecast.models.models):
         if not (of_model == index).any():
@@ -328,8 +281,8 @@ def _cohort_table(forecast: Forecast, horizon: Horizon) -> "pd.DataFrame":
             "period": list(horizon.months) * len(parts),
             "expected_orders": orders.T.ravel(),
             "expected_revenue": value.T.ravel(),
-            "contribution": forecast.margin * value.T.ravel(),
-            "discounted": forecast.margin * discounted.T.ravel(),
+            "contribution": (margins * value).T.ravel(),
+            "discounted": (margins * discounted).T.ravel(),
         }
     )
 

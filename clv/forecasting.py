@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from math import isfinite
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from clv.calendar import DAYS_PER_WEEK, Floats, Horizon, calendar_months, continuous_rate
-from clv.customer_forecasts import create_customer_forecast
+from clv.customer_forecasts import create_customer_forecast, segment_margins
 from clv.histories import ALL, HistoriesSummary, build_histories
+from clv.margins import ProductMargins, check_margin, make_customer_margins, margin_notes
 from clv.order_choice import OrdersModel, choose_order_model
 from clv.prediction import (
     SegmentPrediction,
@@ -21,7 +21,6 @@ from clv.prediction import (
 )
 from clv.purchase_days import OrderTime
 from clv.segments import SegmentModels, SegmentParameters, fit_segments
-from customer_data.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import duckdb
@@ -48,6 +47,9 @@ class Forecast:
     histories : HistoriesSummary
     horizon : Horizon
     annual_rate, margin, confidence : float
+        The margin is that of all that is expected, where customers have margins of their own.
+    margins : ndarray of float, shape (segments of ``models.patterns``,)
+        What is left of each segment's expected revenue.
     spend_correlation : float or None
         Of the number of repeat purchases with their mean value; Gamma-Gamma assumes none.
     notes : tuple of str
@@ -57,7 +59,12 @@ class Forecast:
     horizon_months : int
         Length of the forecast in calendar months.
     value_draws : ndarray of float, shape (draws, rows of ``segment_forecast``)
-        Draws of the total discounted value, before margin.
+        Draws of the total discounted value, before margin; those of all, where segments have margins of their own,
+        such that ``margin`` times them are the sum.
+    terms : Terms
+        What was asked for.
+    warnings : tuple of str
+        Those of ``notes`` that look like a mistake in the data or in what was asked for.
     model_comparison : DataFrame or None
         The models of orders that "auto" compared, the best first: the columns of `clv.compare_order_models`, and
         ``chosen``. None where the model was asked for by name, or nothing could be compared.
@@ -71,13 +78,21 @@ class Forecast:
     horizon: Horizon
     annual_rate: float
     margin: float
+    margins: Floats
     confidence: float
     spend_correlation: float | None
     notes: tuple[str, ...]
     models: SegmentModels
     horizon_months: int
     value_draws: Floats = field(repr=False)
+    terms: "Terms" = field(repr=False)
+    warnings: tuple[str, ...] = ()
     model_comparison: "pd.DataFrame | None" = field(default=None, repr=False)
+
+    @property
+    def row_margins(self) -> Floats:
+        """The margin of each row of ``segment_forecast``."""
+        return self.margins if len(self.margins) == len(self.segment_forecast) else np.append(self.margins, self.margin)
 
     @property
     def monthly(self) -> "pd.DataFrame":
@@ -92,7 +107,7 @@ def forecast(
     as_of_day: int | None = None,
     horizon_months: int = 12,
     annual_rate: float = 0.10,
-    margin: float = 1.0,
+    margin: float | ProductMargins = 1.0,
     segment_by: Sequence[str] = (),
     segment_parameters: SegmentParameters = "pooled",
     orders_model: OrdersModel = "bg_nbd",
@@ -117,8 +132,9 @@ def forecast(
         Calendar months ahead.
     annual_rate : float
         Annual effective rate of discount: 0.10 makes 1.10 in a year worth 1.00 now, by actual days over 365.
-    margin : float
-        Part of revenue that counts as value; negative where goods are sold below their cost.
+    margin : float or ProductMargins
+        Part of revenue that counts as value; negative where goods are sold below their cost. With margins by product
+        each customer has one of its own, see `clv.margins.make_customer_margins`.
     segment_by : sequence of str
         Attributes of ``customers``; see `build_histories`.
     segment_parameters : {"pooled", "separate", "partial"}
@@ -145,7 +161,7 @@ def forecast(
     ConfigurationError
         An argument is out of its range, or an attribute is unknown.
     """
-    terms = Terms(horizon_months, annual_rate, margin, confidence, draws, seed)
+    terms = Terms(horizon_months, annual_rate, margin, confidence, draws, seed, tuple(segment_by))
     summary = build_histories(connection, until_day=as_of_day, segment_by=segment_by)
     calendar_months(summary.until_day, horizon_months)
     choice = choose_order_model(connection, orders_model, until_day=summary.until_day, order_time=order_time)
@@ -164,14 +180,14 @@ class Terms:
 
     horizon_months: int = 12
     annual_rate: float = 0.10
-    margin: float = 1.0
+    margin: float | ProductMargins = 1.0
     confidence: float = 0.90
     draws: int = 2_000
     seed: int = 0
+    segment_by: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not isfinite(self.margin):
-            raise ConfigurationError(f"margin is {self.margin}; it must be a number, such as 0.35 for 35 % of revenue.")
+        check_margin(self.margin)
         check_interval(self.confidence, self.draws)
         continuous_rate(self.annual_rate)
 
@@ -185,38 +201,62 @@ def forecast_with(
     prediction = predict_segments(
         connection, fitted, edges=horizon.edges, delta=delta, of="value", draws=terms.draws, seed=terms.seed
     )
-    create_customer_forecast(connection, fitted, prediction.patterns, margin=terms.margin)
+    names = fitted.patterns.segments
+    warnings, notes = [], []
+    if isinstance(terms.margin, ProductMargins):
+        make_customer_margins(connection, terms.margin, until_day=summary.until_day)
+        create_customer_forecast(connection, fitted, prediction.patterns, margin=None)
+        margins = segment_margins(connection, names)
+        warnings, notes = margin_notes(connection, terms.margin)
+    else:
+        create_customer_forecast(connection, fitted, prediction.patterns, margin=terms.margin)
+        margins = np.full(len(names), float(terms.margin))
+    revenue = prediction.discounted.sum(axis=0)
+    if (margins == margins[0]).all() or not revenue.sum() > 0:
+        margin = float(margins.mean())
+    else:
+        margin = float(margins @ revenue / revenue.sum())
+    draws = with_total(names, prediction.draws)
+    if len(names) > 1 and margin != 0:
+        draws[:, -1] = draws[:, -1] if (margins == margin).all() else prediction.draws @ margins / margin
     return Forecast(
-        segment_forecast=_segment_table(fitted, prediction, terms),
-        monthly_flows=_monthly_table(fitted, prediction, horizon, margin=terms.margin),
+        segment_forecast=_segment_table(fitted, prediction, draws, terms, margins),
+        monthly_flows=_monthly_table(fitted, prediction, horizon, margins),
         parameters=fitted.parameters,
         convergence=fitted.convergence,
         histories=summary,
         horizon=horizon,
         annual_rate=terms.annual_rate,
-        margin=terms.margin,
+        margin=margin,
+        margins=margins,
         confidence=terms.confidence,
         spend_correlation=fitted.spend_correlation,
-        notes=summary.warnings + fitted.notes,
+        notes=(*warnings, *summary.warnings, *fitted.notes, *notes),
         models=fitted,
         horizon_months=terms.horizon_months,
-        value_draws=with_total(fitted.patterns.segments, prediction.draws),
+        value_draws=draws,
+        terms=terms,
+        warnings=tuple(warnings),
     )
 
 
-def _segment_table(fitted: SegmentModels, prediction: SegmentPrediction, terms: Terms) -> "pd.DataFrame":
+def _segment_table(
+    fitted: SegmentModels, prediction: SegmentPrediction, draws: Floats, terms: Terms, margins: Floats
+) -> "pd.DataFrame":
     import pandas as pd
 
     patterns = fitted.patterns
     names = patterns.segments
-    interval = central_interval(with_total(names, prediction.draws), terms.confidence)
-    bounds = np.sort(terms.margin * np.array(interval), axis=0)
+    clv = with_total(names, margins * prediction.discounted.sum(axis=0))
+    same = bool((margins == margins[0]).all())
+    valued = margins[0] * draws if same else with_total(names, margins * prediction.draws)
+    bounds = np.sort(np.array(central_interval(valued, terms.confidence)), axis=0)
     return pd.DataFrame(
         {
             "segment": names_with_total(names),
             "customers": np.rint(with_total(names, patterns.by_segment(patterns.customers))).astype(np.int64),
             "expected_orders": with_total(names, prediction.orders.sum(axis=0)),
-            "clv": terms.margin * with_total(names, prediction.discounted.sum(axis=0)),
+            "clv": clv,
             "low": bounds[0],
             "high": bounds[1],
             "calibrated": False,
@@ -225,7 +265,7 @@ def _segment_table(fitted: SegmentModels, prediction: SegmentPrediction, terms: 
 
 
 def _monthly_table(
-    fitted: SegmentModels, prediction: SegmentPrediction, horizon: Horizon, *, margin: float
+    fitted: SegmentModels, prediction: SegmentPrediction, horizon: Horizon, margins: Floats
 ) -> "pd.DataFrame":
     import pandas as pd
 
@@ -234,8 +274,8 @@ def _monthly_table(
     amounts = {
         "expected_orders": prediction.orders,
         "expected_revenue": prediction.value,
-        "expected_value": margin * prediction.value,
-        "discounted_value": margin * prediction.discounted,
+        "expected_value": margins * prediction.value,
+        "discounted_value": margins * prediction.discounted,
     }
     return pd.DataFrame(
         {

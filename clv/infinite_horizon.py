@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from clv.calendar import DAYS_PER_WEEK, Floats, continuous_rate
-from clv.customer_forecasts import add_infinite_values
+from clv.customer_forecasts import add_infinite_values, segment_margins
 from clv.forecasting import Forecast
+from clv.margins import ProductMargins
 from clv.order_laws import BetaGeometricLaw, OrderLaw, ParetoLaw
 from clv.patterns import distinct
 from clv.prediction import names_with_total, with_total
@@ -65,9 +66,12 @@ def infinite_horizon(
             model.orders, part.x, part.t_x / DAYS_PER_WEEK, part.T / DAYS_PER_WEEK, delta=delta
         )
         value[members] = orders[members] * model.spend.law.expected(part.x, part.spend, part.customers)
-    add_infinite_values(connection, patterns, orders, margin=forecast.margin, table=table)
+    own_margins = isinstance(forecast.terms.margin, ProductMargins)
+    margin = None if own_margins else forecast.margin
+    add_infinite_values(connection, patterns, orders, margin=margin, table=table)
+    margins = segment_margins(connection, names, orders="infinite_orders") if own_margins else forecast.margins
     rows = forecast.segment_forecast
-    endless = forecast.margin * with_total(names, patterns.by_segment(value))
+    endless = with_total(names, margins * patterns.by_segment(value))
     clv = rows["clv"].to_numpy(dtype=np.float64)
     return pd.DataFrame(
         {

@@ -177,9 +177,10 @@ def calibrate(forecast: Forecast, origins: RollingOrigins) -> Forecast:
         found = known[name]
         adjustment = origins.adjustments[name]
         draws = forecast.value_draws[:, row]
-        if forecast.margin != 0 and adjustment != UNCHANGED:
+        margin = forecast.row_margins[row]
+        if margin != 0 and adjustment != UNCHANGED:
             interval = adjustment.interval(draws, offsets[row], forecast.confidence)
-            bounds = sorted(forecast.margin * bound for bound in interval)
+            bounds = sorted(margin * bound for bound in interval)
             table.loc[row, ["low", "high"]] = bounds
             _, deviation = middle_of(draws, offsets[row])
             notes.append(

@@ -131,4 +131,5 @@ def _totals(forecast: Forecast, overall: SegmentFit, own: Mapping[str, SegmentFi
     for model, members in parts:
         if members.any():
             total += expected_totals(patterns.part(members), model, edges=edges, delta=delta).discounted[0]
-    return forecast.margin * np.append(total, total.sum())
+    total = forecast.margins * total
+    return np.append(total, total.sum())

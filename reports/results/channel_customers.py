@@ -114,7 +114,7 @@ def channel_customers(
     first = first or new_customers(connection, configuration)
     if first is None:
         return None
-    margin = 1.0 if value.margin is None else value.margin
+    margin = None if settings.clv.product_margins else 1.0 if value.margin is None else value.margin
     paths = _valued_paths(connection, configuration, credited, first, margin=margin)
     whole, so_far = paths[_WORTH], paths[_SO_FAR]
     customers, total = int(whole.conversions.sum()), float(whole.value.sum())
@@ -142,13 +142,18 @@ def _valued_paths(
     credited: AttributionResults,
     first: FirstOrders,
     *,
-    margin: float,
+    margin: float | None,
 ) -> dict[str, Paths]:
-    """Paths to first orders, valued by what customers brought and are expected to bring, and by what they brought."""
+    """Paths to first orders, valued by what customers brought and are expected to bring, and by what they brought.
+
+    Without a margin each customer has that of what it bought.
+    """
     from attribution.first_orders import first_orders_by_decay
 
-    brought = f"{margin!r}::DOUBLE * (past.first_value + past.spend)"
+    of_customer = "own.own_margin" if margin is None else f"{margin!r}::DOUBLE"
+    brought = f"{of_customer} * (past.first_value + past.spend)"
     past = "FROM histories AS past JOIN customer_forecast AS ahead USING (customer_id)"
+    past += " JOIN customer_margins AS own USING (customer_id)" if margin is None else ""
     worths = {
         _WORTH: f"SELECT customer_id, round({brought} + {SCALE} * ahead.clv)::BIGINT AS value {past}",
         _SO_FAR: f"SELECT customer_id, round({brought})::BIGINT AS value {past}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from typing import TYPE_CHECKING
 
 from customer_data.errors import ConfigurationError, InputError, ModelError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from clv.forecasting import Forecast
     from clv.holdout_check import Holdout
+    from clv.margins import ProductMargins
     from reports.configuration.reading import Configuration
     from reports.configuration.settings import ClvSection
     from reports.progress import Progress
@@ -41,15 +43,17 @@ def value_forecast(connection: duckdb.DuckDBPyConnection, configuration: Configu
     )
 
 
-def _margin(connection: duckdb.DuckDBPyConnection, wanted: ClvSection) -> float:
+def _margin(connection: duckdb.DuckDBPyConnection, wanted: ClvSection) -> float | ProductMargins:
     if not wanted.product_margins:
         return 1.0 if wanted.margin is None else wanted.margin
-    from clv.finance import product_margin
+    from clv.margins import ProductMargins, require_margins
 
+    margins = ProductMargins(wanted.product_margins, wanted.margin)
     try:
-        return product_margin(connection, wanted.product_margins, default=wanted.margin)
+        require_margins(connection, margins)
     except ConfigurationError as error:
         raise ConfigurationError(f"clv.product_margins: {error} Here clv.margin is the default.") from None
+    return margins
 
 
 def value_holdout(
@@ -155,7 +159,7 @@ def _parameter_error(configuration: Configuration, made: Forecast) -> float | No
     settings = configuration.settings
     if settings.touchpoints is None or settings.attribution.depth == "brief" or made.margin == 0:
         return None
-    rows = made.segment_forecast.set_index("segment")["clv"] / made.margin
+    rows = made.segment_forecast.set_index("segment")["clv"] * math.copysign(1.0, made.margin)
     return parameter_error(
         made.models,
         rows.loc[list(made.models.patterns.segments)].to_numpy(dtype=float),

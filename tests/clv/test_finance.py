@@ -11,10 +11,11 @@ from clv.beta_geo import expected_orders_new
 from clv.bridge import forecast_bridge
 from clv.calendar import calendar_months, day_number
 from clv.customer_sources import FIRST, KNOWN, REPEAT, TOTAL
-from clv.finance import cash_flow, product_margin
+from clv.finance import cash_flow
 from clv.forecasting import forecast
 from clv.histories import build_histories
 from clv.interval_adjustments import Adjustment
+from clv.margins import product_margin
 from clv.newcomers import newcomer_repeats
 from clv.order_laws import BetaGeometricLaw
 from clv.outcomes import DrawnParameters, simulate_customers
