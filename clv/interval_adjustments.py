@@ -140,7 +140,7 @@ def _excess(errors: Floats, variances: Floats, independent: float) -> float:
     return float(np.mean((errors - kept * bias) ** 2 / variances)) - (1 - kept / independent)
 
 
-def shown_to_hold(coverage: float, independent: float, confidence: float) -> bool:
+def shown_to_hold(coverage: float, independent: float, confidence: float, *, widths: Floats) -> bool:
     """Whether so many origins hold that their interval may be called calibrated.
 
     Parameters
@@ -151,18 +151,24 @@ def shown_to_hold(coverage: float, independent: float, confidence: float) -> boo
         How many of them count as independent: windows that do not overlap.
     confidence : float
         The share that is to hold.
+    widths : ndarray (origins,)
+        Of their intervals, by the width of the one to be called calibrated. What makes that one hold too seldom adds to
+        its own doubt, and is seen less in wider ones: early origins of few customers show little of late ones of many.
 
     Returns
     -------
     bool
-        True where an interval that holds 15 points too seldom would look as good in at most one case of five, and one
-        that holds as stated would look as good in one case of twenty or more (else it is too wide). Binomial tails:
-        six windows must all hold at 90 %, of eleven ten.
+        True where the intervals of these origins would look as good in at most one case of five if what makes the one
+        hold 15 points too seldom were in them all, and in one case of twenty or more if all hold as stated (else they
+        are too wide). Binomial tails: of equal widths six must all hold at 90 %, of eleven ten.
     """
-    from scipy.stats import binom
+    from scipy.stats import binom, norm
 
     windows = int(independent + 1e-9)
     held = int(coverage * windows + 1e-9)
-    too_seldom = float(binom.sf(held - 1, windows, confidence - _TOO_FEW_HOLD))
+    stated, too_few = norm.ppf(0.5 + confidence / 2), norm.ppf(0.5 + (confidence - _TOO_FEW_HOLD) / 2)
+    unknown = (stated / too_few) ** 2 - 1  # variance that leads the interval astray, by its own
+    seen = float(np.mean(2 * norm.cdf(stated * widths / np.sqrt(widths**2 + unknown)) - 1))
+    too_seldom = float(binom.sf(held - 1, windows, seen))
     as_stated = float(binom.sf(held - 1, windows, confidence))
     return windows > 0 and too_seldom <= _LED_ASTRAY and as_stated >= 0.05

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 FEWEST_ORIGINS: Final = 8
 FEWEST_WINDOWS: Final = 3.0
 FEWEST_CUSTOMERS: Final = 20
+_FEWEST_TO_LEARN: Final = 3  # origins, from which an interval is changed
 _TABLE: Final = "origin_histories"
 _SHORTEST_PAST: Final = 56  # days before the first origin, or half the horizon if that is longer
 
@@ -51,7 +52,8 @@ class RollingOrigins:
         calibrated. ``windows`` is how
         many horizons fit into the days forecast; ``bias`` the mean of forecast / actual - 1 in the logarithm;
         ``coverage`` the share of origins inside the model's interval, ``coverage_adjusted`` inside the interval as
-        changed by the origins whose windows do not overlap (by all others, where fewer than three are left).
+        changed by what was known by then: by the origins whose windows had ended (where that are fewer than three, by
+        all whose windows do not overlap with its own; failing that by all others).
         ``log_shift`` and ``log_spread`` are the change, see `Adjustment`; ``shift`` and ``widening`` what it makes of
         the interval of the last origin, in its standard deviations. ``calibrated``: see `shown_to_hold`.
     horizon_months : int
@@ -295,13 +297,12 @@ def _calibration(
     adjustment = adjustment_of(deviation * unit, unit, windows, confidence)
     inside = []
     for index, day in enumerate(days):
-        others = np.abs(days - day) >= horizon
-        if others.sum() < 3:
-            others = np.arange(origins) != index
+        known, apart, all_others = days <= day - horizon, np.abs(days - day) >= horizon, np.arange(origins) != index
+        others = next((chosen for chosen in (known, apart) if chosen.sum() >= _FEWEST_TO_LEARN), all_others)
         learnt = adjustment_of((deviation * unit)[others], unit[others], windows * float(others.mean()), confidence)
         bounds = learnt.shift / unit[index] + learnt.widening(unit[index]) * np.array([low[index], high[index]])
         inside.append(bool(bounds[0] <= deviation[index] <= bounds[1]))
-    coverage = float(np.mean(inside))
+    coverage, widths = float(np.mean(inside)), np.hypot(unit, adjustment.spread)
     enough = (
         origins >= FEWEST_ORIGINS
         and int((part["actual_value"] > 0).sum()) >= FEWEST_ORIGINS
@@ -320,5 +321,6 @@ def _calibration(
         "widening": float(adjustment.widening(unit[-1])),
         "log_shift": adjustment.shift,
         "log_spread": adjustment.spread,
-        "calibrated": enough and shown_to_hold(coverage, min(windows, float(origins)), confidence),
+        "calibrated": enough
+        and shown_to_hold(coverage, min(windows, float(origins)), confidence, widths=widths / widths[-1]),
     }

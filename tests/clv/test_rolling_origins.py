@@ -96,13 +96,21 @@ def test_cdnow_learns_that_its_intervals_were_too_narrow(cdnow_engine):
 
 def test_an_interval_is_shown_to_hold_only_where_one_that_holds_too_seldom_would_not_look_so():
     # .75^6 = .178 and .75^5 = .237; of eleven, ten hold with .75^11 + 11 * .25 * .75^10 = .197; .9^29 = .047.
-    assert shown_to_hold(1.0, 6.9, 0.9)
-    assert not shown_to_hold(1.0, 5.9, 0.9)
-    assert shown_to_hold(10 / 11, 11, 0.9)
-    assert not shown_to_hold(9 / 10, 10, 0.9)
-    assert shown_to_hold(1.0, 28, 0.9)
-    assert not shown_to_hold(1.0, 29, 0.9)
-    assert not shown_to_hold(0.0, 0.0, 0.9)
+    alike = np.ones(5)
+    assert shown_to_hold(1.0, 6.9, 0.9, widths=alike)
+    assert not shown_to_hold(1.0, 5.9, 0.9, widths=alike)
+    assert shown_to_hold(10 / 11, 11, 0.9, widths=alike)
+    assert not shown_to_hold(9 / 10, 10, 0.9, widths=alike)
+    assert shown_to_hold(1.0, 28, 0.9, widths=alike)
+    assert not shown_to_hold(1.0, 29, 0.9, widths=alike)
+    assert not shown_to_hold(0.0, 0.0, 0.9, widths=alike)
+
+
+def test_intervals_three_times_as_wide_show_little_of_the_one_to_come():
+    # 75 instead of 90 % hold where a standard deviation of 1 is 1.645 / 1.150 = 1.430. In one of 3 it is then
+    # sqrt(9 + 1.430^2 - 1) = 3.169: within 1.645 * 3 / 3.169 = 1.557 lie 88 %, and .88^11 = .245; .88^13 = .190.
+    assert not shown_to_hold(1.0, 11, 0.9, widths=np.full(5, 3.0))
+    assert shown_to_hold(1.0, 13, 0.9, widths=np.full(5, 3.0))
 
 
 def test_a_horizon_longer_than_the_checks_is_never_called_calibrated(cdnow_engine):
