@@ -30,8 +30,8 @@ lint: $(READY)  ## ruff, mypy --strict, the dependency law
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint  ## lint, then every test with warnings as errors
-	$(BIN)/pytest
+test: lint  ## lint, then every test with warnings as errors, on up to four cores
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
 notebooks: $(READY)  ## turn notebooks/*.py into .ipynb
 	$(BIN)/jupytext --to ipynb notebooks/*.py
