@@ -139,5 +139,6 @@ def test_customers_who_order_half_as_often_fail_a_run_that_is_to_fail_on_drift(c
     assert checks["customers order as before"]["passed"] == (code == 0)
     assert ("Customers order less often than forecast" in then.err) == (code == 1)
     assert len(table(folder, "drift_weeks")) == 13
-    silent = command("report", tmp_path / "p.toml", "--as-of", "2025-12-31", "--set", "checks.fail_on_drift=false")
-    assert silent.code == 0
+    if code == 1:
+        silent = command("report", tmp_path / "p.toml", "--as-of", "2025-12-31", "--set", "checks.fail_on_drift=false")
+        assert silent.code == 0
