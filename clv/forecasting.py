@@ -202,7 +202,8 @@ def forecast_with(
         connection, fitted, edges=horizon.edges, delta=delta, of="value", draws=terms.draws, seed=terms.seed
     )
     names = fitted.patterns.segments
-    warnings, notes = [], []
+    warnings: list[str] = []
+    notes: list[str] = []
     if isinstance(terms.margin, ProductMargins):
         make_customer_margins(connection, terms.margin, until_day=summary.until_day)
         create_customer_forecast(connection, fitted, prediction.patterns, margin=None)

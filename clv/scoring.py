@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +12,7 @@ import numpy as np
 from clv.calendar import day_date, day_number
 from clv.forecasting import Forecast, Terms, forecast_with
 from clv.histories import ALL, build_histories
+from clv.margins import ProductMargins
 from clv.order_laws import BetaGeometricLaw, OrderLaw, ParetoLaw
 from clv.segment_patterns import segment_patterns
 from clv.segments import SegmentModels
@@ -41,6 +42,12 @@ class SavedModels:
     parameters, convergence : DataFrame
         As they were shown when the models were fitted.
     spend_correlation : float or None
+    terms : Terms or None
+        What was asked of the forecast; None in files that do not tell.
+    clv : float or None
+        The total that was forecast, as it was given out.
+    margins : mapping of str to float
+        The margin of each segment of the forecast, and of segment ``all``.
     """
 
     fitted_until: int
@@ -49,6 +56,35 @@ class SavedModels:
     parameters: "pd.DataFrame"
     convergence: "pd.DataFrame"
     spend_correlation: float | None
+    terms: Terms | None = None
+    clv: float | None = None
+    margins: Mapping[str, float] = field(default_factory=dict)
+
+    def asked(
+        self,
+        *,
+        segment_by: Sequence[str] | None = None,
+        horizon_months: int | None = None,
+        annual_rate: float | None = None,
+        margin: float | ProductMargins | None = None,
+        confidence: float | None = None,
+        draws: int = 2_000,
+        seed: int = 0,
+    ) -> tuple[Terms, tuple[str, ...]]:
+        """The saved terms with those given in their place, and a sentence where terms had to be assumed."""
+        asked = {
+            "horizon_months": horizon_months,
+            "annual_rate": annual_rate,
+            "margin": margin,
+            "confidence": confidence,
+            "segment_by": None if segment_by is None else tuple(segment_by),
+        }
+        given = {name: value for name, value in asked.items() if value is not None}
+        kept = Terms() if self.terms is None else self.terms
+        assumed = [f"{name} = {getattr(kept, name)!r}" for name in asked if name not in given]
+        note = f"The saved models do not tell the terms of their forecast; assumed are {', '.join(assumed)}."
+        terms = {name: given.get(name, getattr(kept, name)) for name in asked}
+        return Terms(**terms, draws=draws, seed=seed), ((note,) if self.terms is None and assumed else ())
 
     def applied_to(self, connection: "duckdb.DuckDBPyConnection", *, table: str = "histories") -> SegmentModels:
         """These models with the patterns of the histories in the table; a note names segments without a model."""
@@ -82,6 +118,9 @@ def save_models(forecast: Forecast, path: Path | str) -> None:
         "parameters": [_with_null(row) for row in fitted.parameters.to_dict("records")],
         "convergence": fitted.convergence.to_dict("records"),
         "spend_correlation": fitted.spend_correlation,
+        "terms": _written_terms(forecast),
+        "clv": float(forecast.segment_forecast["clv"].iloc[-1]),
+        "margins": dict(zip(forecast.segment_forecast["segment"], forecast.row_margins.tolist(), strict=True)),
     }
     target = Path(path)
     partial = target.with_name(f".{target.name}.partial")
@@ -113,6 +152,9 @@ def load_models(path: Path | str) -> SavedModels:
             parameters=pd.DataFrame(content["parameters"]).astype({"high": np.float64}).fillna({"high": np.inf}),
             convergence=pd.DataFrame(content["convergence"]),
             spend_correlation=content["spend_correlation"],
+            terms=_read_terms(content["terms"]) if "terms" in content else None,
+            clv=content.get("clv"),
+            margins=content.get("margins", {}),
         )
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file; save_models writes it.") from None
@@ -125,29 +167,60 @@ def score(
     saved: SavedModels,
     *,
     as_of_day: int | None = None,
-    segment_by: Sequence[str] = (),
-    horizon_months: int = 12,
-    annual_rate: float = 0.10,
-    margin: float = 1.0,
-    confidence: float = 0.90,
+    segment_by: Sequence[str] | None = None,
+    horizon_months: int | None = None,
+    annual_rate: float | None = None,
+    margin: float | ProductMargins | None = None,
+    confidence: float | None = None,
     draws: int = 2_000,
     seed: int = 0,
 ) -> Forecast:
     """Forecast the customers on the connection with saved parameters; arguments as in `clv.forecast`.
+
+    What is not given is as in the forecast that was saved. A file that does not tell takes the defaults of
+    `clv.forecast`, and a note says which.
 
     Raises
     ------
     ConfigurationError
         The as-of day lies before the last day that the parameters have seen.
     """
-    terms = Terms(horizon_months, annual_rate, margin, confidence, draws, seed)
-    summary = build_histories(connection, until_day=as_of_day, segment_by=segment_by)
+    terms, assumed = saved.asked(
+        segment_by=segment_by, horizon_months=horizon_months, annual_rate=annual_rate, margin=margin,
+        confidence=confidence, draws=draws, seed=seed,
+    )  # fmt: skip
+    summary = build_histories(connection, until_day=as_of_day, segment_by=terms.segment_by)
     if summary.until_day < saved.fitted_until:
         raise ConfigurationError(
             f"the parameters have seen data until {day_date(saved.fitted_until)}, the forecast is made on "
             f"{day_date(summary.until_day)}: it would know its own future. Choose a later as-of day, or fit again."
         )
-    return forecast_with(connection, summary, saved.applied_to(connection), terms)
+    made = forecast_with(connection, summary, saved.applied_to(connection), terms)
+    return replace(made, notes=(*assumed, *made.notes), warnings=(*assumed, *made.warnings))
+
+
+def _written_terms(forecast: Forecast) -> dict[str, Any]:
+    terms = forecast.terms
+    law = forecast.models.models[0].orders
+    return {
+        "horizon_months": terms.horizon_months,
+        "annual_rate": terms.annual_rate,
+        "margin": asdict(terms.margin) if isinstance(terms.margin, ProductMargins) else terms.margin,
+        "confidence": terms.confidence,
+        "segment_by": list(terms.segment_by),
+        "order_time": "days" if getattr(law, "day", 0.0) > 0 else "continuous",
+    }
+
+
+def _read_terms(content: Mapping[str, Any]) -> Terms:
+    margin = content["margin"]
+    return Terms(
+        content["horizon_months"],
+        content["annual_rate"],
+        ProductMargins(**margin) if isinstance(margin, dict) else margin,
+        content["confidence"],
+        segment_by=tuple(content["segment_by"]),
+    )
 
 
 def _with_null(row: Mapping[Hashable, Any]) -> dict[str, Any]:

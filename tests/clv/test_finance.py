@@ -185,18 +185,38 @@ def test_the_bridge_leads_from_one_forecast_to_the_next(cdnow_engine, tmp_path):
     bridge = forecast_bridge(cdnow_engine, load_models(tmp_path / "models.json"), this)
     steps = bridge.set_index("step")
     assert bridge["step"].tolist() == [
-        "last forecast", "earned as forecast", "passage of time", "actual orders", "new customers", "horizon",
-        "parameters", "this forecast",
+        "last forecast", "terms", "corrected orders", "earned as forecast", "passage of time", "actual orders",
+        "new customers", "horizon", "parameters", "this forecast",
     ]  # fmt: skip
     assert steps.loc["last forecast", "value"] == pytest.approx(last.segment_forecast.loc[0, "clv"], rel=1e-9)
     assert steps.loc["this forecast", "value"] == this.segment_forecast.loc[0, "clv"]
     assert steps.loc["last forecast", "value"] + bridge["change"].sum() == pytest.approx(bridge["value"].iloc[-1])
+    assert steps.loc[["terms", "corrected orders"], "change"].abs().max() < 1e-6
     first_months = last.monthly_flows["discounted_value"].iloc[:3].sum()
     assert steps.loc["earned as forecast", "change"] == pytest.approx(-first_months, rel=1e-9)
     assert steps.loc["new customers", "change"] == 0  # CDNOW's customers all came in its first quarter
     assert steps.loc["actual orders", "change"] > 0  # they bought more than forecast
     with pytest.raises(ConfigurationError, match="a bridge needs it to be older"):
         forecast_bridge(cdnow_engine, load_models(tmp_path / "models.json"), last)
+
+
+def test_the_bridge_begins_with_what_was_published_and_then_changes_the_terms(growing_shop, tmp_path):
+    then = AS_OF - 40
+    last = forecast(growing_shop, as_of_day=then, annual_rate=0.1, margin=0.4, segment_by=["grp"], draws=100)
+    save_models(last, tmp_path / "models.json")
+    other = forecast(growing_shop, as_of_day=then, annual_rate=0.2, margin=0.5, horizon_months=6, draws=100)
+    this = forecast(growing_shop, as_of_day=AS_OF, annual_rate=0.2, margin=0.5, horizon_months=6, draws=100)
+    steps = forecast_bridge(growing_shop, load_models(tmp_path / "models.json"), this).set_index("step")
+    published, later = last.segment_forecast["clv"].iloc[-1], other.segment_forecast["clv"].iloc[-1]
+    assert steps.loc["last forecast", "value"] == published
+    assert steps.loc["terms", "change"] == pytest.approx(later - published, rel=1e-6)
+    assert steps.loc["corrected orders", "change"] == pytest.approx(0.0, abs=1e-6 * published)
+    assert published + steps["change"].sum() == pytest.approx(this.segment_forecast["clv"].iloc[-1], rel=1e-12)
+    growing_shop.execute("DELETE FROM orders WHERE customer_id < 100")  # they were no orders, as is known now
+    this = forecast(growing_shop, as_of_day=AS_OF, annual_rate=0.2, margin=0.5, horizon_months=6, draws=100)
+    steps = forecast_bridge(growing_shop, load_models(tmp_path / "models.json"), this).set_index("step")
+    assert steps.loc["last forecast", "value"] == published
+    assert steps.loc["corrected orders", "change"] < 0
 
 
 def test_another_period_is_refused(growing_shop):

@@ -8,6 +8,7 @@ import pytest
 
 from clv.calendar import day_number
 from clv.forecasting import forecast
+from clv.margins import ProductMargins
 from clv.scoring import load_models, save_models, score
 from customer_data.errors import ConfigurationError, InputError
 
@@ -39,6 +40,38 @@ def test_later_data_are_scored_with_the_old_parameters(cdnow_engine, tmp_path):
     assert later.segment_forecast.loc[0, "clv"] == pytest.approx(fitted.segment_forecast.loc[0, "clv"], rel=0.15)
     with pytest.raises(ConfigurationError, match="know its own future"):
         score(cdnow_engine, saved, as_of_day=AS_OF - 1)
+
+
+def test_scoring_keeps_the_terms_of_the_forecast_unless_others_are_given(connection, fill, shop, tmp_path):
+    fill(connection, shop(300, seed=3), pd.DataFrame({"customer_id": range(300), "grp": ["a", "b"] * 150}))
+    made = forecast(connection, horizon_months=3, margin=0.4, annual_rate=0.2, segment_by=["grp"], draws=200)
+    save_models(made, tmp_path / "models.json")
+    saved = load_models(tmp_path / "models.json")
+    again = score(connection, saved, draws=200)
+    pd.testing.assert_frame_equal(again.segment_forecast, made.segment_forecast, check_exact=True)
+    assert again.terms == made.terms
+    twice = score(connection, saved, margin=0.8, draws=200).segment_forecast
+    assert twice["clv"].tolist() == pytest.approx((2 * made.segment_forecast["clv"]).tolist())
+    content = json.loads((tmp_path / "models.json").read_text(encoding="utf-8"))
+    assert content["terms"]["order_time"] == "days"
+    for name in ("terms", "clv", "margins"):  # as files were written before
+        del content[name]
+    (tmp_path / "old.json").write_text(json.dumps(content), encoding="utf-8")
+    old = score(connection, load_models(tmp_path / "old.json"), horizon_months=3, draws=200)
+    assert old.warnings == (
+        "The saved models do not tell the terms of their forecast; assumed are annual_rate = 0.1, margin = 1.0, "
+        "confidence = 0.9, segment_by = ().",
+    )
+    assert old.segment_forecast["segment"].tolist() == ["all"]
+
+
+def test_margins_by_product_are_saved(connection, fill, shop, tmp_path):
+    fill(connection, shop(100, seed=3))
+    connection.execute("ALTER TABLE orders ADD COLUMN product VARCHAR DEFAULT 'hat'")
+    made = forecast(connection, margin=ProductMargins({"hat": 0.2}), draws=100)
+    save_models(made, tmp_path / "models.json")
+    again = score(connection, load_models(tmp_path / "models.json"), draws=100)
+    pd.testing.assert_frame_equal(again.segment_forecast, made.segment_forecast, check_exact=True)
 
 
 def test_an_interval_without_an_end_is_null_in_the_file_and_has_none_again(connection, fill, shop, tmp_path):
