@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import coverage_attribution
 import coverage_clv
+import coverage_origins
 import drift_alarms
 import scoreboard
 from contest import ROOT
@@ -13,6 +14,7 @@ STUDIES: tuple[Callable[[], str], ...] = (
     scoreboard.main,
     coverage_attribution.main,
     coverage_clv.main,
+    coverage_origins.main,
     drift_alarms.main,
 )
 
