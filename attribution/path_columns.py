@@ -17,6 +17,7 @@ from customer_data.relations import PARQUET_ENDINGS, Relation, open_text
 from customer_data.sources import Source, text_problems
 from customer_data.text_columns import TextColumns, place_of, read_text_columns
 from customer_data.text_files import separator_remedy
+from customer_data.written_forms import guessed_decimal, odd_sign
 
 if TYPE_CHECKING:
     import pandas
@@ -65,10 +66,10 @@ class _Places:
 
     def remedy(self, row: int, ours: str) -> str:
         """What may make a number of a text that is none."""
-        other, text = {".": ",", ",": "."}[self.decimal], self.written(row, ours)
-        if other in text and any(sign.isdigit() for sign in text):
-            return f' Or state the decimal mark: decimal = "{other}".'
-        return ""
+        mark, sign = guessed_decimal([text := self.written(row, ours)]), odd_sign([text])
+        advice = [f'state the decimal mark: decimal = "{mark}"'] if mark is not None and mark != self.decimal else []
+        advice += [f"take {sign!r} off"] if sign is not None else []
+        return f" Or {', and '.join(advice)}." if advice else ""
 
 
 _ROWS = _Places()

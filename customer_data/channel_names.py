@@ -73,6 +73,28 @@ def similar_channel_warnings(touches: Mapping[str, float], *, spend_only: Sequen
     return warnings
 
 
+def similar_value_warnings(customers: Mapping[str, float], attribute: str) -> list[str]:
+    """Return a sentence if values of an attribute look like other spellings of more common ones.
+
+    Parameters
+    ----------
+    customers
+        Customers of each value.
+    attribute
+        Its name.
+    """
+    found = similar_names(customers)
+    if not found:
+        return []
+    listed = "; ".join(f"{_short(one.rare)} of {_short(one.common)}" for one in found[:_SHOWN])
+    more = f"; and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
+    value, are = ("a value", "It is") if len(found) == 1 else (f"{len(found):,} values", "They are")
+    return [
+        f"customers.{attribute}: {value} may be another spelling of a more common one: {listed}{more}. {are} kept "
+        f"apart. To count such customers together, map the column to an expression, as in upper({attribute})."
+    ]
+
+
 def step_warnings(names: Sequence[str], step: str, *, most_touches: int) -> list[str]:
     """Return a sentence if the names of channels of paths look as if paths were to be cut at another sign.
 

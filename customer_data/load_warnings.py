@@ -30,7 +30,9 @@ _FEW_STRAYS, _FEW_OF_ALL = 3, 0.01
 _LOOKED_FOR = 1_000
 
 
-def survey_warnings(opened: list[OpenSource], surveys: list[Survey], currency: str | None) -> list[str]:
+def survey_warnings(
+    connection: "duckdb.DuckDBPyConnection", opened: list[OpenSource], surveys: list[Survey], currency: str | None
+) -> list[str]:
     """Return what the surveys found: rows set aside and why, repeated rows, lines filled up, identities changed."""
     warnings: list[str] = []
     for one, found in zip(opened, surveys, strict=True):
@@ -40,7 +42,7 @@ def survey_warnings(opened: list[OpenSource], surveys: list[Survey], currency: s
         ]
         warnings += [
             f"{one.label}: {rows:,} of {count_of(found.rows, 'row')}{_worth(amount, currency)} set aside: {reason}."
-            + remedies(one, reason, share=rows / found.rows)
+            + remedies(connection, one, reason, share=rows / found.rows)
             for reason, (rows, amount) in sorted(found.bad.items(), key=lambda item: (-item[1][0], item[0]))
         ]
         warnings += [

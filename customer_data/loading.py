@@ -94,7 +94,7 @@ def _load(
     opened = _open_all(connection, sources, labels, settings)
     opened, surveys = _examine_all(connection, opened)
     currency = _currency(opened, surveys, settings)
-    warnings = survey_warnings(opened, surveys, currency)
+    warnings = survey_warnings(connection, opened, surveys, currency)
 
     by_table = {
         table: [one for one in opened if one.source.table == table]

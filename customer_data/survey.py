@@ -35,7 +35,7 @@ class Survey:
     long_ago : bool
         Whether there are good rows, all of them with times before 1990.
     repeated : int
-        Rows kept that equal another in every column of the source.
+        Rows that pass the filter and equal another in every column of the source.
     rounded : dict
         Good rows of each column of identities that were rounded as ``1.23457E+12``, and the first of them.
     """
@@ -200,8 +200,9 @@ def _repeated_rows(connection: "duckdb.DuckDBPyConnection", opened: OpenSource, 
     if opened.source.table not in ("orders", "refunds", "spend"):
         return 0
     listed = ", ".join(identifier(name) for name in opened.relation.columns)
+    used = "true" if opened.mapped.filter is None else f"coalesce({opened.mapped.filter}, false)"
     row = connection.execute(
-        f"SELECT count(*) - count(DISTINCT hash({listed})) FROM {opened.relation.scan} AS source"
+        f"SELECT count(*) - count(DISTINCT hash({listed})) FROM {opened.relation.scan} AS source WHERE {used}"
     ).fetchone()
     return 0 if row is None else int(row[0])
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from customer_data.channel_names import renamed_name
+from customer_data.channel_names import renamed_name, similar_value_warnings
 from customer_data.judging import OpenSource, judged_sql
 from customer_data.nearest import count_of
 from customer_data.sql_text import identifier
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import duckdb
 
 _OPTIONAL = ("campaign", "cost", "device")
+_MOST_VALUES = 200
+"""Values of an attribute beyond which it is no group to segment by, and spellings are not looked for."""
 
 
 def make_channels(connection: "duckdb.DuckDBPyConnection", surveys: list[Survey], renamed: Mapping[str, str]) -> None:
@@ -105,9 +107,21 @@ def make_customers(
                 f"(first: {row[1]}). Each has its most frequent value, the first by name where two are equally "
                 "frequent."
             )
+        warnings += _spelling_warnings(connection, position, name)
     listed = "".join(f", a{position}.{identifier(name)}" for position, name in enumerate(names))
     connection.execute(f"CREATE TABLE customers AS SELECT everyone.customer_id{listed} FROM {joined}")
     for position in range(len(names)):
         connection.execute(f"DROP TABLE __attribute_{position}")
     connection.execute("DROP TABLE __customers")
     return warnings, {int(number): int(rows) for number, rows in further if rows}
+
+
+def _spelling_warnings(connection: "duckdb.DuckDBPyConnection", position: int, name: str) -> list[str]:
+    """A sentence if values of an attribute look like other spellings of more common ones; none of many values."""
+    column = identifier(name)
+    rows = connection.execute(
+        f"SELECT {column}, count(*) FROM __attribute_{position} GROUP BY 1 LIMIT {_MOST_VALUES + 1}"
+    ).fetchall()
+    if len(rows) > _MOST_VALUES:
+        return []
+    return similar_value_warnings({str(value): float(number) for value, number in rows}, name)

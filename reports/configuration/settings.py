@@ -122,7 +122,9 @@ class SourceSection(Section):
     columns: dict[str, Column] = Field(
         default_factory=dict, description='Ours = theirs, or ours = { sql = "an expression of theirs" }.'
     )
-    time_format: str | None = Field(default=None, description='When not ISO 8601: as in "%d/%m/%Y %H:%M", or epoch_s.')
+    time_format: str | None = Field(
+        default=None, description='When not ISO 8601: as in "%d/%m/%Y %H:%M", or epoch_s, epoch_ms, epoch_us.'
+    )
     separator: str | None = Field(default=None, description='Between the fields of a CSV file, or "whitespace".')
     encoding: str = Field(default="utf-8", description="utf-8, utf-16 or latin-1.")
     decimal: str = Field(default=".", description="The decimal mark.")

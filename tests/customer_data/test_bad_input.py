@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from customer_data import ConfigurationError, InputError, LoadReport, LoadSettings, Source, Sql, load
+from customer_data.written_forms import guessed_decimal, guessed_time_format, odd_sign
 
 HEADER = "customer_id,time,value\n"
 
@@ -43,8 +44,18 @@ def problems_of(connection: duckdb.DuckDBPyConnection, *sources: Source, **setti
         (HEADER.encode("utf-16"), {}, 'begins as UTF-16. Say encoding = "utf-16".'),
         (HEADER.encode("utf-16-le"), {}, 'holds zero bytes, as UTF-16 does. Say encoding = "utf-16".'),
         (b"PK\x03\x04rest", {}, "is a spreadsheet or a zip archive, not a text file. Save it as CSV."),
-        (HEADER + "a,01/02/2020,5\n", {}, 'State how times are written, as in time_format = "%d/%m/%Y %H:%M".'),
+        (HEADER + "a,in May,5\n", {}, 'State how times are written, as in time_format = "%d/%m/%Y %H:%M".'),
+        (HEADER + "a,01/02/2020,5\n", {}, 'time_format = "%d/%m/%Y", or "%m/%d/%Y" if months come first.'),
+        (HEADER + "a,20250131,5\n", {}, 'State how times are written: time_format = "%Y%m%d".'),
+        (HEADER + "a,1735689600123456,5\n", {}, 'State how times are written: time_format = "epoch_us".'),
         ("customer_id;time;value\na;2020-01-01;5,50\n", {}, 'State the decimal mark, decimal = ","'),
+        ("customer_id;time;value\na;2020-01-01;1.234,50\n", {}, 'State the decimal mark, decimal = ",".'),
+        (
+            HEADER + 'a,2020-01-01,"€1,234.50"\n',
+            {},
+            """Take '€' off: value = { sql = \'\'\'replace("value", '€', '')""",
+        ),
+        (HEADER + "a,2020-01-01,free\n", {}, "or clean the numbers by an SQL expression, as in value = {"),
         (HEADER + "a,2020-01-01,5\n", {"time_format": "%Q"}, "time_format '%Q' is not understood"),
         ("00004,19970101,29.33\n00005,19970102,1\n", {}, "give the columns' names by names = [...]."),
         ("customerid,time,value\n", {}, "Did you mean 'customerid'? Map it: columns = { customer_id = \"...\" }."),
@@ -264,6 +275,49 @@ def test_rows_that_repeat_another_are_kept_and_told_or_dropped(
     report = load(connection, [orders(path, duplicates="drop")])
     assert counts(report) == {"read": 4, "kept": 1, "value is not a number": 1, "repeats another row exactly": 2}
     assert connection.execute("SELECT row FROM quarantine").fetchall() == [(4,)]
+
+
+def test_rows_that_the_filter_leaves_out_are_not_told_as_repeated(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    path = written(tmp_path, HEADER + "a,2020-01-01,5\n" * 3 + "b,2020-01-01,7\n" * 2)
+    told = load(connection, [orders(path, filter=Sql("customer_id = 'b'"))]).warnings
+    assert any("1 row equal to another in every column, kept." in warning for warning in told)
+
+
+@pytest.mark.parametrize(
+    ("texts", "time_format"),
+    [
+        (["1735689600", "1735689600.25"], "epoch_s"),
+        (["1735689600123"], "epoch_ms"),
+        (["20250131", "20241231"], "%Y%m%d"),
+        (["99999999"], None),
+        (["31/12/2024 7:05"], "%d/%m/%Y %H:%M"),
+        (["1/31/24, 7:05:10 PM"], "%m/%d/%y, %I:%M:%S %p"),
+        (["31/12/2024", "12/31/2024"], None),
+        (["01.02.2024"], "%d.%m.%Y"),
+        (["2024-01-31"], None),
+        ([], None),
+    ],
+)
+def test_how_times_are_written_is_guessed_from_all_of_them(texts: list[str], time_format: str | None) -> None:
+    assert guessed_time_format(texts) == time_format
+
+
+@pytest.mark.parametrize(
+    ("texts", "decimal", "sign"),
+    [
+        (["€1,234.50", "€5"], ".", "€"),
+        (["1.234,50 €"], ",", "€"),
+        (["1 234,56"], ",", None),
+        (["1,234"], None, None),
+        (["1,234.50", "1.234,50"], None, None),
+        (["free"], None, None),
+        (["-12.5"], ".", None),
+    ],
+)
+def test_how_numbers_are_written_is_guessed(texts: list[str], decimal: str | None, sign: str | None) -> None:
+    assert (guessed_decimal(texts), odd_sign(texts)) == (decimal, sign)
 
 
 def test_numbers_as_times_need_a_format(connection: duckdb.DuckDBPyConnection) -> None:

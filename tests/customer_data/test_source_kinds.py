@@ -207,6 +207,14 @@ def test_customers_take_the_most_frequent_value_of_each_attribute(connection: du
     assert warning.startswith("customers.Country: 2 customers have several values (first: a).")
 
 
+def test_values_of_an_attribute_that_differ_in_capitals_alone_are_told(connection: duckdb.DuckDBPyConnection) -> None:
+    frame = pd.DataFrame({"customer_id": range(4), "country": ["DE", "DE", "de", "FR"], "town": list("abcd")})
+    assert load(connection, [Source(table="customers", data=frame)]).warnings == (
+        'customers.country: a value may be another spelling of a more common one: "de" of "DE". It is kept apart. To '
+        "count such customers together, map the column to an expression, as in upper(country).",
+    )
+
+
 def test_attributes_may_bear_the_names_of_columns_elsewhere(connection: duckdb.DuckDBPyConnection) -> None:
     frame = pd.DataFrame(
         {
