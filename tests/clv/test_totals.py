@@ -7,13 +7,16 @@ import pytest
 from scipy.optimize import minimize
 
 from clv.beta_geo import BetaGeo
+from clv.calendar import day_number
 from clv.forecasting import forecast
+from clv.histories import build_histories
 from clv.order_laws import BetaGeometricLaw
 from clv.outcomes import expected_discounted_orders
-from clv.prediction import parameter_error
+from clv.prediction import central_interval, parameter_error
 from clv.segment_patterns import SegmentPatterns
+from clv.segments import fit_segments
 from clv.spend_laws import SpendEstimate, SpendLaw
-from clv.totals import CustomerModel, ParameterDraws, drawn_order_totals, expected_totals
+from clv.totals import CustomerModel, ParameterDraws, draw_totals, drawn_order_totals, expected_totals
 from tests.clv.simulated import beta_geo_histories
 
 YEAR = np.array([0.0, 364.0])
@@ -96,3 +99,21 @@ def test_draws_spread_by_the_parameters_and_by_what_customers_do(cdnow_engine):
     assert error**2 + outcome.sum() / expected.sum() ** 2 == pytest.approx(draws.var(), rel=0.1)
     assert 0.02 < error < draws.std()
     assert parameter_error(made.models, np.zeros(2), seed=3, **terms) == 0
+
+
+def test_cdnow_s_total_is_as_uncertain_by_parameters_and_by_outcomes_as_published(cdnow_engine):
+    # reference/clv.md: 95 % from parameters alone [1517, 1801], from outcomes alone [1516, 1791], from both
+    # [1460, 1856]; the published ones are of draws, so that their ends are known to a few orders.
+    build_histories(cdnow_engine, until_day=day_number("1997-09-30"))
+    fitted = fit_segments(cdnow_engine, order_time="continuous")
+    (model,), edges, rng = fitted.models, np.array([0.0, 273.0]), np.random.default_rng(1)
+    expected = expected_totals(fitted.patterns, model, edges=edges, delta=0.0)
+    ratio = drawn_order_totals(fitted.patterns, model, ParameterDraws.of(50_000, rng), edges=edges)[:, 0]
+    orders, variance = expected.orders[0], expected.order_variance
+    for drawn, ends in (
+        (orders * ratio, (1517, 1801)),
+        (draw_totals(orders, variance, np.ones_like(ratio), rng), (1516, 1791)),
+        (draw_totals(orders, variance, ratio, rng), (1460, 1856)),
+    ):
+        low, high = central_interval(drawn[:, 0], 0.95)
+        assert (float(low), float(high)) == pytest.approx(ends, abs=7)
