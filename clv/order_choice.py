@@ -133,7 +133,7 @@ def _lead(table: "pd.DataFrame") -> str:
         return ""
     behind, error = float(second["behind_best"]), float(second["behind_best_std_error"])
     clear = "" if behind > CLEAR * error else ", no more than chance explains"
-    return f" {second['model']} is behind by {behind:,.1f} (standard error {error:,.1f}){clear}."
+    return f" {second['model']} is behind by {behind:,.1f} (standard error {error:,.2g}){clear}."
 
 
 def weeks_of_last_third(first: int, last: int) -> int:

@@ -13,7 +13,7 @@ from reports.pages.customers import segments_by_value
 from reports.pages.segment_ways import ways_of_fitting
 from reports.results.run_results import ClvResults, RunResults
 from reports.wording.labels import clean, listing, plural, shorten
-from reports.wording.number_format import MINUS, day, number, significant
+from reports.wording.number_format import MINUS, MISSING, day, number, significant
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,7 +123,10 @@ def _model_table(models: pd.DataFrame) -> Table:
     rows = models.assign(
         time=["days" if time == "days" else "continuous" for time in models["order_time"]],
         behind=models["behind_best"].where(~models["chosen"]),
-        behind_error=models["behind_best_std_error"].where(~models["chosen"]),
+        behind_error=[
+            significant(error, 2) if not first else MISSING
+            for error, first in zip(models["behind_best_std_error"], models["chosen"], strict=True)
+        ],
     )
     columns = [
         Column("model", "Model", width=1),
@@ -131,7 +134,7 @@ def _model_table(models: pd.DataFrame) -> Table:
         Column("holdout_log_likelihood", "Held-out log-\nlikelihood", "credit", decimals=1),
         Column("holdout_std_error", "Standard\nerror", "credit", decimals=1),
         Column("behind", "Behind\nthe best", "credit", decimals=1),
-        Column("behind_error", "Standard\nerror", "credit", decimals=1),
+        Column("behind_error", "Standard\nerror", align="right"),
         Column("log_likelihood", "Log-\nlikelihood", "credit", decimals=1),
         Column("aic", "AIC", "credit", decimals=1),
         Column("bic", "BIC", "credit", decimals=1),

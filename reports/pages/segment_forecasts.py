@@ -163,7 +163,8 @@ def orders_held_back(clv: ClvResults, run: RunResults) -> list[Block]:
     }
     return [
         Table(
-            title=f"{percent(share, 0)} of the orders held back came from {won:,} new {plural(won, 'customer')}",
+            title=f"{percent(share, 1 if share > 0.99 else 0)} of the orders held back came from {won:,} new "
+            f"{plural(won, 'customer')}",
             data=_in_words(rows).assign(meaning=[meaning.get(str(source), "") for source in rows["source"]]),
             columns=(
                 Column("source", "Orders held back"),
