@@ -144,8 +144,8 @@ def recount_customers(
     """As :func:`recount`, keeping whose journeys they are, to tell what moves between choices from chance; and folds.
 
     Of more than ``most_others`` customers who never ordered so many are kept, evenly spread, and stand for the others.
-    Above ``touches_at_once`` touches (TOUCHES_AT_ONCE unless given) customers are read in parts by a hash of their identity, and those of the first
-    part stand for all.
+    Above ``touches_at_once`` touches (TOUCHES_AT_ONCE unless given) customers are read in parts by a hash of their
+    identity, and those of the first part stand for all.
 
     Raises
     ------

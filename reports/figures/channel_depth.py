@@ -46,7 +46,10 @@ def draw_roles(roles: pd.DataFrame) -> str:
 
 
 def draw_sensitivity(summary: pd.DataFrame, table: pd.DataFrame) -> str:
-    """Per channel the range of its share over all choices, a pale dot for each, a full one for the run's own."""
+    """Per channel the range of its share over all choices, a pale dot for each, a full one for the run's own.
+
+    A thin line is the interval of the run's own share, where it is known.
+    """
     rows = summary.sort_values("share", ascending=False, kind="stable").head(MOST_CHANNELS)
     labels = short_names(rows["channel"])
     other = table[table["choice"] != "as configured"]
@@ -64,6 +67,10 @@ def draw_sensitivity(summary: pd.DataFrame, table: pd.DataFrame) -> str:
             across, down = zip(*tried, strict=True)
             axes.scatter(across, down, s=9, color=style.BASELINE, zorder=3, label="Another choice")
         axes.scatter(100 * rows["share"], positions, s=30, color=style.MODEL, zorder=4, label="As configured")
+        own = table[table["choice"] == "as configured"].set_index("channel").reindex(rows["channel"])
+        axes.hlines(
+            positions, 100 * own["share_low"], 100 * own["share_high"], color=style.INK, linewidth=0.9, zorder=5
+        )
         axes.set_yticks(positions, [labels[str(name)] for name in rows["channel"]], color=style.INK)
         axes.set_ylim(len(rows) - 0.5, -0.6)
         axes.set_xlim(left=0)

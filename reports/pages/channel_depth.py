@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LARGE_SHIFT = 0.05
+ROUNDING = 1e-9
 _FLOW_CHANNELS = 9
 
 
@@ -188,7 +189,10 @@ def _sensitivity_blocks(depth: ChannelDepth, attribution: AttributionResults, ru
         f"Credit was worked out again with one choice changed at a time ({listing(choices)}). The share of {name} "
         f"moves most, by {percent(float(largest['largest_shift']), signed=True)} of all conversions "
         f"({_in_words(largest['shifted_by'])}). {steady} of {len(summary)} channels keep their rank throughout."
+        f"{_clear_shifts(summary, run)}"
     )
+    interval = prose.interval_name(run.confidence)
+    known = bool(summary["largest_shift_low"].notna().any())
     rows = summary.assign(
         channel=summary["channel"].map(table_name),
         ranks=[
@@ -196,6 +200,8 @@ def _sensitivity_blocks(depth: ChannelDepth, attribution: AttributionResults, ru
             for best, worst in zip(summary["best_rank"], summary["worst_rank"], strict=True)
         ],
         shifted_by=[_in_words(text) for text in summary["shifted_by"]],
+        range=[percent_range(*pair) for pair in zip(summary["lowest_share"], summary["highest_share"], strict=True)],
+        interval=ranges(100 * summary.filter(like="largest_shift_"), "largest_shift", 2, signed=True),
     )
     return [
         Prose(text),
@@ -206,6 +212,7 @@ def _sensitivity_blocks(depth: ChannelDepth, attribution: AttributionResults, ru
             n=conversions_n(attribution),
             window=window(attribution, run),
             model=model_name(attribution.model, order=attribution.order),
+            caption=f"Thin dark lines: {interval}s of the shares as configured." if known else "",
             data=summary,
         ),
         Table(
@@ -214,15 +221,34 @@ def _sensitivity_blocks(depth: ChannelDepth, attribution: AttributionResults, ru
             columns=(
                 Column("channel", "Channel", width=1),
                 Column("share", "Share", "percent"),
-                Column("lowest_share", "Lowest", "percent"),
-                Column("highest_share", "Highest", "percent"),
-                Column("largest_shift", "Largest shift", "signed_percent"),
+                Column("range", "Over all choices", align="right"),
+                Column("largest_shift", "Largest\nshift", "signed_percent"),
+                *([Column("interval", f"{interval},\npoints", align="right")] if known else []),
                 Column("shifted_by", "By"),
                 Column("ranks", "Rank", align="right"),
             ),
-            caption=left_out(len(rows)).strip(),
+            caption=(_PAIRED * known + left_out(len(rows))).strip(),
         ),
     ]
+
+
+_PAIRED = (
+    "The interval is of the shift itself, in percentage points: both choices see the same customers, so it is far "
+    "narrower than those of the two shares."
+)
+
+
+def _clear_shifts(summary: pd.DataFrame, run: RunResults) -> str:
+    """How many of the largest shifts are more than chance; empty where that is not known."""
+    known = summary[summary["largest_shift_low"].notna()]
+    if not len(known):
+        return ""
+    clear = int(((known["largest_shift_low"] > ROUNDING) | (known["largest_shift_high"] < -ROUNDING)).sum())
+    interval = prose.interval_name(run.confidence)
+    if not clear:
+        return f" No channel's largest shift is clear of chance: every {interval} of one holds zero."
+    of = f"all {len(known)}" if clear == len(known) else f"{clear} of {len(known)}"
+    return f" For {of} channels the largest shift is more than chance: its {interval} is clear of zero."
 
 
 _CHOICES = {

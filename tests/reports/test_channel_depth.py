@@ -186,11 +186,17 @@ def test_a_bootstrap_draws_customers_where_they_are_known_and_else_says_it_goes_
     assert by_paths.interval_method == "bootstrap over paths, 40 replicates"
 
 
-def test_a_run_over_touches_holds_out_customers_and_tells_first_from_later_orders(shop_run):
+@pytest.fixture(scope="module")
+def deep_shop(shop_run):
     connection, configuration, paths = shop_run
     choice = order_choice(paths, configuration, connection)
+    return choice, channel_depth(paths, configuration, choice, connection)
+
+
+def test_a_run_over_touches_holds_out_customers_and_tells_first_from_later_orders(shop_run, deep_shop):
+    _, configuration, paths = shop_run
+    choice, depth = deep_shop
     assert set(choice.tested["folds"]) == {"customers"}
-    depth = channel_depth(paths, configuration, choice, connection)
     assert {"order", "path transform", "lookback", "grain"} < set(depth.sensitivity["choice"])
     assert depth.sensitivity.notna().all(axis=None)
     assert (depth.sensitivity["shift_low"] <= depth.sensitivity["shift"] + 1e-12).all()
@@ -210,6 +216,31 @@ def test_a_run_over_touches_holds_out_customers_and_tells_first_from_later_order
     assert "Shares of the credit by Markov (order 1): new customers and returning customers" in titles
     said = " ".join(block.caption for part in depth_sections(run) for block in part.blocks if isinstance(block, Table))
     assert "five folds of customers, each with all journeys" in said
+    told = " ".join(block.text for part in depth_sections(run) for block in part.blocks if isinstance(block, Prose))
+    assert "channels the largest shift is more than chance: its 90% interval is clear of zero." in told
+    assert "both choices see the same customers" in said
+
+
+def test_shifts_within_chance_are_said_to_be_and_unknown_ones_are_not_spoken_of(shop_run, deep_shop):
+    _, configuration, paths = shop_run
+    choice, depth = deep_shop
+    found = channel_results(paths, configuration, None, order=choice.order)
+    for low, high, said in ((-0.1, 0.1, "every 90% interval of one holds zero"), (np.nan, np.nan, "")):
+        summary = depth.sensitivity_summary.assign(largest_shift_low=low, largest_shift_high=high)
+        table = depth.sensitivity if said else depth.sensitivity.assign(share_low=np.nan, share_high=np.nan)
+        run = RunResults(
+            title="Deep",
+            attribution=replace(found, depth=replace(depth, sensitivity_summary=summary, sensitivity=table)),
+        )
+        blocks = [block for part in depth_sections(run) for block in part.blocks]
+        told = " ".join(block.text for block in blocks if isinstance(block, Prose))
+        assert said in told
+        assert ("chance" in told.partition("one choice changed")[2].partition("keep their rank")[2]) == bool(said)
+        (shown,) = [
+            block for block in blocks if isinstance(block, Table) and block.title.startswith("The largest shift")
+        ]
+        assert any(column.name == "interval" for column in shown.columns) == bool(said)
+        assert ("same customers" in shown.caption) == bool(said)
 
 
 def test_a_transform_and_visits_are_what_the_run_is_about_and_the_others_are_tried(shop_run):
