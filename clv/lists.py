@@ -25,9 +25,18 @@ CASE WHEN regexp_matches({column}::VARCHAR, '^[=+@\\t\\r-]') AND TRY_CAST({colum
 
 _QUERIES: Final = {
     "at_risk": """
-        SELECT customer_id, segment, p_alive_before, p_alive, clv, frequency, age_days - recency_days AS days_since_last
-        FROM customer_forecast JOIN chances_before USING (customer_id)
-        WHERE p_alive_before >= {line} AND p_alive < {line}
+        WITH silent AS (
+            SELECT *, age_days - recency_days AS days_since_last,
+                   coalesce(recency_days / nullif(frequency, 0)::DOUBLE,
+                            (SELECT sum(recency_days) / nullif(sum(frequency), 0)::DOUBLE FROM customer_forecast))
+                       AS usual_gap_days
+            FROM customer_forecast JOIN chances_before USING (customer_id)
+        )
+        SELECT customer_id, segment, p_alive_before, p_alive, clv, frequency, days_since_last, usual_gap_days
+        FROM silent
+        WHERE p_alive < {line} AND days_since_last >= {days} AND days_since_last > usual_gap_days
+          AND NOT (p_alive_before < {line} AND days_since_last - {days} >= {days}
+                   AND days_since_last - {days} > usual_gap_days)
         ORDER BY clv DESC, customer_id""",
     "overdue": """
         SELECT customer_id, segment, age_days - recency_days AS days_since_last,
@@ -41,10 +50,10 @@ _QUERIES: Final = {
         SELECT customer_id, segment, clv, expected_orders, expected_value, p_alive, frequency, monetary_value
         FROM customer_forecast ORDER BY clv DESC, customer_id""",
     "second_order": """
-        SELECT customer_id, segment, first_value / {scale}::DOUBLE AS first_value, expected_orders,
-               expected_orders * first_value / {scale}::DOUBLE AS potential, age_days AS days_since_first
+        SELECT customer_id, segment, clv, expected_orders, first_value / {scale}::DOUBLE AS first_value,
+               age_days AS days_since_first
         FROM customer_forecast JOIN (SELECT customer_id, first_value FROM histories) USING (customer_id)
-        WHERE frequency = 0 ORDER BY potential DESC, customer_id""",
+        WHERE frequency = 0 ORDER BY clv DESC, first_value DESC, customer_id""",
 }
 
 LISTS: Final = tuple(_QUERIES)
@@ -68,15 +77,18 @@ def action_list(
         The one `forecast` was made on, last of all forecasts.
     forecast : Forecast
     name : {"at_risk", "overdue", "top_value", "second_order"}
-        ``at_risk``: P(alive) was at or above ``line`` on ``since_day`` and is below it now. Columns customer_id,
-        segment, p_alive_before, p_alive, clv, frequency, days_since_last.
+        ``at_risk``: who came to be at risk after ``since_day``: P(alive) is below ``line``, no order came after that
+        day, and the silence is longer than the customer's usual gap (of all customers, where there is no second
+        order); and not all of this was so on ``since_day`` already, for a run as long before. So runs at equal
+        distances name a customer once in a silence. Columns customer_id, segment, p_alive_before, p_alive, clv,
+        frequency, days_since_last, usual_gap_days.
         ``overdue``: at least three repeat purchases, and a silence that has less than ``chance`` by the customer's own
         rhythm, (t_x / T)^x, while P(alive) is still at or above ``line``: time to ask. Columns customer_id, segment,
         days_since_last, usual_gap_days, chance_of_such_a_gap, p_alive, clv, frequency.
         ``top_value``: by lifetime value. Columns customer_id, segment, clv, expected_orders, expected_value, p_alive,
         frequency, monetary_value.
-        ``second_order``: one-time buyers by expected orders times the value of their first. Columns customer_id,
-        segment, first_value, expected_orders, potential, days_since_first.
+        ``second_order``: one-time buyers by lifetime value. Columns customer_id, segment, clv, expected_orders,
+        first_value (revenue), days_since_first.
     since_day : int, optional
         Day of the last run, in days since 1970-01-01. Default: 28 days before the as-of day.
     limit : int
@@ -138,16 +150,18 @@ def _query(
             f"line is {line}, chance {chance}, limit {limit}; the first two must lie between 0 and 1, the last be 1 "
             "or more."
         )
-    if name == "at_risk":
-        _make_earlier_chances(connection, forecast, since_day)
+    days = _make_earlier_chances(connection, forecast, since_day) if name == "at_risk" else 0
     query = _QUERIES[name].format(
-        line=float(line), chance=float(chance), fewest=_FEWEST_FOR_A_RHYTHM, scale=MONEY_SCALE
+        line=float(line), chance=float(chance), fewest=_FEWEST_FOR_A_RHYTHM, scale=MONEY_SCALE, days=days
     )
     return f"{query} LIMIT {int(limit)}"
 
 
-def _make_earlier_chances(connection: "duckdb.DuckDBPyConnection", forecast: Forecast, since_day: int | None) -> None:
-    """The table ``chances_before`` (customer_id, p_alive_before): P(alive) on the earlier day, as was known then."""
+def _make_earlier_chances(connection: "duckdb.DuckDBPyConnection", forecast: Forecast, since_day: int | None) -> int:
+    """The table ``chances_before`` (customer_id, p_alive_before): P(alive) on the earlier day, as was known then.
+
+    Returns how many days ago that was.
+    """
     as_of = forecast.histories.until_day
     since = as_of - 28 if since_day is None else since_day
     if since >= as_of:
@@ -179,3 +193,4 @@ def _make_earlier_chances(connection: "duckdb.DuckDBPyConnection", forecast: For
     )
     connection.unregister("chances_frame")
     connection.execute("DROP TABLE histories_before")
+    return as_of - since

@@ -13,7 +13,7 @@ from reports.configuration.against_data import channel_names, require_in_data
 from reports.configuration.direct_channel import direct_warnings, with_direct_channel
 from reports.interruption import interruptible
 from reports.libraries import load_libraries
-from reports.publishing.earlier_runs import DRIFT_SINCE, MODELS, earlier_run
+from reports.publishing.earlier_runs import DRIFT_SINCE, LAST_RUN, MODELS, earlier_run
 from reports.publishing.manifest import input_files, library_versions, read_manifest, run_key, write_manifest
 from reports.publishing.run_folder import building, find_published, locked, point_latest, publish
 from reports.publishing.run_tables import run_tables, settings_table
@@ -335,12 +335,13 @@ def value_customers(
         write_customer_forecast(connection, folder / "tables" / "customer_forecast.parquet")
         save_models(made, folder / MODELS)
         earlier = earlier_run(configuration.output, results.title, results.as_of)
+        last = earlier_run(configuration.output, results.title, results.as_of, at_least=LAST_RUN, shortest=LAST_RUN)
         quarter_ago = earlier_run(configuration.output, results.title, results.as_of, at_least=DRIFT_SINCE)
-        lists = write_lists(connection, made, folder, earlier)
+        lists = write_lists(connection, made, folder, last)
         value = replace(value_results(connection, configuration, made, held), infinite_horizon=endless)
     with progress.step("Booking the forecast"):
         depth = value_depth(connection, configuration, made, tested, lists, earlier, quarter_ago)
-        return replace(value, depth=depth)
+        return replace(value, depth=replace(depth, lists_since=None if last is None else last.as_of))
 
 
 def write_results(results: RunResults, configuration: Configuration, folder: Path, progress: Progress) -> RunResults:

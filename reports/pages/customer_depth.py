@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _LISTS = {
-    "at_risk": ("At risk", "the chance that they still order has fallen below one half {since}"),
+    "at_risk": ("At risk", "silent for longer than usual for them, and less likely than not to order again: {since}"),
     "overdue": ("Overdue", "silent for longer than their own rhythm explains, and probably still there"),
     "top_value": ("Top by value", "the largest expected value over the horizon"),
-    "second_order": ("Worth a second order", "bought once, with the largest expected orders to come"),
+    "second_order": ("Worth a second order", "bought once: the largest expected value over the horizon"),
 }
 MOST_LISTED = 1_000
 SHOWN_COHORTS = 3
@@ -277,12 +277,12 @@ def _list_blocks(depth: ValueDepth, run: RunResults) -> list[Block]:
                 Column("file", "File"),
             ),
             caption=f"Each list ends after {number(MOST_LISTED)} customers, the most valuable first. Value: what they "
-            "are expected to bring over the horizon.",
+            "are expected to bring over the horizon, as in the forecast; a customer may be on several lists.",
         )
     ]
 
 
 def _named(rows: pd.DataFrame, depth: ValueDepth) -> pd.DataFrame:
-    since = "in the last four weeks" if depth.earlier is None else f"since {day(depth.earlier)}"
+    since = "so for less than four weeks" if depth.lists_since is None else f"so only since {day(depth.lists_since)}"
     known = [_LISTS.get(str(name), (str(name), "")) for name in rows["list"]]
     return rows.assign(name=[name for name, _ in known], meaning=[meaning.format(since=since) for _, meaning in known])

@@ -10,16 +10,23 @@ from reports.publishing.manifest import read_manifest
 from reports.results.customer_depth import EarlierRun
 
 MODELS = "models.json"
+LAST_RUN = dt.timedelta(days=1)
 DRIFT_SINCE = dt.timedelta(weeks=13)  # sums of residuals take some weeks to say anything
-_SHORTEST_SINCE = dt.timedelta(days=7)
+SHORTEST_SINCE = dt.timedelta(days=7)
 
 
 def earlier_run(
-    output: Path, title: str, as_of: dt.date, *, at_least: dt.timedelta = _SHORTEST_SINCE
+    output: Path,
+    title: str,
+    as_of: dt.date,
+    *,
+    at_least: dt.timedelta = SHORTEST_SINCE,
+    shortest: dt.timedelta = SHORTEST_SINCE,
 ) -> EarlierRun | None:
     """Find a run of this report with its models, or None; a run of another title is another report.
 
-    The newest that is ``at_least`` so old, or where none is, the oldest that is a week old.
+    The newest that is ``at_least`` so old, or where none is, the oldest that is
+    ``shortest`` old.
     """
     from clv.scoring import load_models
 
@@ -29,7 +36,7 @@ def earlier_run(
         if manifest is None or models.parent.is_symlink() or manifest.get("title") != title or not manifest["as_of"]:
             continue
         day = dt.date.fromisoformat(manifest["as_of"])
-        if day + _SHORTEST_SINCE <= as_of:
+        if day + shortest <= as_of:
             found.append((day, models.parent.name, models))
     if not found:
         return None

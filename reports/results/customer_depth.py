@@ -77,7 +77,7 @@ def write_lists(
     rows = []
     for path in write_action_lists(connection, made, folder / LISTS, since_day=since):
         with path.open(encoding="utf-8", newline="") as lines:
-            worth = [float(line.get("clv") or line.get("potential") or "nan") for line in csv.DictReader(lines)]
+            worth = [float(line["clv"]) for line in csv.DictReader(lines)]
         rows.append((path.stem, len(worth), math.fsum(worth), f"{LISTS}/{path.name}"))
     return pd.DataFrame(rows, columns=["list", "customers", "value", "file"])
 

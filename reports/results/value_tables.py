@@ -23,13 +23,16 @@ class ValueDepth:
     Attributes
     ----------
     lists
-        ``list, customers, value, file``: the lists to act on, each cut off at a thousand customers; ``value`` is what
-        they are expected to bring over the horizon, of one-time buyers not discounted.
+        ``list, customers, value, file``: the lists to act on, each cut off at a thousand customers; ``value`` is the
+        sum of their ``clv``; a customer may be on several.
+    lists_since
+        The day after which customers came to be at risk: that of the last run, or None.
     origins
         ``origin, segment, customers, actual_orders, forecast_orders, actual_value, forecast_value, low, high, inside,
-        deviation, deviation_low, deviation_high``: forecasts from earlier days and what came.
+        deviation, deviation_low, deviation_high, log_deviation``: forecasts from earlier days and what came.
     calibration
-        ``segment, origins, windows, bias, coverage, coverage_adjusted, shift, widening, calibrated``.
+        ``segment, origins, windows, bias, coverage, coverage_adjusted, shift, widening, log_shift,
+        log_spread, calibrated``.
     origins_months
         Length of those forecasts, in calendar months.
     flows
@@ -62,6 +65,7 @@ class ValueDepth:
     """
 
     lists: pd.DataFrame | None = None
+    lists_since: dt.date | None = None
     origins: pd.DataFrame | None = None
     calibration: pd.DataFrame | None = None
     origins_months: int | None = None

@@ -4,7 +4,6 @@ import pandas as pd
 import pytest
 
 from clv.forecasting import forecast
-from clv.histories import build_histories
 from clv.lists import LISTS, action_list, write_action_lists
 from customer_data.errors import ConfigurationError
 
@@ -25,37 +24,44 @@ def made(connection, fill, shop):
     return forecast(connection, as_of_day=AS_OF, draws=100)
 
 
-def test_who_fell_below_the_line_since_the_last_run(connection, made):
+def test_who_has_fallen_silent_since_the_last_run_is_at_risk(connection, made):
     law = made.models.models[0].orders
-    table = action_list(connection, made, "at_risk", since_day=AS_OF - 60, line=0.5)
+    table = action_list(connection, made, "at_risk", since_day=AS_OF - 30, line=0.5)
     assert len(table) > 0
     assert (table["p_alive"] < 0.5).all()
-    assert (table["p_alive_before"] >= 0.5).all()
+    assert (table["days_since_last"] >= 30).all()
+    assert (table["days_since_last"] > table["usual_gap_days"]).all()
+    already = (table["p_alive_before"] < 0.5) & (table["days_since_last"] - 30 > table["usual_gap_days"])
+    assert not (already & (table["days_since_last"] >= 60)).any()
     assert table["clv"].is_monotonic_decreasing
-    row = table[table["days_since_last"] >= 60].iloc[0]
+    row = table.iloc[0]
     history = connection.execute(
         "SELECT frequency, recency_days / 7, age_days / 7 FROM histories WHERE customer_id = $id",
         {"id": int(row["customer_id"])},
     ).fetchnumpy()
     x, t_x, T = (column.astype(float) for column in history.values())
-    assert row["p_alive_before"] == pytest.approx(law.p_alive(x, t_x, T - 60 / 7)[0])
+    assert row["p_alive_before"] == pytest.approx(law.p_alive(x, t_x, T - 30 / 7)[0])
     assert row["p_alive"] == pytest.approx(law.p_alive(x, t_x, T)[0])
 
 
-def test_who_ordered_after_the_last_run_and_then_fell_below_the_line_is_at_risk(connection, made):
-    since = AS_OF - 250
-    table = action_list(connection, made, "at_risk", since_day=since, line=0.5)
-    law = made.models.models[0].orders
-    build_histories(connection, until_day=since, table="known_then")
-    histories = connection.execute(
-        """SELECT customer_id, known_then.frequency AS x, known_then.recency_days / 7 AS t_x,
-                  known_then.age_days / 7 AS T, p_alive
-           FROM known_then JOIN customer_forecast USING (customer_id)"""
-    ).df()
-    before = law.p_alive(histories["x"], histories["t_x"], histories["T"])
-    fell = histories["customer_id"][(before >= 0.5) & (histories["p_alive"] < 0.5)]
-    assert set(table["customer_id"]) == set(fell)
-    assert (table["days_since_last"] < 250).any()
+def test_a_second_order_alone_puts_nobody_at_risk(connection, fill, shop):
+    # Each of 2000 to 2019 has ordered a second time ten days ago, after a gap of 20 days. Under BG/NBD that alone takes
+    # P(alive) from 1 to b / (a + b); such a silence is none.
+    rows = shop(300, seed=9) + [(2_000 + one, day, 50_000) for one in range(20) for day in (AS_OF - 30, AS_OF - 10)]
+    fill(connection, rows)
+    made = forecast(connection, as_of_day=AS_OF, draws=100)
+    (line,) = connection.execute("SELECT p_alive + 0.01 FROM customer_forecast WHERE customer_id = 2000").fetchone()
+    for since in (1, 5, 28):
+        table = action_list(connection, made, "at_risk", since_day=AS_OF - since, line=line)
+        assert not (table["customer_id"] >= 2_000).any()
+
+
+def test_runs_night_by_night_name_a_customer_once(connection, made):
+    nights = []
+    for as_of in range(AS_OF - 2, AS_OF + 1):
+        of_night = forecast(connection, as_of_day=as_of, draws=100)
+        nights.append(set(action_list(connection, of_night, "at_risk", since_day=as_of - 1, line=0.9)["customer_id"]))
+    assert sum(map(len, nights)) == len(set().union(*nights)) > 0
 
 
 def test_who_is_silent_for_longer_than_the_own_rhythm_allows(connection, made):
@@ -76,7 +82,9 @@ def test_who_is_worth_most_and_who_should_come_a_second_time(connection, made):
     second = action_list(connection, made, "second_order")
     assert second.loc[0, "customer_id"] == 1003
     assert second.loc[0, "first_value"] == 900.0
-    assert second.loc[0, "potential"] == pytest.approx(900 * second.loc[0, "expected_orders"])
+    assert second["clv"].is_monotonic_decreasing
+    worth = connection.execute("SELECT sum(clv) FROM customer_forecast WHERE frequency = 0").fetchone()[0]
+    assert second["clv"].sum() == pytest.approx(worth)
     repeaters = connection.execute("SELECT customer_id FROM histories WHERE frequency > 0").df()["customer_id"]
     assert not second["customer_id"].isin(repeaters).any()
 
