@@ -300,8 +300,8 @@ def small_section(chain: ChainLaw, shop: PathLaw, *, runs: int) -> list[str]:
         ("Journeys that are walks of the chain:", chain, chain.truth()),
         ("Journeys drawn from the paths of the shop:", shop, shop.truth([*RULES, "markov"])),
         (
-            "The same journeys made by customers who come three times on average, mostly along their first path and with "
-            "its\noutcome:",
+            "The same journeys made by customers who come three times on average, mostly along their first path "
+            "and with its\noutcome:",
             RegularLaw(shop),
             shop.truth([*RULES, "markov"]),
         ),
