@@ -7,7 +7,8 @@ A day is the number of days since 1970-01-01. A forecast starts at the end of it
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from math import isfinite, log1p
+from math import inf, isfinite, log1p
+from numbers import Integral, Real
 from typing import Final
 
 import numpy as np
@@ -73,7 +74,7 @@ def continuous_rate(annual_rate: float) -> float:
     ConfigurationError
         The rate is not a number above -1.
     """
-    if not isfinite(annual_rate) or annual_rate <= -1:
+    if not isinstance(annual_rate, Real) or not isfinite(annual_rate) or annual_rate <= -1:
         raise ConfigurationError(f"annual_rate is {annual_rate}; it must be a number above -1, such as 0.10 for 10 %.")
     return log1p(annual_rate) / DAYS_PER_YEAR
 
@@ -107,6 +108,27 @@ class Horizon:
         return self.as_of_day + self.days
 
 
+def check_months(months: object) -> None:
+    """Refuse a horizon that is not a whole number of months between 1 and 1,200."""
+    if isinstance(months, float) and months == inf:
+        raise ConfigurationError(
+            "horizon_months is infinite, and months, intervals and cash flows need an end. Forecast with a horizon and "
+            "value customers without an end beside it: clv.infinite_horizon.infinite_horizon(connection, made), in "
+            "the configuration clv.infinite_horizon = true."
+        )
+    if isinstance(months, bool) or not isinstance(months, Integral) or not 1 <= int(months) <= 1200:
+        raise ConfigurationError(f"horizon_months is {months!r}; it must be a whole number between 1 and 1,200.")
+
+
+def check_day(name: str, day: object) -> None:
+    """Refuse a day that is neither missing nor a number of days since 1970-01-01."""
+    if day is not None and (isinstance(day, bool) or not isinstance(day, Integral)):
+        raise ConfigurationError(
+            f"{name} is {day!r}; it must be a number of days since 1970-01-01, as "
+            'clv.calendar.day_number("2025-06-30") makes it of a date.'
+        )
+
+
 def calendar_months(as_of_day: int, months: int) -> Horizon:
     """The calendar months from the end of the as-of day to the same day ``months`` months later.
 
@@ -116,10 +138,9 @@ def calendar_months(as_of_day: int, months: int) -> Horizon:
     Raises
     ------
     ConfigurationError
-        ``months`` is not between 1 and 1,200.
+        ``months`` is not a whole number between 1 and 1,200.
     """
-    if not 1 <= months <= 1200:
-        raise ConfigurationError(f"horizon_months is {months}; it must be between 1 and 1,200.")
+    check_months(months)
     start = day_date(as_of_day)
     end = add_months(start, months)
     edges, firsts = [0], []

@@ -6,10 +6,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clv.calendar import DAYS_PER_WEEK, Floats, Horizon, calendar_months, continuous_rate
+from clv.calendar import (
+    DAYS_PER_WEEK,
+    Floats,
+    Horizon,
+    calendar_months,
+    check_day,
+    check_months,
+    continuous_rate,
+)
 from clv.customer_forecasts import create_customer_forecast, segment_margins
 from clv.histories import ALL, HistoriesSummary, build_histories
 from clv.margins import ProductMargins, check_margin, make_customer_margins, margin_notes
+from clv.missing_days import missing_days
 from clv.order_choice import OrdersModel, choose_order_model
 from clv.prediction import (
     SegmentPrediction,
@@ -162,8 +171,8 @@ def forecast(
         An argument is out of its range, or an attribute is unknown.
     """
     terms = Terms(horizon_months, annual_rate, margin, confidence, draws, seed, tuple(segment_by))
+    check_day("as_of_day", as_of_day)
     summary = build_histories(connection, until_day=as_of_day, segment_by=segment_by)
-    calendar_months(summary.until_day, horizon_months)
     choice = choose_order_model(connection, orders_model, until_day=summary.until_day, order_time=order_time)
     fitted = fit_segments(
         connection, parameters=segment_parameters, orders_model=choice.name, order_time=order_time,
@@ -187,6 +196,7 @@ class Terms:
     segment_by: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        check_months(self.horizon_months)
         check_margin(self.margin)
         check_interval(self.confidence, self.draws)
         continuous_rate(self.annual_rate)
@@ -202,13 +212,14 @@ def forecast_with(
         connection, fitted, edges=horizon.edges, delta=delta, of="value", draws=terms.draws, seed=terms.seed
     )
     names = fitted.patterns.segments
-    warnings: list[str] = []
+    warnings = missing_days(connection, summary.until_day)
     notes: list[str] = []
     if isinstance(terms.margin, ProductMargins):
         make_customer_margins(connection, terms.margin, until_day=summary.until_day)
         create_customer_forecast(connection, fitted, prediction.patterns, margin=None)
         margins = segment_margins(connection, names)
-        warnings, notes = margin_notes(connection, terms.margin)
+        unsold, notes = margin_notes(connection, terms.margin)
+        warnings += unsold
     else:
         create_customer_forecast(connection, fitted, prediction.patterns, margin=terms.margin)
         margins = np.full(len(names), float(terms.margin))

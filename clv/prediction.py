@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from numbers import Real
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -210,7 +211,7 @@ def central_interval(draws: Floats, confidence: float) -> tuple[Floats, Floats]:
 
 def check_interval(confidence: float, draws: int) -> None:
     """Refuse a confidence or a number of draws that makes no interval."""
-    if not 0 < confidence < 1:
+    if not isinstance(confidence, Real) or not 0 < confidence < 1:
         raise ConfigurationError(f"confidence is {confidence}; it must lie between 0 and 1, such as 0.90.")
     if draws < 100:
         raise ConfigurationError(f"draws is {draws}; an interval needs 100 at least, better 1,000 or more.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from clv.calendar import day_date, day_number
+from clv.calendar import check_day, day_date, day_number
 from clv.forecasting import Forecast, Terms, forecast_with
 from clv.histories import ALL, build_histories
 from clv.margins import ProductMargins
@@ -189,6 +189,7 @@ def score(
         segment_by=segment_by, horizon_months=horizon_months, annual_rate=annual_rate, margin=margin,
         confidence=confidence, draws=draws, seed=seed,
     )  # fmt: skip
+    check_day("as_of_day", as_of_day)
     summary = build_histories(connection, until_day=as_of_day, segment_by=terms.segment_by)
     if summary.until_day < saved.fitted_until:
         raise ConfigurationError(

@@ -38,6 +38,7 @@ def test_later_data_are_scored_with_the_old_parameters(cdnow_engine, tmp_path):
     pd.testing.assert_frame_equal(later.parameters, made.parameters)
     assert later.segment_forecast.loc[0, "clv"] != made.segment_forecast.loc[0, "clv"]
     assert later.segment_forecast.loc[0, "clv"] == pytest.approx(fitted.segment_forecast.loc[0, "clv"], rel=0.15)
+    assert later.warnings == ()
     with pytest.raises(ConfigurationError, match="know its own future"):
         score(cdnow_engine, saved, as_of_day=AS_OF - 1)
 
@@ -63,6 +64,36 @@ def test_scoring_keeps_the_terms_of_the_forecast_unless_others_are_given(connect
         "confidence = 0.9, segment_by = ().",
     )
     assert old.segment_forecast["segment"].tolist() == ["all"]
+
+
+def test_days_without_orders_before_the_as_of_day_are_warned_of(connection, fill, shop, tmp_path):
+    fill(connection, shop(200, seed=3))
+    made = forecast(connection, draws=100)
+    assert made.warnings == ()
+    save_models(made, tmp_path / "models.json")
+    saved, last = load_models(tmp_path / "models.json"), made.histories.until_day
+    for later in (score(connection, saved, as_of_day=last + 40), forecast(connection, as_of_day=last + 40)):
+        (said,) = later.warnings
+        assert said in later.notes
+        assert "40 days before the as-of day" in said
+        assert "If orders are missing" in said
+    assert score(connection, saved, as_of_day=last + 7).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ({"as_of_day": "2024-12-30"}, r"as_of_day is '2024-12-30'; .*day_number"),
+        ({"horizon_months": None}, "horizon_months is None; it must be a whole number"),
+        ({"horizon_months": 2.5}, "horizon_months is 2.5; it must be a whole number"),
+        ({"horizon_months": float("inf")}, r"clv\.infinite_horizon"),
+        ({"annual_rate": None}, "annual_rate is None"),
+        ({"confidence": "90 %"}, "confidence is 90 %"),
+    ],
+)
+def test_terms_that_are_none_are_refused(connection, option, said):
+    with pytest.raises(ConfigurationError, match=said):
+        forecast(connection, **option)
 
 
 def test_margins_by_product_are_saved(connection, fill, shop, tmp_path):
