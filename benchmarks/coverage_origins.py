@@ -35,7 +35,8 @@ TEXT = f"""\
 Shops of {CUSTOMERS:,} customers are seen for three years. Rolling origins judge and change the interval of the next
 {MONTHS} months (nominal {CONFIDENCE:.0%}), and {QUARTERS} quarters that might come are held against it. *Plain* is the
 interval of the model alone, *as changed* what rolling origins make of it; the word is right where *those hold* is near
-{CONFIDENCE:.0%} or above."""
+{CONFIDENCE:.0%} or above. No past tells a change that begins with the forecast: there the word is wrong where it is
+given."""
 
 
 @dataclass(frozen=True)
