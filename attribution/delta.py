@@ -7,8 +7,8 @@ sum of values is known (``Paths.value_squares`` is None) all conversions of a pa
 standard errors of value are lower bounds. Customers with several journeys add the products between their journeys
 (``Paths.shared``), which makes standard errors robust to that.
 
-The approximation is linear. For channels that few converting customers met, and effects on the border 0, percentiles of
-the bootstrap are the better interval. Nothing here is clipped; tables of credit clip at 0.
+The approximation is linear. What intervals credit, its differences and shares get from these variances where counts are
+small stands in :mod:`attribution.intervals`. Nothing here is clipped.
 """
 
 import os
