@@ -29,7 +29,7 @@ def orders_before_leaving(
     n: FloatArray, t: FloatArray, r: FloatArray, alpha: FloatArray, s: FloatArray, beta: FloatArray
 ) -> FloatArray:
     """The logarithm of P(n orders, left before t), arrays (rows,) with t > 0, less that of (r)_n / n!."""
-    integrand = _LogIntegrand(*(values[:, None] for values in (n, r, s)), (alpha / beta)[:, None])
+    integrand = _LogIntegrand(n[:, None], r[:, None], s[:, None], (alpha / beta)[:, None])
     first, last = integrand.reaches(np.log(t / alpha)[:, None])
     half = (last - first) / 2
     node, weight = legendre_nodes(int(_NODES + _NODES_PER_UNIT * half.max(initial=0.0)))
@@ -66,7 +66,7 @@ class _LogIntegrand:
             middle = (before + after) / 2
             rising = self.slope(middle) > 0
             before, after = np.where(rising, middle, before), np.where(rising, after, middle)
-        return (before + after) / 2
+        return np.asarray((before + after) / 2)
 
     def reaches(self, end: FloatArray) -> tuple[FloatArray, FloatArray]:
         """From where to where, up to ``end``, it lies within _DROP of the highest it gets."""

@@ -18,7 +18,9 @@ def main() -> None:
 def _run() -> int:
     from reports.command.definitions import pathworth
     from reports.command.errors import exit_code_of, package_problem
+    from reports.command.streams import drain, open_closed_ones
 
+    open_closed_ones()
     if problem := package_problem():
         print(f"error: {problem}", file=sys.stderr)
         return 2
@@ -26,6 +28,10 @@ def _run() -> int:
         code = pathworth.main(prog_name="pathworth", standalone_mode=False)
     except BaseException as error:
         code = exit_code_of(error)
+    try:
+        sys.stderr.flush()
+    except OSError:
+        drain(sys.stderr)
     return code if isinstance(code, int) else 0
 
 

@@ -334,9 +334,9 @@ def value_customers(
         endless = without_end(connection, configuration, made)
         write_customer_forecast(connection, folder / "tables" / "customer_forecast.parquet")
         save_models(made, folder / MODELS)
-        earlier = earlier_run(configuration.output, results.title, results.as_of)
-        last = earlier_run(configuration.output, results.title, results.as_of, at_least=LAST_RUN, shortest=LAST_RUN)
-        quarter_ago = earlier_run(configuration.output, results.title, results.as_of, at_least=DRIFT_SINCE)
+        earlier = earlier_run(configuration, results.as_of)
+        last = earlier_run(configuration, results.as_of, at_least=LAST_RUN, shortest=LAST_RUN)
+        quarter_ago = earlier_run(configuration, results.as_of, at_least=DRIFT_SINCE)
         lists = write_lists(connection, made, folder, last)
         value = replace(value_results(connection, configuration, made, held), infinite_horizon=endless)
     with progress.step("Booking the forecast"):

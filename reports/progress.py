@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Progress:
     def _say(self, text: str, from_verbosity: int) -> None:
         if self.verbosity < from_verbosity:
             return
-        with self._lock:
+        with self._lock, suppress(OSError):  # a log that cannot be written must not cost the run
             if self._console is not None:
                 self._console.print(text, soft_wrap=True)
             else:

@@ -12,6 +12,7 @@ import click
 
 from customer_data.errors import ConfigurationError, InputError
 from customer_data.nearest import count_of, did_you_mean
+from reports.command.streams import tell
 from reports.configuration.reading import Configuration, read_configuration
 from reports.interruption import interruptible, terminate_like_ctrl_c
 from reports.progress import Progress
@@ -36,7 +37,7 @@ def report(file: Path, flags: Mapping[str, str], *, force: bool, verbosity: int)
         progress.say(
             "Up to date: configuration, data, version, seed and as-of day are those of this run (see --force)."
         )
-    click.echo(run.folder)
+    tell(run.folder, after=f"The run stands in {run.folder}, but ")
     return run.exit_code
 
 
@@ -62,11 +63,11 @@ def check(file: Path, flags: Mapping[str, str], *, verbosity: int) -> int:
     assert quality is not None
     if results.last_day is not None:
         currency = f", amounts in {results.currency}" if results.currency else ""
-        click.echo(f"{results.first_day} to {results.last_day} ({results.timezone}){currency}\n")
-    click.echo(_counts_text(quality.row_counts))
+        tell(f"{results.first_day} to {results.last_day} ({results.timezone}){currency}\n")
+    tell(_counts_text(quality.row_counts))
     if quality.quarantine_sample is not None and len(quality.quarantine_sample):
-        click.echo(f"\n{count_of(quality.quarantine_rows, 'row')} would be put aside; the first of each reason:")
-        click.echo(_sample_text(quality.quarantine_sample))
+        tell(f"\n{count_of(quality.quarantine_rows, 'row')} would be put aside; the first of each reason:")
+        tell(_sample_text(quality.quarantine_sample))
     for one in checks:
         if not one.passed:
             progress.warn(one.detail)
@@ -86,7 +87,7 @@ def init(files: Sequence[Path], out: Path, *, force: bool) -> int:
     _write(out, text)
     for one in found:
         click.echo(f"{one.file}: {one.says}", err=True)
-    click.echo(out)
+    tell(out, after=f"{out} is written, but ")
     return 0
 
 
@@ -104,14 +105,14 @@ def simulate(customers: int, seed: int, out: Path) -> int:
         simulate_shop(out, customers=customers, seed=seed)
     except OSError as error:
         raise ConfigurationError(f"--out: cannot write in {out} ({error.strerror or error}).") from error
-    click.echo(out / "pathworth.toml")
+    tell(out / "pathworth.toml", after=f"The shop is written into {out}, but ")
     return 0
 
 
 def config_show(file: Path, flags: Mapping[str, str], *, with_origin: bool) -> int:
     """Print the values in force as TOML."""
     configuration = read_configuration(file, flags=flags)
-    click.echo("\n\n".join(_section_lines(configuration, with_origin=with_origin)))
+    tell("\n\n".join(_section_lines(configuration, with_origin=with_origin)))
     return 0
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from reports.command.streams import drain
+
 _LONGEST_LINE = 2_000  # a name in the data can be a whole file, read with the wrong encoding
 PACKAGES = ("customer_data", "attribution", "clv", "reports")
 
@@ -72,4 +74,7 @@ def exit_code_of(error: BaseException) -> int:
 def _say(text: str) -> None:
     for line in text.splitlines():
         cut = f"{line[:_LONGEST_LINE]}…" if len(line) > _LONGEST_LINE else line
-        click.echo(f"error: {cut}", err=True)
+        try:
+            click.echo(f"error: {cut}", err=True)
+        except OSError:
+            drain(sys.stderr)

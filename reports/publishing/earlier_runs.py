@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from customer_data.errors import InputError
-from reports.publishing.manifest import read_manifest
+from reports.publishing.manifest import configuration_seen_from, read_manifest
 from reports.results.customer_depth import EarlierRun
+
+if TYPE_CHECKING:
+    from reports.configuration.reading import Configuration
 
 MODELS = "models.json"
 LAST_RUN = dt.timedelta(days=1)
@@ -16,24 +20,26 @@ SHORTEST_SINCE = dt.timedelta(days=7)
 
 
 def earlier_run(
-    output: Path,
-    title: str,
+    configuration: Configuration,
     as_of: dt.date,
     *,
     at_least: dt.timedelta = SHORTEST_SINCE,
     shortest: dt.timedelta = SHORTEST_SINCE,
 ) -> EarlierRun | None:
-    """Find a run of this report with its models, or None; a run of another title is another report.
+    """Find a run of this report with its models, or None.
 
-    The newest that is ``at_least`` so old, or where none is, the oldest that is
-    ``shortest`` old.
+    A run of another title, or of a configuration file of another name or folder, is another report. The newest that is
+    ``at_least`` so old, or where none is, the oldest that is ``shortest`` old.
     """
     from clv.scoring import load_models
 
+    ours = configuration.settings.report.title, configuration_seen_from(configuration)
     found: list[tuple[dt.date, str, Path]] = []
-    for models in sorted(output.glob(f"[!.]*/{MODELS}")):
+    for models in sorted(configuration.output.glob(f"[!.]*/{MODELS}")):
         manifest = read_manifest(models.parent)
-        if manifest is None or models.parent.is_symlink() or manifest.get("title") != title or not manifest["as_of"]:
+        if manifest is None or models.parent.is_symlink() or not manifest["as_of"]:
+            continue
+        if (manifest.get("title"), manifest.get("run", {}).get("configuration")) != ours:
             continue
         day = dt.date.fromisoformat(manifest["as_of"])
         if day + shortest <= as_of:

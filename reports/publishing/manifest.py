@@ -1,13 +1,14 @@
 """The manifest of a run: what went in, what came out, and what made it.
 
-Everything but its section ``run`` depends on configuration, inputs and versions only; clock times and durations stand
-in ``run`` and nowhere else in a run folder.
+Everything but its section ``run`` depends on configuration, inputs and versions only; clock times, durations and where
+the configuration stood are in ``run`` and nowhere else in a run folder.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +91,15 @@ def flat_settings(configuration: Configuration) -> dict[str, Any]:
     return found
 
 
+def configuration_seen_from(configuration: Configuration) -> str:
+    """Return where the configuration stands, seen from the folder that it publishes in."""
+    file, output = configuration.file.resolve(), configuration.output.resolve()
+    try:
+        return Path(os.path.relpath(file, output)).as_posix()
+    except ValueError:  # on another drive
+        return file.as_posix()
+
+
 def version_of(library: str) -> str:
     """Return the installed version of a library, or ``unknown`` for one that is not installed as a distribution."""
     from importlib.metadata import PackageNotFoundError, version
@@ -144,7 +154,7 @@ def write_manifest(
         ],
         "settings": flat_settings(configuration),
         "libraries": dict(results.versions),
-        "run": dict(run),
+        "run": {"configuration": configuration_seen_from(configuration), **run},
     }
     text = json.dumps(manifest, indent=2, ensure_ascii=False, default=str)
     (folder / MANIFEST).write_text(f"{text}\n", encoding="utf-8")

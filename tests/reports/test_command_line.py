@@ -97,6 +97,20 @@ def test_input_that_cannot_be_used_is_3_and_leaves_no_folder(command, orders_onl
     assert not orders_only.with_name("reports").exists()
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@pytest.mark.parametrize(("full", "code"), [("stdout", 2), ("stderr", 0)])
+def test_a_log_that_cannot_be_written_costs_nothing_and_a_result_is_2(orders_only, full, code):
+    with open("/dev/full", "w") as no_room:
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | {full: no_room}
+        command = [sys.executable, "-m", "reports.command_line", "check", str(orders_only)]
+        ended = subprocess.run(command, cwd=ROOT, text=True, check=False, **streams)
+    assert ended.returncode == code
+    if full == "stdout":
+        assert "error: stdout cannot be written (No space left on device)" in ended.stderr
+    else:
+        assert "orders" in ended.stdout
+
+
 def test_a_missing_column_is_named_with_its_place(command, orders_only):
     orders_only.write_text("[orders]\nfile = 'orders.csv'\n[orders.columns]\nvalue = 'valeu'\n")
     said = command("check", orders_only)

@@ -93,20 +93,32 @@ def test_the_next_run_is_held_against_the_last_and_led_over_from_it(two):
     assert bridge["value"].iloc[0] + bridge["change"].iloc[1:].sum() == pytest.approx(bridge["value"].iloc[-1])
 
 
-def test_an_earlier_run_has_the_same_title_and_is_a_week_older_at_least(two):
+def found_from(
+    shop: Path, output: Path, day: dt.date, *, name: str = "pathworth", title: str = "", **options
+) -> object:
+    file = shop / f"{name}.toml"
+    if not file.exists():
+        file.write_text((shop / "pathworth.toml").read_text())
+    flags = {"report.output": str(output)} | ({"report.title": title} if title else {})
+    found = earlier_run(read_configuration(file, flags=flags, environment={}), day, **options)
+    return None if found is None else found.as_of
+
+
+def test_an_earlier_run_is_of_the_same_title_and_configuration_and_a_week_older_at_least(two, shop):
     output = two.first.parent
-    assert earlier_run(output, "Synthetic shop", dt.date(2025, 12, 31)).as_of == dt.date(2025, 10, 31)
-    assert earlier_run(output, "Synthetic shop", dt.date(2025, 11, 7)).as_of == dt.date(2025, 10, 31)
-    assert earlier_run(output, "Synthetic shop", dt.date(2025, 11, 6)) is None
-    assert earlier_run(output, "Another", dt.date(2025, 12, 31)) is None
-    assert earlier_run(output / "nowhere", "Synthetic shop", dt.date(2025, 12, 31)) is None
+    assert found_from(shop, output, dt.date(2025, 12, 31)) == dt.date(2025, 10, 31)
+    assert found_from(shop, output, dt.date(2025, 11, 7)) == dt.date(2025, 10, 31)
+    assert found_from(shop, output, dt.date(2025, 11, 6)) is None
+    assert found_from(shop, output, dt.date(2025, 12, 31), title="Another") is None
+    assert found_from(shop, output, dt.date(2025, 12, 31), name="another_shop") is None
+    assert found_from(shop, output / "nowhere", dt.date(2025, 12, 31)) is None
 
 
-def test_drift_is_judged_by_the_run_of_a_quarter_ago_or_else_the_oldest(two):
+def test_drift_is_judged_by_the_run_of_a_quarter_ago_or_else_the_oldest(two, shop):
     output, quarter = two.first.parent, dt.timedelta(weeks=13)
-    assert earlier_run(output, "Synthetic shop", dt.date(2026, 1, 14), at_least=quarter).as_of == dt.date(2025, 10, 31)
-    assert earlier_run(output, "Synthetic shop", dt.date(2026, 4, 1), at_least=quarter).as_of == dt.date(2025, 12, 31)
-    assert earlier_run(output, "Synthetic shop", dt.date(2025, 11, 6), at_least=quarter) is None
+    assert found_from(shop, output, dt.date(2026, 1, 14), at_least=quarter) == dt.date(2025, 10, 31)
+    assert found_from(shop, output, dt.date(2026, 4, 1), at_least=quarter) == dt.date(2025, 12, 31)
+    assert found_from(shop, output, dt.date(2025, 11, 6), at_least=quarter) is None
 
 
 def orders_whose_rate_changes(file: Path, *, factor: float) -> None:
