@@ -97,8 +97,9 @@ def channel_customers(
     Intervals are by the delta method, as those of all credit: with customers arriving by chance they carry how many
     there are and how much their worths differ. The models of customer value are as uncertain for all channels at once:
     the relative standard deviation of the expected total, by draws of its parameters, times what each channel's worth
-    changes with what is still to come, is added in quadrature. What single customers do beside their expectation is in
-    no interval. Cost is known exactly.
+    changes with what is still to come, is added in quadrature. Customers of a channel that met fewer than
+    FEWEST_CUSTOMERS are taken to differ in worth as all customers do. What single customers do beside their expectation
+    is in no interval. Cost is known exactly.
 
     ``first`` is what :func:`new_customers` gave, if the run has it already.
 
@@ -180,7 +181,8 @@ def _table(
     confidence = configuration.settings.report.confidence
     cost = pd.Series(dtype=float) if credited.costs is None else credited.costs.groupby("channel")["cost"].sum()
     names = [*whole.channels, *sorted(set(cost.index) - set(whole.channels))]
-    tables, touched = [], _touched_worth(whole)
+    tables, (touched, met) = [], _touched(whole)
+    least_spread = _least_spread(whole, met)
     for model, won in won_by.items():
         customers, worth = won.customers, won.worth
         # What a forecast that is one standard deviation higher for everybody adds.
@@ -188,6 +190,8 @@ def _table(
         each = np.divide(worth, customers, out=np.full(len(worth), np.nan), where=customers > 0)
         of_customers, of_worth, of_both = won.spread
         of_each = of_worth - 2 * each * of_both + each**2 * of_customers + common**2
+        more = np.maximum(np.nan_to_num(least_spread * customers**2 - of_each), 0.0)
+        of_each, of_worth = of_each + more, of_worth + more
         columns: dict[str, NDArray[np.float64]] = {}
         for name, estimate, of_estimate in (
             ("new_customers", customers, of_customers),
@@ -241,8 +245,23 @@ def _won(whole: Paths, so_far: Paths, model: str, *, order: int, options: RuleOp
     )
 
 
-def _touched_worth(paths: Paths) -> NDArray[np.float64]:
-    """Mean value of the conversions on paths that hold a channel, each path counted once; missing without any."""
+def _least_spread(paths: Paths, met: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Variance of the mean worth of the few customers that a channel met, if they differ as all customers do.
+
+    So few hardly differ among themselves, a single one not at all; 0 where a channel met FEWEST_CUSTOMERS.
+    """
+    import numpy as np
+
+    if paths.value_squares is None:
+        return np.zeros(len(met))
+    customers = float(paths.conversions.sum())
+    among_all = float(paths.value_squares.sum()) / customers - (float(paths.value.sum()) / customers) ** 2
+    found: NDArray[np.float64] = np.where(met < FEWEST_CUSTOMERS, max(among_all, 0.0) / np.maximum(met, 1), 0.0)
+    return found
+
+
+def _touched(paths: Paths) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean value of the conversions on paths that hold a channel, missing without any, and how many those are."""
     import numpy as np
 
     converting = (paths.conversions > 0)[paths.rows]
@@ -253,7 +272,7 @@ def _touched_worth(paths: Paths) -> NDArray[np.float64]:
         for amounts in (paths.value, paths.conversions)
     )
     found: NDArray[np.float64] = np.divide(value, conversions, out=np.full(len(value), np.nan), where=conversions > 0)
-    return found
+    return found, conversions.astype(float)
 
 
 def _against_cost(rows: pd.DataFrame, cost: pd.Series[float]) -> pd.DataFrame:

@@ -258,3 +258,25 @@ def test_how_far_worths_were_levelled_is_said_where_it_shows(joined):
     by_rule = joined.again(replace(run, attribution=replace(run.attribution, model="linear")))
     assert by_rule.channel_customers.factor is None
     assert "removal effects" not in table_caption(by_rule)
+
+
+def test_a_channel_that_met_few_customers_is_not_sure_of_their_worth(joined):
+    connection = joined.connection.cursor()
+    # One customer touched a channel of its own, and is not certain to be worth what all it brings are.
+    connection.execute(
+        "CREATE TEMP TABLE channels AS SELECT * FROM channels UNION ALL SELECT max(code) + 1, 'Zeppelin' FROM channels"
+    )
+    connection.execute(
+        "CREATE TEMP TABLE touchpoints AS SELECT * FROM touchpoints UNION ALL BY NAME "
+        "SELECT customer_id, time_us, (SELECT max(code) FROM channels)::INTEGER AS channel_code "
+        "FROM (SELECT customer_id, min(time_us) AS time_us FROM orders GROUP BY ALL ORDER BY customer_id LIMIT 1)"
+    )
+    found = channel_customers(connection, joined.configuration, joined.run)
+    for name in ("touchpoints", "channels"):
+        connection.execute(f"DROP TABLE temp.{name}")
+    rows = model_rows(found.table, "last_click")
+    few, common = rows.loc["Zeppelin"], rows["new_customers"].idxmax()
+    assert few["new_customers"] <= 1
+    reach = (rows["worth_per_customer_high"] - rows["worth_per_customer"]) / rows["worth_per_customer"]
+    assert reach["Zeppelin"] > 5 * reach[common] > 0
+    assert few["worth_per_customer_low"] < few["worth_per_customer"] < few["worth_per_customer_high"]
