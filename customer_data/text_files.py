@@ -25,8 +25,8 @@ _WINDOWS_SIGNS = {
 }
 """Signs such as the euro where Latin 1 has none that print."""
 _SAMPLE = 65_536
-_LONGEST_PREAMBLE = 50
-_SEPARATORS = (",", ";", "\t", "|")
+LONGEST_PREAMBLE = 50
+SEPARATORS = (",", ";", "\t", "|")
 
 
 @dataclass(frozen=True)
@@ -72,15 +72,7 @@ def inspect_text_file(path: str, source: Source, label: str) -> TextFile:
     InputError
         If the file is empty, is not a text in this encoding, or its header cannot be read.
     """
-    where = f"{label}: {path}"
-    try:
-        with open_bytes(path) as file:
-            start = file.read(_SAMPLE)
-    except (OSError, EOFError) as error:
-        raise InputError(f"{where} cannot be read ({error}).") from error
-    if not start.strip():
-        raise InputError(f"{where} is empty. Export it anew, or leave {label} out of the sources.")
-    text = _decoded(start, source.encoding, where)
+    text = start_of_text(path, source, label)
     separator = source.separator or _sniffed_separator(text)
     if source.names is not None:
         return TextFile(path, source.encoding, separator, tuple(source.names), False)
@@ -92,6 +84,25 @@ def inspect_text_file(path: str, source: Source, label: str) -> TextFile:
     stated = {field.strip() for field in header}
     renamed = tuple(name for name, field in zip(names, header, strict=True) if field.strip() and name not in stated)
     return TextFile(path, source.encoding, separator, names, True, renamed, preamble)
+
+
+def start_of_text(path: str, source: Source, label: str) -> str:
+    """Return what a file begins with.
+
+    Raises
+    ------
+    InputError
+        If the file is empty or is not a text in this encoding.
+    """
+    where = f"{label}: {path}"
+    try:
+        with open_bytes(path) as file:
+            start = file.read(_SAMPLE)
+    except (OSError, EOFError) as error:
+        raise InputError(f"{where} cannot be read ({error}).") from error
+    if not start.strip():
+        raise InputError(f"{where} is empty. Export it anew, or leave {label} out of the sources.")
+    return _decoded(start, source.encoding, where)
 
 
 def _wanted(source: Source) -> set[str]:
@@ -109,8 +120,8 @@ def _folded(names: Iterable[str]) -> set[str]:
 def _later_header(text: str, source: Source) -> tuple[str, int, list[str]] | None:
     """Separator, lines before it and fields of the first line that names all columns wanted, if one does."""
     wanted = _wanted(source)
-    separators = _SEPARATORS if source.separator is None else (source.separator,)
-    for before, line in enumerate(re.split("\r\n|\r|\n", text)[:_LONGEST_PREAMBLE]):
+    separators = SEPARATORS if source.separator is None else (source.separator,)
+    for before, line in enumerate(re.split("\r\n|\r|\n", text)[:LONGEST_PREAMBLE]):
         for separator in separators:
             with suppress(csv.Error):
                 header = next(iter(split_records(line, separator)), [])
@@ -221,7 +232,7 @@ def _sniffed_separator(text: str) -> str:
     """The candidate that cuts most of the first lines into the same number of fields; the more fields the better."""
     lines = "\n".join(text.splitlines()[:50])
     best, best_score = ",", (0.0, 0)
-    for separator in _SEPARATORS:
+    for separator in SEPARATORS:
         try:
             widths = [len(record) for record in split_records(lines, separator)]
         except csv.Error:
@@ -240,7 +251,7 @@ def separator_remedy(header: str) -> str | None:
     sign; None where it holds neither."""
     odd = (sign for sign in header if not sign.isalnum() and sign not in " _-.'\"()")
     signs = [sign for sign, _ in Counter(odd).most_common()]
-    best = next((sign for sign in signs if sign in _SEPARATORS), signs[0] if signs else None)
+    best = next((sign for sign in signs if sign in SEPARATORS), signs[0] if signs else None)
     if best is None:
         return None
     shown = "\\t" if best == "\t" else best

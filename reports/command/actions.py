@@ -76,7 +76,8 @@ def check(file: Path, flags: Mapping[str, str], *, verbosity: int) -> int:
 
 def init(files: Sequence[Path], out: Path, *, force: bool) -> int:
     """Write a commented configuration; prints its path."""
-    from reports.configuration.example import configuration_text, recognise
+    from reports.configuration.example import configuration_text
+    from reports.configuration.recognition import recognise
 
     if out.exists() and not force:
         raise ConfigurationError(f"{out} is there already. Name another file with --out, or replace it with --force.")
