@@ -61,10 +61,17 @@ def choose_order(folds: Sequence[Paths], *, max_order: int = 4, backoff: float =
 
     Raises
     ------
+    ConfigurationError
+        When one object of paths is given, not folds; when an option is out of its range.
     ModelError
         When the folds hold no conversions or no journeys without one: then there is nothing to foretell. When only one
         fold holds journeys: then there is nothing to learn from. Empty folds beside two others are left out.
     """
+    if isinstance(folds, Paths):
+        raise ConfigurationError(
+            "folds: these are paths, not folds of them. Deal them into folds by attribution.held_out.split_paths, or "
+            "customers by attribution.customer_folds.customer_folds."
+        )
     held_out.require_folds(len(folds))
     if max_order < 1 or backoff <= 0:
         raise ConfigurationError(f"max_order ({max_order}) must be 1 or more and backoff ({backoff}) above 0.")

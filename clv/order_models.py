@@ -89,11 +89,11 @@ class OrdersFit(FittedModel):
         within t of the first order.
         """
         if x is None and t_x is None and T is None:
-            check_histories(t=t)
+            check_histories(n=n, t=t)
             return self.formulas.probability_of_orders(n, t, **self.parameters)
         if x is None or t_x is None or T is None:
             raise ConfigurationError("probability_of_orders takes all of x, t_x and T, or none of them.")
-        check_histories(x=x, t_x=t_x, T=T, t=t)
+        check_histories(n=n, x=x, t_x=t_x, T=T, t=t)
         return self.formulas.probability_of_orders_given(n, t, x, t_x, T, **self.parameters)
 
     def probability_of_no_order(self, t: Numbers, x: Numbers, t_x: Numbers, T: Numbers) -> FloatArray:
@@ -137,7 +137,7 @@ class OrdersFit(FittedModel):
 
 
 def check_histories(**given: Numbers) -> None:
-    """All must be finite and at least 0, and t_x at most T.
+    """All must be finite and at least 0, t_x at most T, and n whole.
 
     Raises
     ------
@@ -154,6 +154,8 @@ def check_histories(**given: Numbers) -> None:
         last, age = np.broadcast_arrays(arrays["t_x"], arrays["T"])
         if (last > age).any():
             problems.append(f"t_x: {_counted(last, last > age)} lie after T, the end of the observation")
+    if "n" in arrays and (part := arrays["n"] > np.floor(arrays["n"])).any():
+        problems.append(f"n: {_counted(arrays['n'], part)} must be whole numbers of orders")
     if problems:
         raise InputError([f"{problem}." for problem in problems])
 

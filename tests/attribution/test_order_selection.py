@@ -76,6 +76,8 @@ def test_what_cannot_be_chosen_says_why():
         choose_order(split_paths(Paths.from_strings(["a", "b"], [0, 0], nulls=[4, 5])))
     with pytest.raises(ConfigurationError, match="fractions"):
         split_paths(Paths.from_strings(["a"], [1.5], nulls=[1]))
+    with pytest.raises(ConfigurationError, match="split_paths"):
+        choose_order(Paths.from_strings(["a"], [1], nulls=[1]))
     with pytest.raises(ConfigurationError, match="2 or more"):
         split_paths(Paths.from_strings(["a"], [1], nulls=[1]), folds=1)
 

@@ -50,6 +50,11 @@ def test_histories_that_no_customer_has_are_named_all_at_once(fit: OrdersFit) ->
     )
 
 
+def test_half_an_order_has_no_chance(fit: OrdersFit) -> None:
+    with pytest.raises(InputError, match=r"n: 1 of 2 values \(first: 1.5, at 1\) must be whole numbers"):
+        fit.probability_of_orders([1, 1.5], 26)
+
+
 def test_an_endless_horizon_needs_a_discount(fit: OrdersFit) -> None:
     with pytest.raises(ConfigurationError, match="without a discount"):
         fit.discounted_orders(0.0, 1, 5, 39)
