@@ -1,7 +1,9 @@
 """The engine: DuckDB in the same process, with limits that the user can state."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from customer_data.errors import ConfigurationError
@@ -65,11 +67,28 @@ class Engine:
                 connection.execute(f"SET {name} = {text}")
             except duckdb.Error as error:
                 problems.append(f"engine.{name}: {value!r} is not accepted ({str(error).splitlines()[0]}). {remedy}")
+        if self.spill_folder is not None and (wrong := _folder_problem(self.spill_folder)):
+            problems.append(f"engine.spill_folder: {wrong}. Name a folder that can be written.")
         problems += timezone_problems(connection, self.timezone)
         if problems:
             connection.close()
             raise ConfigurationError("\n".join(problems))
         return connection
+
+
+def _folder_problem(folder: Path) -> str:
+    """Say why a folder cannot be made or written in, or nothing; one that had to be made to tell is taken away."""
+    made = [one for one in (folder, *folder.parents) if not one.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=folder).close()
+    except OSError as error:
+        return f"{str(folder)!r} cannot be written in ({error.strerror or error})"
+    finally:
+        for one in made:
+            with suppress(OSError):
+                one.rmdir()
+    return ""
 
 
 def timezone_problems(connection: "duckdb.DuckDBPyConnection", timezone: str) -> list[str]:

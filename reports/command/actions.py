@@ -188,3 +188,9 @@ def _located(configuration: Configuration) -> Iterator[None]:
         raise ConfigurationError(configuration.located(str(error))) from error
     except InputError as error:
         raise InputError([configuration.located(problem) for problem in error.problems]) from error
+    except Exception as error:
+        limit = configuration.settings.engine.memory_limit
+        if limit is None or type(error).__name__ != "OutOfMemoryException":
+            raise
+        said = f"engine.memory_limit: {limit} is too little for these data ({str(error).splitlines()[0]}). State more."
+        raise ConfigurationError(configuration.located(said)) from error

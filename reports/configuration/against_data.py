@@ -45,7 +45,7 @@ def require_in_data(
         if settings.orders is not None and settings.customers is not None and name not in attributes
     ]
     if settings.touchpoints is not None and settings.attribution.experiments:
-        problems += _lift_test_problems(connection, configuration, as_of)
+        problems += _lift_test_problems(connection, configuration, first, as_of)
     if problems:
         raise ConfigurationError("\n".join(problems))
 
@@ -76,22 +76,27 @@ def _nothing_to_fit_on(
 
 
 def _lift_test_problems(
-    connection: duckdb.DuckDBPyConnection, configuration: Configuration, as_of: dt.date
+    connection: duckdb.DuckDBPyConnection, configuration: Configuration, first: dt.date, as_of: dt.date
 ) -> list[str]:
-    """The sentences about tests of channels that are not there, and then about those of channels no order answers to.
-
-    Where every channel is there, the second are found with the credit of each test, and not sought here.
-    """
+    """The sentences about tests of channels that are not there, of days outside the data, and of channels that no order
+    of the test's time answers to."""
     code = dict(connection.execute("SELECT channel, code FROM channels ORDER BY code").fetchall())
-    tests = configuration.settings.attribution.experiments
-    if all(test.channel in code for test in tests):
-        return []
     problems = []
-    for number, test in enumerate(tests):
+    for number, test in enumerate(configuration.settings.attribution.experiments):
         place = configuration.place(("attribution", "experiments", number, "channel"))
         if test.channel not in code:
             hint = _hint(test.channel, list(code))
             said = f"attribution.experiments.channel: there is no channel {test.channel!r}.{hint}"
+            problems.append(at_place(place, said))
+            continue
+        begin, end = test.from_ or first, test.until or as_of
+        if begin > as_of or end < first:
+            key = "from" if begin > as_of else "until"
+            place = configuration.place(("attribution", "experiments", number, key))
+            said = (
+                f"attribution.experiments.{key}: the test's days, {begin} to {max(begin, end)}, lie outside those of "
+                f"the data, {first} to {as_of}. Check them, or leave the test out."
+            )
             problems.append(at_place(place, said))
             continue
         orders, answered = _orders_of_test(connection, configuration, test, code[test.channel], as_of)

@@ -53,6 +53,8 @@ def value_message(error: ErrorDetails, root: type[BaseModel]) -> str:
     if error["type"] == "missing":
         return f"{_section(loc)} needs {loc[-1]}."
     said = _SENTENCES.get(error["type"])
+    if error["type"] == "dict_type" and loc[-1] in ("product_margins", "currency_rates"):
+        said = _numbers_by_name
     if said is None:
         return f"{name}: {error['msg'].rstrip('.?')}{_end(error['msg'])}"
     return f"{name} {said(context)}, not {_shown(given)}.{_fraction_hint(error['type'], context, given)}"
@@ -130,6 +132,10 @@ def _shown(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "a list"
     return str(value)
+
+
+def _numbers_by_name(_: dict[str, Any]) -> str:
+    return "must hold names and numbers, as in { name = 0.5 }"
 
 
 def _literal(context: dict[str, Any]) -> str:

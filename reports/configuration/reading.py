@@ -20,6 +20,8 @@ from reports.configuration.settings import SOURCE_TABLES, Settings, SourceSectio
 from reports.configuration.toml_positions import KeyPath, Position, positions_of
 
 if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
     from customer_data.engine import Engine
     from customer_data.sources import LoadSettings, Source
 
@@ -185,7 +187,8 @@ def read_configuration(
         settings = Settings.model_validate(data)
     except ValidationError as error:
         problems += [
-            (_place(detail["loc"], places) or str(file), value_message(detail, Settings)) for detail in error.errors()
+            (_place(detail["loc"], places) or str(file), value_message(detail, Settings))
+            for detail in _of_its_own(error.errors())
         ]
     problems += [(_place(path, places) or str(file), said) for path, said in contradictions(data, environment)]
     if settings is not None and not problems:
@@ -230,6 +233,17 @@ def _place(path: KeyPath, places: Mapping[KeyPath, str]) -> str | None:
     around = (places[path[:length]] for length in range(len(path), 0, -1) if path[:length] in places)
     inside = (place for known, place in places.items() if path and known[: len(path)] == path)
     return next(around, None) or next(inside, None)
+
+
+def _of_its_own(errors: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Errors without those of lists that are only too short because entries of theirs are wrong."""
+    places = [error["loc"] for error in errors]
+    return [
+        error
+        for error in errors
+        if error["type"] != "too_short"
+        or not any(len(place) > len(error["loc"]) and place[: len(error["loc"])] == error["loc"] for place in places)
+    ]
 
 
 def _sorted(problems: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -288,7 +302,7 @@ def _field_type(path: KeyPath) -> type | None:
             shown = str(known.annotation)
             if "tuple" in shown:
                 return float if "tuple[float" in shown else tuple
-            return str if "str" in shown or "Literal" in shown else None
+            return str if not shown.startswith("dict") and ("str" in shown or "Literal" in shown) else None
     return None
 
 

@@ -345,6 +345,7 @@ class ChecksSection(Section):
     max_holdout_error: float | None = Field(
         default=None,
         gt=0,
+        le=1,
         description="Exit with 4 when orders held back are forecast worse than this; 0.2 is 20 %.",
     )
     fail_on_drift: bool = Field(

@@ -104,9 +104,53 @@ standard_error = 1
         assert "p.toml:8:1: clv.segment_by: [customers] has no column 'contry'. Did you mean 'country'?" in said.err
         assert "clv.holdout_until: nothing is left to hold back after 2024-12-31; the run looks back from" in said.err
         assert "p.toml:11:1: attribution.experiments.channel: there is no channel 'zz'. There are: a, b, c." in said.err
-        assert "p.toml:15:1: attribution.experiments.channel: 'a' is credited with none of the 0 conv" in said.err
-        assert said.err.count("attribution.experiments.channel: ") == 2
+        assert (
+            "p.toml:16:1: attribution.experiments.from: the test's days, 2030-01-01 to 2030-01-01, lie outs" in said.err
+        )
+        assert said.err.count("attribution.experiments.channel: ") == 1
         assert "Building journeys" not in said.err
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [
+        (
+            "from = 2027-01-01\nuntil = 2027-01-31",
+            "experiments.from: the test's days, 2027-01-01 to 2027-01-31, lie outs",
+        ),
+        ("until = 2020-01-31", "experiments.until: the test's days, "),
+        ("from = 2024-06-01", "experiments.channel: 'a' is credited with none of the "),
+    ],
+)
+def test_a_lift_test_that_meets_no_order_is_refused_before_any_model(command, shop_of, days, words):
+    test = f"channel = 'a'\nincremental_conversions = 2\nstandard_error = 1\n{days}\n"
+    file = shop_of(
+        {"orders.csv": HEADER + USUAL, "touchpoints.csv": FIRST_TOUCHES}, f"[[attribution.experiments]]\n{test}"
+    )
+    for asked in ("check", "report"):
+        said = command(asked, file)
+        assert said.code == 2, said.err
+        assert words in said.err
+        assert "Building journeys" not in said.err
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        ("memory_limit = '1KB'", "p.toml:4:1: engine.memory_limit: 1KB is too little for these data (Out of Memory"),
+        ("spill_folder = '/proc/nix'", "p.toml:4:1: engine.spill_folder: '/proc/nix' cannot be written in ("),
+    ],
+)
+def test_an_engine_that_cannot_work_is_2_with_its_place(command, shop_of, wanted, words):
+    said = command("check", shop_of({"orders.csv": HEADER + USUAL}, f"[engine]\n{wanted}\n"))
+    assert said.code == 2
+    assert words in said.err
+
+
+def test_a_folder_to_spill_into_is_not_left_by_looking_at_it(command, shop_of):
+    file = shop_of({"orders.csv": HEADER + USUAL}, "[engine]\nspill_folder = 'new/deep'\n")
+    assert command("check", file).code == 0
+    assert not file.with_name("new").exists()
 
 
 @pytest.mark.parametrize(

@@ -406,3 +406,27 @@ def test_init_says_what_it_is_not_sure_of(tmp_path):
     assert '# filter = "lower(CAST(\\"status\\" AS VARCHAR)) IN (' in text
     assert "# channel = { sql = \"'Paid Search'\" }  # one name for all" in text
     assert '# the amounts of Cost (USD) are in USD: say so in [report], currency = "USD"' in text
+
+
+@pytest.mark.parametrize(
+    ("key", "given", "sentence"),
+    [
+        ("report.parts", '["chanels"]', "flag report.parts must be one of 'channels' or 'value', not \"chanels\"."),
+        (
+            "clv.product_margins",
+            "3",
+            "flag clv.product_margins must hold names and numbers, as in { name = 0.5 }, not 3.",
+        ),
+        ("checks.max_holdout_error", "20", "must be at most 1, not 20. It is a fraction: 20 % is 0.2."),
+    ],
+)
+def test_a_wrong_value_is_told_in_one_sentence_that_fits_it(tmp_path, key, given, sentence):
+    (told,) = problems(tmp_path, GOOD, {key: given})
+    assert told.endswith(sentence)
+
+
+def test_tables_may_be_given_whole_or_name_by_name(tmp_path):
+    whole = read(tmp_path, GOOD, {"clv.product_margins": '{ tea = 0.4, "green tea" = 0.5 }'})
+    assert whole.settings.clv.product_margins == {"tea": 0.4, "green tea": 0.5}
+    rates = read(tmp_path, GOOD, {"report.currency_rates": "{USD=0.9}", "clv.product_margins.tea": "0.4"})
+    assert (rates.settings.report.currency_rates, rates.settings.clv.product_margins) == ({"USD": 0.9}, {"tea": 0.4})
