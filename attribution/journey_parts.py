@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
-from attribution.journeys import build_keeping, build_paths, last_moment
+from attribution.journey_sql import Window
+from attribution.journeys import DAY_US, build_keeping, build_paths, last_moment
 from attribution.paths import Paths
 from attribution.sessions import make_visits
 
@@ -70,16 +71,11 @@ class JourneyOptions:
         """The same, leaving in ``table`` whose journeys they are, see :func:`attribution.journeys.build_keeping`."""
         with self.closed(connection).at_its_grain(connection) as options:
             assert options.until_us is not None
-            return build_keeping(
-                connection,
-                table,
-                lookback_days=options.lookback_days,
-                until_us=options.until_us,
-                half_life_days=options.half_life_days,
-                include_open=options.include_open,
-                touchpoints=options.touchpoints,
-                orders=options.orders,
+            window = Window(
+                round(options.lookback_days * DAY_US), options.until_us, options.touchpoints, options.orders
             )
+            decay, opened = options.half_life_days, options.include_open
+            return build_keeping(connection, table, window, half_life_days=decay, include_open=opened)
 
 
 @contextmanager

@@ -88,22 +88,18 @@ def build_paths(
 def build_keeping(
     connection: "duckdb.DuckDBPyConnection",
     table: str,
+    window: Window,
     *,
-    lookback_days: float,
-    until_us: int,
     half_life_days: float | None,
     include_open: bool,
-    touchpoints: str,
-    orders: str,
-) -> Paths:
+) -> tuple[Paths, Integers]:
     """The same, leaving in ``table`` the journeys of customers with conversions, for what else is asked of them.
 
-    Its columns are customer_id, path_id (the number of the path), and conversions and value of the journey (0 where it
-    did not convert; value in 1/10,000 of the currency).
+    Its columns are customer_id, path_id, and conversions and value of the journey (0 where it did not convert; value in
+    1/10,000 of the currency). Also returned is for each ``path_id`` the number of the path.
     """
-    _check_days(lookback_days, half_life_days)
-    _check_tables(connection, ("channels", touchpoints, orders))
-    window = Window(round(lookback_days * DAY_US), until_us, touchpoints, orders)
+    _check_days(window.lookback_us / DAY_US, half_life_days)
+    _check_tables(connection, ("channels", window.touchpoints, window.orders))
     return _built(connection, window, half_life_days=half_life_days, include_open=include_open, table=table)
 
 
