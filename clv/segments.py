@@ -59,6 +59,8 @@ class SegmentModels:
         The fits behind the models, by segment, that of all customers first; empty where the models came from a file.
     way : {"pooled", "separate", "partial"} or None
         In which segments were fitted; None where the models came from a file.
+    replaced : int
+        Fits that failed, in whose place stand the parameters of all customers or an observed mean.
     """
 
     patterns: SegmentPatterns
@@ -70,6 +72,7 @@ class SegmentModels:
     notes: tuple[str, ...]
     fits: "Mapping[str, SegmentFit]" = field(default_factory=dict, repr=False)
     way: SegmentParameters | None = None
+    replaced: int = 0
 
     @cached_property
     def parameters(self) -> "pd.DataFrame":
@@ -179,7 +182,13 @@ def fit_segments(
         notes=tuple(notes),
         fits={fitted.segment: fitted for fitted in fits},
         way=parameters,
+        replaced=len(failures) + sum(_has_observed_mean(fitted.spend) for fitted in fits),
     )
+
+
+def _has_observed_mean(spend: SpendEstimate) -> bool:
+    """Whether a fit of its own failed; where nothing was spent none was tried, and what leans on others has no note."""
+    return spend.fit is None and bool(spend.notes) and spend.law.population_mean > 0
 
 
 def fit_separately(

@@ -115,30 +115,10 @@ def stray_time_warnings(
     none. Long is a year, or two months where nineteen of twenty gaps between days with rows are a twentieth as long
     at most. Only the rows themselves are asked, never the clock: the same input is told of in the same words always.
     """
-    day_us = 86_400_000_000
-    until = "" if as_of is None else f"WHERE time_us < {((as_of - _EPOCH).days + 1) * day_us}"
     warnings = []
     for table in tables:
-        gaps = connection.execute(
-            f"""
-            WITH days AS (SELECT time_us // {day_us} AS day, count(*) AS rows FROM {table} {until} GROUP BY 1),
-            gaps AS (
-                SELECT day, day - lag(day) OVER ordered AS gap, lag(day) OVER ordered AS previous,
-                       sum(rows) OVER (ORDER BY day DESC) AS rest, sum(rows) OVER () AS total
-                FROM days WINDOW ordered AS (ORDER BY day)
-            )
-            SELECT previous, day, CAST(total - rest AS BIGINT), CAST(rest AS BIGINT) FROM gaps
-            WHERE gap > {_LONG_GAP_DAYS} OR gap > {_UNUSUAL_GAP_DAYS} AND gap > {_TIMES_THE_USUAL} *
-                (SELECT quantile_disc(gap, 0.95) FROM gaps HAVING count(gap) >= {_DAYS_OF_A_PACE})
-            ORDER BY day
-            """
-        ).fetchall()
-        sides = [
-            (_EPOCH + timedelta(days=int(previous)), _EPOCH + timedelta(days=int(day)), before, after)
-            for previous, day, before, after in gaps
-        ]
+        sides = _long_gaps(connection, table, as_of)
         early = [side for side in sides if _are_strays(side[2], side[3])]
-        late = [side for side in sides if _are_strays(side[3], side[2])]
         if early:
             previous, day, rows, _ = early[-1]
             warnings.append(
@@ -146,14 +126,53 @@ def stray_time_warnings(
                 f"{previous}; after that the first is of {day}). Check these times, since some programs write the "
                 "first day they know for none, and leave such rows out by a filter."
             )
-        if late:
-            previous, day, _, rows = late[0]
-            warnings.append(
-                f"{table}: {count_of(rows, 'row')} kept with times {_apart(previous, day)} after all others (from "
-                f"{day}; before that the last is of {previous}). Check these times and time_format, or look back from "
-                f"an earlier day: as_of = {previous}."
-            )
+        warnings += _late_strays(table, sides)
     return warnings
+
+
+def late_time_warnings(
+    connection: "duckdb.DuckDBPyConnection", tables: list[str], as_of: date | None = None
+) -> list[str]:
+    """Those of `stray_time_warnings` about rows after all others, which move the day that a report looks back from."""
+    return [said for table in tables for said in _late_strays(table, _long_gaps(connection, table, as_of))]
+
+
+def _late_strays(table: str, sides: list[tuple[date, date, int, int]]) -> list[str]:
+    late = [side for side in sides if _are_strays(side[3], side[2])]
+    if not late:
+        return []
+    previous, day, _, rows = late[0]
+    return [
+        f"{table}: {count_of(rows, 'row')} kept with times {_apart(previous, day)} after all others (from "
+        f"{day}; before that the last is of {previous}). Check these times and time_format, or look back from "
+        f"an earlier day: as_of = {previous}."
+    ]
+
+
+def _long_gaps(
+    connection: "duckdb.DuckDBPyConnection", table: str, as_of: date | None
+) -> list[tuple[date, date, int, int]]:
+    """Days before and after each long gap between days with rows, and how many rows lie on either side."""
+    day_us = 86_400_000_000
+    until = "" if as_of is None else f"WHERE time_us < {((as_of - _EPOCH).days + 1) * day_us}"
+    gaps = connection.execute(
+        f"""
+        WITH days AS (SELECT time_us // {day_us} AS day, count(*) AS rows FROM {table} {until} GROUP BY 1),
+        gaps AS (
+            SELECT day, day - lag(day) OVER ordered AS gap, lag(day) OVER ordered AS previous,
+                   sum(rows) OVER (ORDER BY day DESC) AS rest, sum(rows) OVER () AS total
+            FROM days WINDOW ordered AS (ORDER BY day)
+        )
+        SELECT previous, day, CAST(total - rest AS BIGINT), CAST(rest AS BIGINT) FROM gaps
+        WHERE gap > {_LONG_GAP_DAYS} OR gap > {_UNUSUAL_GAP_DAYS} AND gap > {_TIMES_THE_USUAL} *
+            (SELECT quantile_disc(gap, 0.95) FROM gaps HAVING count(gap) >= {_DAYS_OF_A_PACE})
+        ORDER BY day
+        """
+    ).fetchall()
+    return [
+        (_EPOCH + timedelta(days=int(previous)), _EPOCH + timedelta(days=int(day)), before, after)
+        for previous, day, before, after in gaps
+    ]
 
 
 def _apart(previous: date, day: date) -> str:

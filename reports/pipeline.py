@@ -40,6 +40,7 @@ from reports.results.checks import (
     failed_model,
     holdout_checks,
     quarantine_checks,
+    time_checks,
 )
 from reports.results.customer_depth import origins, value_depth, write_lists
 from reports.results.customers import value_forecast, value_holdout, value_results, without_end
@@ -127,6 +128,9 @@ def analyse(configuration: Configuration, folder: Path, progress: Progress) -> t
             if results.quality is not None and results.quality.quarantine_rows:
                 write_quarantine(connection, folder)
             configuration = with_direct_channel(configuration, channel_names(connection))
+            late = time_checks(connection, as_of=configuration.settings.report.as_of)
+            results = replace(results, alarms=tuple(check.detail for check in late))
+            checks += late
             checks += quarantine_checks(connection, most=configuration.settings.checks.max_quarantined_share)
         libraries.result()
         of_channels, of_customers = progress.part(), progress.part()

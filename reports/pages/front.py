@@ -32,6 +32,7 @@ _FAILED_PARTS = {"channels": "What channels earned", "customer value": "What cus
 def front_page(run: RunResults) -> Section:
     """Build the first page from whatever parts the run has."""
     blocks: list[Block] = []
+    blocks += [Prose(alarm, lead="Before you read on.", tone="callout") for alarm in run.alarms]
     figures = (*_channel_figures(run), *_customer_figures(run))
     if figures:
         blocks.append(KeyFigures(figures))

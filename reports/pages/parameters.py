@@ -56,7 +56,7 @@ def _parameter_blocks(clv: ClvResults, run: RunResults) -> list[Block]:
     if clv.model_comparison is not None and len(clv.model_comparison):
         blocks.append(_model_table(clv.model_comparison))
     if clv.convergence is not None and len(clv.convergence):
-        blocks.append(_convergence_table(clv.convergence))
+        blocks.append(_convergence_table(clv.convergence, clv.replaced_fits))
     if clv.spend_correlation is not None and clv.spend_correlation == clv.spend_correlation:
         blocks.append(
             Prose(
@@ -156,7 +156,7 @@ def _with_prior(convergence: pd.DataFrame) -> pd.Series[bool]:
     return convergence["message"].fillna("").astype(str).str.contains("log-normal")
 
 
-def _convergence_table(convergence: pd.DataFrame) -> Table:
+def _convergence_table(convergence: pd.DataFrame, replaced: int = 0) -> Table:
     failed = int((~convergence["converged"].astype(bool)).sum())
     rows = convergence[~convergence["converged"].astype(bool) | (convergence["segment"] == "all")]
     rows = (rows if len(rows) else convergence).head(24).reset_index(drop=True)
@@ -183,7 +183,11 @@ def _convergence_table(convergence: pd.DataFrame) -> Table:
     title = f"{failed} of {len(convergence)} fits did not converge"
     if failed == 0:
         words = {1: "The fit", 2: "Both fits"}
-        title = f"{words.get(len(convergence), f'All {len(convergence)} fits')} converged"
+        title = (
+            f"{words.get(len(convergence), f'All {len(convergence)} fits')}{' in use' if replaced else ''} converged"
+        )
         if helped := int(_with_prior(convergence).sum()):
             title += f", {number(helped)} with a weak prior"
+        if replaced:
+            title += f"; {number(replaced)} did not and {'was' if replaced == 1 else 'were'} replaced"
     return Table(title=title, data=rows, columns=tuple(columns), tones=(("did not converge", "down"),))

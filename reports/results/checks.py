@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     import duckdb
     import pandas as pd
 
@@ -41,6 +43,25 @@ def quarantine_checks(connection: duckdb.DuckDBPyConnection, *, most: float) -> 
             "(checks.max_quarantined_share)",
         )
         for source, rows, bad in found
+    ]
+
+
+def time_checks(connection: duckdb.DuckDBPyConnection, *, as_of: dt.date | None) -> list[Check]:
+    """Hold the rows to lying together in time: few that lie long after all others would move the as-of day to theirs.
+
+    ``as_of`` is the configured day; rows after it do no harm.
+    """
+    from customer_data.load_warnings import late_time_warnings
+
+    names = [
+        table
+        for (table,) in connection.execute(
+            "SELECT table_name FROM duckdb_tables() WHERE table_name IN ('orders', 'touchpoints') ORDER BY table_name"
+        ).fetchall()
+    ]
+    return [
+        Check(f"times lie together, {said.partition(':')[0]}", False, said)
+        for said in late_time_warnings(connection, names, as_of)
     ]
 
 

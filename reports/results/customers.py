@@ -148,6 +148,7 @@ def value_results(
         spend_correlation=made.spend_correlation,
         notes=tuple(dict.fromkeys(notes)),
         parameter_error=_parameter_error(configuration, made),
+        replaced_fits=made.models.replaced,
     )
 
 

@@ -272,6 +272,8 @@ class RunResults:
         Library to version.
     channel_customers
         The join of the two parts: what the customers that channels win are worth; or None.
+    alarms
+        What makes the whole report doubtful, in sentences that the first page begins with.
     """
 
     title: str
@@ -289,3 +291,4 @@ class RunResults:
     settings: pd.DataFrame | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    alarms: tuple[str, ...] = ()

@@ -104,6 +104,8 @@ class ClvResults:
         chosen``: the models of orders that were compared, the best first; None where one was asked for by name.
     convergence
         ``model, segment, customers, log_likelihood, converged, message``; ``message`` may be empty. Or None.
+    replaced_fits
+        How many other fits failed, in whose place stands something else, as ``notes`` tell.
     holdout_totals
         ``segment, customers, actual_orders, forecast_orders, error, low, high``: repeat orders in the part of the
         data held back; ``error`` = forecast / actual - 1. Or None when no holdout was made.
@@ -186,3 +188,4 @@ class ClvResults:
     notes: tuple[str, ...] = ()
     depth: ValueDepth | None = None
     parameter_error: float | None = None
+    replaced_fits: int = 0

@@ -3,10 +3,14 @@
 import datetime as dt
 from dataclasses import replace
 
+import duckdb
 import pandas as pd
 
 from reports.pages.actions import what_to_do
 from reports.pages.certainty import certainty, choices_sentence
+from reports.pages.content import Prose
+from reports.pages.front import front_page
+from reports.results.checks import exit_code, time_checks
 from reports.results.run_results import (
     AttributionResults,
     ChannelDepth,
@@ -43,6 +47,21 @@ def test_the_dearest_channels_are_named_with_what_a_conversion_costs_by_either_m
     )
     assert hold[0] == "Do not raise Brand on the strength of last click."
     assert hold[1].endswith("a conversion costs EUR\u00a05.00 there by the Markov model, not EUR\u00a04.00.")
+
+
+def test_rows_long_after_all_others_fail_the_run_and_are_said_first():
+    connection = duckdb.connect()
+    connection.execute(
+        "CREATE TABLE orders AS SELECT day * 86400000000 AS time_us FROM (SELECT range AS day FROM range(19000, 19300) "
+        "UNION ALL SELECT 47500)"
+    )
+    (check,) = time_checks(connection, as_of=None)
+    assert (check.name, check.passed, exit_code([check])) == ("times lie together, orders", False, 1)
+    assert check.detail.startswith("orders: 1 row kept with times more than a year after all others")
+    assert time_checks(connection, as_of=dt.date(2022, 12, 31)) == []
+    first, *_ = front_page(replace(run_of(), alarms=(check.detail,))).blocks
+    assert isinstance(first, Prose)
+    assert (first.lead, first.text) == ("Before you read on.", check.detail)
 
 
 def test_without_costs_the_largest_changes_are_named_but_never_direct_traffic():

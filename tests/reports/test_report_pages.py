@@ -53,6 +53,8 @@ def test_a_fit_that_needed_a_prior_is_not_said_to_have_converged_by_itself():
     table = table_of(build_report(replace(run, clv=replace(run.clv, convergence=fits))), "All ")
     assert table.title == f"All {len(fits)} fits converged, 1 with a weak prior"
     assert list(table.data["state"]) == ["converged with a weak prior", "converged"]
+    table = table_of(build_report(replace(run, clv=replace(run.clv, convergence=fits, replaced_fits=2))), "All ")
+    assert table.title == f"All {len(fits)} fits in use converged, 1 with a weak prior; 2 did not and were replaced"
 
 
 def test_notes_of_the_models_are_written_as_a_page_writes():
