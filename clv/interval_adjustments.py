@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clv.calendar import Floats
 from clv.prediction import central_interval
@@ -22,6 +23,7 @@ _TOO_FEW_HOLD: Final = 0.15  # below the stated share: intervals that hold no mo
 _LED_ASTRAY: Final = 0.20  # how often those would be called calibrated all the same
 _EVIDENCE: Final = 0.90  # how surely the errors must speak against the model before intervals are changed
 _HALVINGS: Final = 60
+_FEWEST_TO_LEARN: Final = 3  # origins, from which an interval is changed
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,16 @@ def _excess(errors: Floats, variances: Floats, independent: float) -> float:
     bias, doubt = _bias(errors, variances, independent)
     kept = _kept(bias, doubt)
     return float(np.mean((errors - kept * bias) ** 2 / variances)) - (1 - kept / independent)
+
+
+def known_by_then(days: NDArray[np.intp], index: int, horizon: int) -> NDArray[np.bool_]:
+    """Which origins the interval of one of them may learn from: those whose windows had ended by its day.
+
+    Where that are fewer than three, all whose windows do not overlap with its own; failing that, all others.
+    """
+    before, apart = days <= days[index] - horizon, np.abs(days - days[index]) >= horizon
+    enough = (chosen for chosen in (before, apart) if chosen.sum() >= _FEWEST_TO_LEARN)
+    return next(enough, np.arange(len(days)) != index)
 
 
 def shown_to_hold(coverage: float, independent: float, confidence: float, *, widths: Floats) -> bool:

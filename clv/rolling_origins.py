@@ -17,7 +17,14 @@ from clv.engine_queries import single_row
 from clv.forecasting import Forecast
 from clv.histories import ALL, build_histories
 from clv.holdout_check import holdout_outcomes
-from clv.interval_adjustments import UNCHANGED, Adjustment, adjustment_of, middle_of, shown_to_hold
+from clv.interval_adjustments import (
+    UNCHANGED,
+    Adjustment,
+    adjustment_of,
+    known_by_then,
+    middle_of,
+    shown_to_hold,
+)
 from clv.order_choice import OrdersModel, choose_order_model
 from clv.prediction import central_interval, check_interval, names_with_total, predict_segments, with_total
 from clv.purchase_days import OrderTime
@@ -31,7 +38,6 @@ if TYPE_CHECKING:
 FEWEST_ORIGINS: Final = 8
 FEWEST_WINDOWS: Final = 3.0
 FEWEST_CUSTOMERS: Final = 20
-_FEWEST_TO_LEARN: Final = 3  # origins, from which an interval is changed
 _TABLE: Final = "origin_histories"
 _SHORTEST_PAST: Final = 56  # days before the first origin, or half the horizon if that is longer
 
@@ -296,9 +302,8 @@ def _calibration(
     origins = len(part)
     adjustment = adjustment_of(deviation * unit, unit, windows, confidence)
     inside = []
-    for index, day in enumerate(days):
-        known, apart, all_others = days <= day - horizon, np.abs(days - day) >= horizon, np.arange(origins) != index
-        others = next((chosen for chosen in (known, apart) if chosen.sum() >= _FEWEST_TO_LEARN), all_others)
+    for index in range(origins):
+        others = known_by_then(days, index, horizon)
         learnt = adjustment_of((deviation * unit)[others], unit[others], windows * float(others.mean()), confidence)
         bounds = learnt.shift / unit[index] + learnt.widening(unit[index]) * np.array([low[index], high[index]])
         inside.append(bool(bounds[0] <= deviation[index] <= bounds[1]))

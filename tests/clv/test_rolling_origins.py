@@ -5,7 +5,7 @@ import pytest
 
 from clv.calendar import day_date, day_number
 from clv.forecasting import forecast
-from clv.interval_adjustments import UNCHANGED, Adjustment, adjustment_of, shown_to_hold
+from clv.interval_adjustments import UNCHANGED, Adjustment, adjustment_of, known_by_then, shown_to_hold
 from clv.rolling_origins import calibrate, rolling_origins
 from customer_data.errors import ConfigurationError, InputError, ModelError
 
@@ -104,6 +104,15 @@ def test_an_interval_is_shown_to_hold_only_where_one_that_holds_too_seldom_would
     assert shown_to_hold(1.0, 28, 0.9, widths=alike)
     assert not shown_to_hold(1.0, 29, 0.9, widths=alike)
     assert not shown_to_hold(0.0, 0.0, 0.9, widths=alike)
+
+
+def test_by_hand_an_origin_learns_from_what_was_known_by_then():
+    days = np.array([0, 30, 60, 90, 120])
+    assert known_by_then(days, 4, 30).tolist() == [True, True, True, True, False]
+    assert known_by_then(days, 4, 60).tolist() == [True, True, True, False, False]
+    # Of the windows of 30 days only two had ended by day 60: those after it are taken, too.
+    assert known_by_then(days, 2, 30).tolist() == [True, True, False, True, True]
+    assert known_by_then(days, 0, 90).tolist() == [False, True, True, True, True]  # two lie 90 days away
 
 
 def test_intervals_three_times_as_wide_show_little_of_the_one_to_come():
