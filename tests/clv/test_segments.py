@@ -116,7 +116,7 @@ def test_a_segment_nobody_came_back_in_leans_wholly_on_the_others(connection, fi
     assert separate.of_segment[0] == 0
     assert (separate.of_segment[1:] > 0).all()
     assert "Segment 'none' takes the parameters of all customers" in separate.notes[0]
-    assert separate.replaced == 1
+    assert separate.replaced == 1 + sum("worth the observed mean" in note for note in separate.notes) == 3
     partial = fit_segments(connection, parameters="partial")
     assert (partial.of_segment > 0).all()
     assert 0 < forecast_totals(connection, "partial")[0] <= forecast_totals(connection, "pooled")[0]
