@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from customer_data.errors import ConfigurationError
@@ -44,7 +45,7 @@ def require_in_data(
         for name in settings.clv.segment_by
         if settings.orders is not None and settings.customers is not None and name not in attributes
     ]
-    if settings.touchpoints is not None and settings.attribution.experiments:
+    if settings.touchpoints is not None and "channels" in settings.report.parts:
         problems += _lift_test_problems(connection, configuration, first, as_of)
     if problems:
         raise ConfigurationError("\n".join(problems))
@@ -81,13 +82,10 @@ def _lift_test_problems(
     """The sentences about tests of channels that are not there, of days outside the data, and of channels that no order
     of the test's time answers to."""
     code = dict(connection.execute("SELECT channel, code FROM channels ORDER BY code").fetchall())
-    problems = []
+    problems = _unknown_channels(configuration, list(code))
     for number, test in enumerate(configuration.settings.attribution.experiments):
         place = configuration.place(("attribution", "experiments", number, "channel"))
         if test.channel not in code:
-            hint = _hint(test.channel, list(code))
-            said = f"attribution.experiments.channel: there is no channel {test.channel!r}.{hint}"
-            problems.append(at_place(place, said))
             continue
         begin, end = test.from_ or first, test.until or as_of
         if begin > as_of or end < first:
@@ -103,6 +101,24 @@ def _lift_test_problems(
         if not answered:
             problems.append(at_place(place, nothing_credited(test.channel, orders)))
     return problems
+
+
+def require_tested_channels(configuration: Configuration, channels: Sequence[str]) -> None:
+    """Raise `ConfigurationError` with every lift test of a channel that a file of paths does not hold."""
+    if problems := _unknown_channels(configuration, channels):
+        raise ConfigurationError("\n".join(problems))
+
+
+def _unknown_channels(configuration: Configuration, channels: Sequence[str]) -> list[str]:
+    return [
+        at_place(
+            configuration.place(("attribution", "experiments", number, "channel")),
+            f"attribution.experiments.channel: there is no channel {test.channel!r}."
+            f"{_hint(test.channel, list(channels))}",
+        )
+        for number, test in enumerate(configuration.settings.attribution.experiments)
+        if test.channel not in channels
+    ]
 
 
 def nothing_credited(channel: str, conversions: float) -> str:

@@ -95,11 +95,13 @@ def with_named_channels(paths: Paths, configuration: Configuration) -> tuple[Pat
     from attribution.paths import FileCounts
     from attribution.transforms import rename_channels
     from customer_data.channel_names import renaming_warnings, similar_channel_warnings, step_warnings
+    from reports.configuration.against_data import require_tested_channels
 
     wanted = configuration.settings.paths
     assert wanted is not None
     notes = paths.counts.notes if isinstance(paths.counts, FileCounts) else ()
     named = rename_channels(paths, wanted.rename_channels)
+    require_tested_channels(configuration, named.channels)
     journeys_of_touches = np.repeat(named.conversions + named.nulls, named.lengths)
     touches = np.bincount(named.codes, weights=journeys_of_touches, minlength=len(named.channels))
     cut = step_warnings(named.channels, wanted.step, most_touches=int(named.lengths.max(initial=0)))

@@ -70,18 +70,15 @@ def conversion_checks(channels: AttributionResults | None) -> list[Check]:
     if channels is None:
         return []
     conversions = channels.path_lengths["conversions"].sum() if channels.path_lengths is not None else 0.0
+    name = "some journeys convert"
+    if conversions > 0:
+        return [Check(name, True, f"channels: {conversions:,.10g} conversions are credited")]
     advice = (
         "that touchpoints and orders name customers alike, that their times overlap, and attribution.lookback_days"
         if channels.time_lags is not None
         else "the column that paths.columns names for conversions"
     )
-    return [
-        Check(
-            "some journeys convert",
-            bool(conversions > 0),
-            f"channels: no journey converted, so no channel has credit. Check {advice}",
-        )
-    ]
+    return [Check(name, False, f"channels: no journey converted, so no channel has credit. Check {advice}")]
 
 
 def convergence_checks(clv: ClvResults) -> list[Check]:

@@ -342,6 +342,13 @@ def test_paths_that_never_convert_are_answered_by_their_column(command, shop_of)
     assert "no channel has credit. Check the column that paths.columns names for conversions" in said.err
 
 
+def test_a_lift_test_of_a_channel_that_paths_do_not_hold_is_refused_by_check_too(command, shop_of):
+    test = "[[attribution.experiments]]\nchannel = 'c'\nincremental_conversions = 2\nstandard_error = 1\n"
+    said = command("check", shop_of({"paths.csv": "path,conversions\na > b,3\n"}, test))
+    assert said.code == 2
+    assert "p.toml:4:1: attribution.experiments.channel: there is no channel 'c'. There are: a, b." in said.err
+
+
 def test_columns_of_paths_that_have_our_names_need_no_mapping(command, shop_of):
     rows = "a > b,3,30,5\nb,0,0,9\nb > a,2,200,1\n"
     as_ours = shop_of({"paths.csv": f"path,conversions,value,nulls\n{rows}"})

@@ -53,6 +53,8 @@ def test_a_run_folder_holds_pages_tables_and_a_manifest_that_adds_up(folder):
         assert rows.loc[rows["reason"] != "read", "rows"].sum() == read
     assert len(pd.read_parquet(folder / "tables" / "quarantine.parquet")) == manifest["quarantine_rows"] > 0
     assert manifest["exit_code"] == 0
+    saw = {check["name"]: check["detail"] for check in manifest["checks"] if check["passed"]}
+    assert saw["some journeys convert"].endswith(" conversions are credited")
     assert set(manifest["run"]) == {"started", "finished", "seconds"}
 
 
