@@ -92,11 +92,11 @@ def build_keeping(
     *,
     half_life_days: float | None,
     include_open: bool,
-) -> tuple[Paths, Integers]:
+) -> Paths:
     """The same, leaving in ``table`` the journeys of customers with conversions, for what else is asked of them.
 
-    Its columns are customer_id, path_id, and conversions and value of the journey (0 where it did not convert; value in
-    1/10,000 of the currency). Also returned is for each ``path_id`` the number of the path.
+    Its columns are customer_id, path_id (the number of the path), and conversions and value of the journey (0 where it
+    did not convert; value in 1/10,000 of the currency).
     """
     _check_days(window.lookback_us / DAY_US, half_life_days)
     _check_tables(connection, ("channels", window.touchpoints, window.orders))
