@@ -187,7 +187,11 @@ def _rows_without_doubt(connection: "duckdb.DuckDBPyConnection", opened: OpenSou
 
 
 def unreadable(opened: OpenSource, error: Exception) -> InputError:
-    """Return the error of a source that the engine cannot read."""
+    """Return the error of a source that the engine cannot read; want of memory is none of its faults, and raised."""
+    import duckdb
+
+    if isinstance(error, duckdb.OutOfMemoryException):
+        raise error
     detail = next(iter(str(error).splitlines()), type(error).__name__)
     return InputError(f"{opened.label}: {opened.relation.place} cannot be read ({detail}).")
 

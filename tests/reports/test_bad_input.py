@@ -147,6 +147,13 @@ def test_an_engine_that_cannot_work_is_2_with_its_place(command, shop_of, wanted
     assert words in said.err
 
 
+def test_want_of_memory_is_not_called_a_fault_of_the_file(command, shop_of):
+    many = "".join(f"{i % 900},2024-01-{1 + i % 28:02d},{i}\n" for i in range(120_000))
+    said = command("check", shop_of({"orders.csv": HEADER + many}, "[engine]\nmemory_limit = '3MB'\n"))
+    assert said.code == 2
+    assert "p.toml:4:1: engine.memory_limit: 3MB is too little for these data (Out of Memory" in said.err
+
+
 def test_a_folder_to_spill_into_is_not_left_by_looking_at_it(command, shop_of):
     file = shop_of({"orders.csv": HEADER + USUAL}, "[engine]\nspill_folder = 'new/deep'\n")
     assert command("check", file).code == 0
