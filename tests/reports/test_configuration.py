@@ -8,11 +8,8 @@ from pathlib import Path
 import pytest
 
 from customer_data.errors import ConfigurationError, InputError
-from customer_data.loading import load
 from customer_data.sources import Sql
-from reports.configuration.example import configuration_text
 from reports.configuration.reading import Configuration, read_configuration
-from reports.configuration.recognition import recognise
 from reports.configuration.settings import (
     AttributionSection,
     ChecksSection,
@@ -325,87 +322,6 @@ def test_every_key_is_documented_with_its_default():
                 text,
                 re.M,
             )
-
-
-STRIPE = """\
-id,Created date (UTC),Amount,Amount Refunded,Currency,Captured,Status,Customer ID
-ch_1,2025-01-01 10:00:00,"1,100.00",0.00,eur,true,Paid,cus_1
-ch_2,2025-01-02 10:00:00,50.00,20.00,eur,true,Paid,cus_2
-ch_3,2025-01-03 10:00:00,70.00,0.00,eur,false,Failed,cus_3
-ch_4,2025-01-04 10:00:00,80.00,80.00,eur,true,Refunded,cus_2
-"""
-SHOPIFY = """\
-Name,Email,Financial Status,Paid at,Currency,Total,Created at,Lineitem name,Cancelled at,Refunded Amount,Id
-#1,a@x,paid,2025-01-01 10:01:00 +0000,EUR,12.5,2025-01-01 10:00:00 +0000,hat,,0.00,1
-#1,a@x,,,,,2025-01-01 10:00:00 +0000,cap,,,
-#2,b@x,partially_refunded,2025-01-02 10:01:00 +0000,EUR,30,2025-01-02 10:00:00 +0000,hat,,10.00,2
-#3,b@x,voided,,EUR,30,2025-01-03 10:00:00 +0000,hat,2025-01-04 10:00:00 +0000,0.00,3
-#4,c@x,refunded,2025-01-03 10:01:00 +0000,EUR,30,2025-01-03 10:00:00 +0000,hat,,30.00,4
-"""
-
-
-@pytest.mark.parametrize(
-    ("content", "kept"), [(STRIPE, [("ch_1", 1100.0), ("ch_2", 30.0)]), (SHOPIFY, [("#1", 12.5), ("#2", 20.0)])]
-)
-def test_init_leaves_out_payments_that_failed_and_takes_refunds_off(tmp_path, connection, content, kept):
-    (tmp_path / "orders.csv").write_text(content)
-    text = configuration_text([recognise(tmp_path / "orders.csv")])
-    (tmp_path / "p.toml").write_text(text)
-    load(connection, read_configuration(tmp_path / "p.toml", environment={}).sources())
-    assert connection.execute("SELECT order_id, value / 10000 FROM orders ORDER BY 1").fetchall() == kept
-
-
-@pytest.mark.parametrize(
-    ("content", "section", "columns", "options"),
-    [
-        (
-            "Campaign report\nJanuary 1 - 31, 2025\nDay,Campaign,Clicks,Cost,Currency code\n2025-01-01,A,3,2.5,EUR\n",
-            "spend",
-            {"date": "Day", "cost": "Cost", "currency": "Currency code"},
-            {},
-        ),
-        (
-            "Reporting starts;Campaign name;Amount spent (EUR)\n2025-01-01;A;1.234,56\n",
-            "spend",
-            {"date": "Reporting starts", "cost": "Amount spent (EUR)"},
-            {"decimal": ","},
-        ),
-        (
-            "user_pseudo_id,event_timestamp,session_default_channel_group\n1,1735689600123456,Direct\n",
-            "touchpoints",
-            {"customer_id": "user_pseudo_id", "time": "event_timestamp", "channel": "session_default_channel_group"},
-            {"time_format": "epoch_us"},
-        ),
-        (
-            "user_id,date,Order Total\n1,20250101,5\n",
-            "orders",
-            {"customer_id": "user_id", "time": "date", "value": "Order Total"},
-            {"time_format": "%Y%m%d"},
-        ),
-        (
-            "day\tchannel\tcost\n01.02.2025\tTV\t5\n".encode("utf-16"),
-            "spend",
-            {"date": "day", "channel": "channel", "cost": "cost"},
-            {"encoding": "utf-16", "time_format": "%d.%m.%Y"},
-        ),
-    ],
-)
-def test_exports_are_recognised_with_how_they_are_written(tmp_path, content, section, columns, options):
-    file = tmp_path / "export.csv"
-    file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    found = recognise(file)
-    assert (found.section, found.columns, found.options) == (section, columns, options)
-
-
-def test_init_says_what_it_is_not_sure_of(tmp_path):
-    (tmp_path / "touches.csv").write_text("user_id,time,manual_source,manual_medium\n1,2025-01-01,google,cpc\n")
-    (tmp_path / "orders.csv").write_text("user_id,time,value,status\n1,2025-01-01,5,complete\n")
-    (tmp_path / "spend.csv").write_text("day,campaign,Cost (USD)\n2025-01-01,A,5\n")
-    text = configuration_text([recognise(tmp_path / f"{name}.csv") for name in ("touches", "orders", "spend")])
-    assert '# channel = { sql = "concat_ws(\' / \', \\"manual_source\\", \\"manual_medium\\")" }' in text
-    assert '# filter = "lower(CAST(\\"status\\" AS VARCHAR)) IN (' in text
-    assert "# channel = { sql = \"'Paid Search'\" }  # one name for all" in text
-    assert '# the amounts of Cost (USD) are in USD: say so in [report], currency = "USD"' in text
 
 
 @pytest.mark.parametrize(
