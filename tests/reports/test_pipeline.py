@@ -55,7 +55,7 @@ def test_a_run_folder_holds_pages_tables_and_a_manifest_that_adds_up(folder):
     assert manifest["exit_code"] == 0
     saw = {check["name"]: check["detail"] for check in manifest["checks"] if check["passed"]}
     assert saw["some journeys convert"].endswith(" conversions are credited")
-    assert set(manifest["run"]) == {"started", "finished", "seconds"}
+    assert set(manifest["run"]) == {"configuration", "started", "finished", "seconds"}
 
 
 def test_a_run_with_both_parts_joins_them(folder):
