@@ -239,5 +239,5 @@ def test_a_second_load_replaces_the_first(connection: duckdb.DuckDBPyConnection)
     orders = FRAME.rename(columns={"channel": "value"}).assign(value=1)
     report = load(connection, [Source(table="orders", data=orders)], LoadSettings(currency="EUR"))
     tables = connection.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall()
-    assert [name for (name,) in tables] == ["orders", "quarantine", "row_counts"]
+    assert [name for (name,) in tables] == ["orders", "quarantine", "refunded_customers", "row_counts"]
     assert report.row_counts["source"].unique().tolist() == ["orders"]
