@@ -70,8 +70,8 @@ def load(
     On the connection afterwards: ``channels``, ``touchpoints``, ``orders``, ``spend``, ``customers`` as far as there
     are sources for them, ``quarantine`` (source, file, row, reason, record; ``row`` is the line in a CSV file, else
     the number of the row) and ``row_counts`` (source, reason, rows, amount); with orders also ``refunded_customers``
-    (of whom refunds leave no order), and where there are refunds what `customer_data.known_orders` reads. ``customer_id`` is BIGINT if it is of an integer type in every source, else
-    VARCHAR.
+    (of whom refunds leave no order), and where there are refunds what `customer_data.known_orders` reads.
+    ``customer_id`` is BIGINT if it is of an integer type in every source, else VARCHAR.
     """
     settings = settings or LoadSettings()
     labels = source_labels(sources)
