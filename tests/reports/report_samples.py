@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 import attribution
+from attribution.descriptions import time_lags
 from reports.pages.assembly import build_report
 from reports.pages.content import Report
 from reports.results.run_results import AttributionResults, ClvResults, DataQuality, RunResults
@@ -115,7 +116,7 @@ def channel_results(
         graph=attribution.transition_graph(paths),
         top_paths=attribution.top_paths(paths),
         path_lengths=attribution.path_lengths(paths),
-        time_lags=days,
+        time_lags=time_lags(replace(paths, lag_conversions=days["conversions"].to_numpy())),
         journeys={
             "customers": 3_712,
             "touches": 10_431,
