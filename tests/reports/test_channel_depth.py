@@ -386,7 +386,7 @@ def test_flows_between_very_many_channels_are_put_together_and_pages_hold_the_la
 
 
 def test_rows_without_an_outcome_are_counted_with_their_value_and_their_channels_named(tmp_path):
-    text = "path,conversions,nulls,value\na,2,1,4\na,1,0,2\nb,0,0,0\nc > a,0,0,0\n,3,0,7\nd,0,3,0\n"
+    text = "path,conversions,nulls,value\na,2,1,4\na,1,0,2\nb,0,0,0\nc > a,0,0,0\n,3,0,7\nd > a,0,3,0\n"
     configuration = configured(tmp_path, text)
     paths, told = with_named_channels(paths_of_file(configuration), configuration)
     assert [one.split(": ", 1)[1] for one in told] == [
