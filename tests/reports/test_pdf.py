@@ -39,6 +39,15 @@ def taken(*blocks):
     return pages(render_pdf(Report("Title", "", "", (summary, Section("Part", blocks)))))
 
 
+@pytest.mark.parametrize("points", [10, 13, 15, 17])
+def test_the_first_page_holds_its_answer_alone_with_many_sections_behind_it(points):
+    drawing = '<svg xmlns="http://www.w3.org/2000/svg" width="480" height="120"><rect width="480" height="120"/></svg>'
+    said = Points((("Lead.", "word " * 50),) * points)
+    sections = [Section(f"A section of a long title, number {number}", (Prose("text"),)) for number in range(12)]
+    summary = Section("Summary", (Figure("Title", drawing, "a bar", caption="caption"), said))
+    assert pages(render_pdf(Report("Title", "", "", (summary, *sections)))) == 2
+
+
 def named(name):
     """A report that has the name in every place where a name can stand."""
     table = Table(
