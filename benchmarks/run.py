@@ -55,8 +55,9 @@ INTRODUCTION = """\
 own, in turn, several rounds, and writes what stands below: medians, the spread, the peak of the whole process, ratios.
 It takes about an hour, most of it the peers'; `python benchmarks/run.py --write CLAIM ...` runs some contests and puts
 their tables in place of the older ones, so each says when it ran; each script of `benchmarks/` runs alone with other
-sizes (`--help`). Seconds depend on the machine; the ratios are the claims. CPU seconds are those of the whole process,
-start-up included, on all cores; they suffer less when the machine is busy.
+sizes (`--help`). Seconds depend on the machine; the ratios are the claims. Imports are left out for all alike, unless
+the whole process is timed. CPU seconds are those of the whole process, start-up included, on all cores; they suffer
+less when the machine is busy.
 
 Markov credit is held against every peer that can do the size: marketing_attribution_models at order 1, and
 do-attribution while its dense matrix has 3,000 states at most (12 channels at order 3; 50 would have 124,000), both up
