@@ -32,6 +32,8 @@ def certainty(run: RunResults) -> tuple[Point, ...]:
     points = [("Intervals.", meaning)]
     if run.attribution is not None and (choices := choices_sentence(run.attribution)):
         points.append(("Choices.", choices))
+    if run.attribution is not None and (nothing := blind_sentence(run.attribution)):
+        points.append(("Foresight.", nothing))
     if run.clv is not None and prose.total_row(run.clv.segment_forecast) is not None:
         points.append(("Forecast.", f"{prose.holdout_sentence(run.clv, run)} {prose.calibration_sentence(run.clv)}"))
     said = [] if run.quality is None else [prose.kept_sentence(run.quality)]
@@ -93,6 +95,17 @@ def choices_sentence(attribution: AttributionResults) -> str:
         f"{verb} on the same side of {prose.in_sentence(attribution.baseline)} every time. {name} hangs on them most: "
         f"{percent(most['lowest_share'])} to {percent(most['highest_share'])} of the credit, here "
         f"{percent(most['share'])}.{_order_remark(attribution, depth)}"
+    )
+
+
+def blind_sentence(attribution: AttributionResults) -> str:
+    """A caution where journeys do not foretell whether they convert; empty where they do, or nobody looked."""
+    orders = None if attribution.depth is None else attribution.depth.orders
+    if orders is None or history_foretells(orders):
+        return ""
+    return (
+        "Which channels a journey has passed foretells nothing here of whether it converts. Credit says who was there "
+        "when orders came, not who brought them about."
     )
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from reports.pages.certainty import history_foretells
+from reports.pages.certainty import blind_sentence, history_foretells
 from reports.pages.channel_depth import depth_sections
 from reports.pages.channels import channel_sections
 from reports.pages.content import Prose, Table
@@ -61,6 +61,8 @@ def test_where_the_bare_rate_does_as_well_the_page_says_that_journeys_foretell_n
     blind, seeing = (deep_run(configured(tmp_path, one)) for one in (text, MEMORY))
     assert not history_foretells(blind.attribution.depth.orders)
     assert history_foretells(seeing.attribution.depth.orders)
+    assert "foretells nothing" in blind_sentence(blind.attribution)
+    assert not blind_sentence(seeing.attribution)
     said = [" ".join(b.text for b in _order_blocks(r.attribution) if isinstance(b, Prose)) for r in (blind, seeing)]
     assert "foretells nothing here of whether it converts" in said[0]
     assert "foretold best by a chain of order 2" in said[1]
