@@ -111,7 +111,8 @@ def _flow_blocks(depth: ChannelDepth) -> list[Block]:
                     for place, name in enumerate(shown)
                 ),
             ),
-            caption="Conversions that the channel in the row closed and the model credits to the channel in the column."
+            caption="Of what the channel in the row closed, what the model credits to the channel in the column. "
+            "Columns sum to the model's credit, rows to more than was closed where paths are long, else to less."
             + (" Smaller channels are left to the table beside this report." if left else "")
             + (" Intervals are in the table credit_flows beside it." if rows["conversions_low"].notna().any() else ""),
         )
