@@ -38,13 +38,8 @@ def draw_segments(rows: pd.DataFrame, *, label: str, mean: float | None = None) 
             axes.axvline(mean, color=style.BASELINE, linewidth=0.9, linestyle=(0, (3, 2)), zorder=1)
             axes.hlines(positions, rows["low"], rows["high"], color=style.VALUE, linewidth=2.6, alpha=0.4, zorder=2)
             axes.scatter(rows["value"], positions, s=24, color=style.VALUE, zorder=3)
-        axes.set_yticks(positions, [labels[str(name)] for name in rows["segment"]], color=style.INK)
-        axes.set_ylim(len(rows) - 0.5, -0.5)
+        style.money_rows(axes, [labels[str(name)] for name in rows["segment"]], label=label)
         axes.set_xlim(left=min(0.0, float(rows["low"].min()) if rows["low"].notna().any() else 0.0))
-        axes.set_xlabel(label)
-        axes.grid(axis="x")
-        axes.spines["left"].set_visible(False)
-        style.money_axis(axes.xaxis)
         return chart.svg()
 
 
@@ -231,12 +226,7 @@ def draw_segment_flows(flows: pd.DataFrame) -> str:
             label = short if source == "known customers" else f"{short} of new"
             axes.barh(positions, rows[source], left=left, height=0.66, color=colour, label=label)
             left = [start + float(width) for start, width in zip(left, rows[source], strict=True)]
-        axes.set_yticks(positions, [labels[str(name)] for name in rows.index], color=style.INK)
-        axes.set_ylim(len(rows) - 0.5, -0.5)
-        axes.set_xlabel("Over the horizon")
-        axes.grid(axis="x")
-        axes.spines["left"].set_visible(False)
-        style.money_axis(axes.xaxis)
+        style.money_rows(axes, [labels[str(name)] for name in rows.index], label="Over the horizon")
         axes.legend(
             loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, borderpad=0, handlelength=0.9, columnspacing=0.8,
             handletextpad=0.4,

@@ -34,12 +34,7 @@ def draw_shrinkage(rows: pd.DataFrame, *, label: str) -> str:
             label="Each alone",
         )  # fmt: skip
         axes.scatter(rows["partial"], positions, s=16, color=style.VALUE, zorder=4, label="Sharing strength")
-        axes.set_yticks(positions, [labels[str(name)] for name in rows["segment"]], color=style.INK)
-        axes.set_ylim(len(rows) - 0.5, -0.5)
-        axes.set_xlabel(label)
-        axes.grid(axis="x")
-        axes.spines["left"].set_visible(False)
-        style.money_axis(axes.xaxis)
+        style.money_rows(axes, [labels[str(name)] for name in rows["segment"]], label=label)
         axes.legend(
             loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, borderpad=0, handlelength=1.0, columnspacing=0.8,
             handletextpad=0.3,

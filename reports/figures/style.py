@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -119,6 +120,16 @@ def thousands(axis: Any, *, most: int = 6) -> None:
         return number(value, decimals)
 
     axis.set_major_formatter(FuncFormatter(write))
+
+
+def money_rows(axes: Any, names: Sequence[str], *, label: str) -> None:
+    """Let rows from top to bottom bear these names, over an axis of money with this label."""
+    axes.set_yticks(range(len(names)), names, color=INK)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_xlabel(label)
+    axes.grid(axis="x")
+    axes.spines["left"].set_visible(False)
+    money_axis(axes.xaxis)
 
 
 def money_axis(axis: Any) -> None:
