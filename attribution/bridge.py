@@ -265,14 +265,14 @@ def credit_along_paths(
         if model == "markov":
             columns |= shares_along_paths(paths, rows, order=order, confidence=confidence)
         else:
-            columns[model] = ragged.take(_shares_of_touches(paths, model, options), paths.lengths, rows)
+            columns[model] = ragged.take(_shares_of_touches(paths, model, options), paths.starts, rows)
     ends = [name for name in columns if name.endswith(("_low", "_high"))]
     return pandas.DataFrame(
         {
             "path": np.repeat(np.asarray(paths.names(rows, step=STEP), dtype=object), lengths),
             "conversions": np.repeat(paths.conversions[rows], lengths),
             "touch": ragged.positions(lengths) + 1,
-            "channel": np.asarray(paths.channels, dtype=object)[ragged.take(paths.codes, paths.lengths, rows)],
+            "channel": np.asarray(paths.channels, dtype=object)[ragged.take(paths.codes, paths.starts, rows)],
             **{name: columns[name] for name in (*models, *ends)},
         }
     )

@@ -140,14 +140,14 @@ def substituted_survival(found: Transitions, paths: Paths, keep: Mask, substitut
         _one_substituted(found, steps, rewards, ending, keep[:, column], substitution)
         for column in range(keep.shape[1])
     ]
-    worth, by_step, by_ending, by_reward = (np.stack(part, axis=-1) for part in zip(*parts, strict=True))
-    return Survival(worth, lambda chosen: by_step[:, chosen], by_ending, by_reward)
+    worth, by_step, by_reward = (np.stack(part, axis=-1) for part in zip(*parts, strict=True))
+    return Survival(worth, lambda chosen: by_step[:, chosen], by_reward)
 
 
 def _one_substituted(
     found: Transitions, steps: Floats, rewards: Floats, ending: Floats, keep: NDArray[np.bool_], substitution: float
-) -> tuple[Floats, Floats, Floats, Floats]:
-    """Worth ``(2,)``, and derivatives by transitions, endings and rewards, for one set."""
+) -> tuple[Floats, Floats, Floats]:
+    """Worth ``(2,)``, and derivatives by transitions and rewards as of :class:`Survival`, for one set."""
     from scipy.sparse import csr_array, eye_array
     from scipy.sparse.linalg import splu
 
@@ -182,7 +182,9 @@ def _one_substituted(
     derivative = np.where(
         stays[:, None], by_staying[found.source] + gained[found.source] * arrived, by_entering[found.source]
     )
-    return worth[states], derivative.T, by_staying[:states].T, gained[:states, 0]
+    by_ending = np.append(by_staying[:states], np.zeros((1, 2)), axis=0)
+    derivative += by_ending[found.target] - by_ending[found.source]
+    return worth[states], derivative.T, gained[:states, 0]
 
 
 def interactions(paths: Paths, *, order: int = 1, largest: int = 20, confidence: float = 0.90) -> "pandas.DataFrame":

@@ -209,7 +209,7 @@ def _dealt(paths: Paths, path: Integers, journeys: CutJourneys, folds: int) -> I
     )
     for won, lost in zip(conversions, nulls, strict=True):
         rows = np.flatnonzero(won + lost)
-        codes, lengths = ragged.take(paths.codes, paths.lengths, rows), paths.lengths[rows]
+        codes, lengths = ragged.take(paths.codes, paths.starts, rows), paths.lengths[rows]
         yield Paths(paths.channels, codes, lengths, won[rows], np.zeros(len(rows)), lost[rows])
 
 

@@ -84,16 +84,11 @@ def flows_between(paths: Paths, found: Transitions, *, measure: Measure, with_va
 
 
 def _changes(found: Transitions, solved: Survival, measure: int, paid: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """How each channel's part of a worth answers to one more of each transition, endings told in, and to a conversion.
+    """How each channel's part of a worth answers to one more of each transition, and to a conversion.
 
     Arrays ``(transitions, channels)`` and ``(states, channels)``; ``paid`` says which states' conversions count.
     """
     steps = _less_without(solved.step_of(slice(None))[measure])
-    last = _less_without(solved.ending[measure])
-    # What a path's last state adds is the sum over its steps of what each state adds more than the one before.
-    steps += last[found.target]
-    inner = found.source < len(last)
-    steps[inner] -= last[found.source[inner]]
     return steps, _less_without(solved.reward) * paid[:, None]
 
 

@@ -121,9 +121,8 @@ class ChainGradient:
     solved, by_worth
         The chain's answers, and per measure how changes of worths change what is said.
     steps
-        Array ``(transitions, 2 channels)``: what one more of each transition changes, what ending in the state it leads
-        to changes included and that of the state it comes from taken off; None where that is more than TABLE_CELLS
-        numbers, and transitions are then answered for as paths ask.
+        Array ``(transitions, 2 channels)``: what one more of each transition changes, as in :class:`Survival`; None
+        where that is more than TABLE_CELLS numbers, and transitions are then answered for as paths ask.
     gain
         Array ``(states, 2 channels)``: ``gain`` of paths that end in a state.
     """
@@ -147,22 +146,20 @@ class ChainGradient:
         """How many numbers an answer for a journey takes for each state it visits, at once."""
         return 0 if self.steps is not None else self.width + 1
 
-    def endings(self, rows: slice | Integers, weights: Floats | None = None) -> Floats:
-        """Array ``(rows, 2 channels)``, each row times its weight if there are some."""
+    def endings(self, rows: slice | Integers) -> Floats:
+        """Array ``(rows, 2 channels)``."""
         from scipy.sparse import csr_array
 
         if self.steps is not None:
-            return np.asarray(self.found.taken_by(rows, weights) @ self.steps)
+            return np.asarray(self.found.taken_by(rows) @ self.steps)
         last = self.found.last[rows]
         if self.solved.along is not None:
-            changes = self.solved.along(*self._states(rows), weights)
+            changes = self.solved.along(*self._states(rows))
         else:
-            taken = self.found.taken_by(rows, weights)
+            taken = self.found.taken_by(rows)
             used, column = np.unique(taken.indices, return_inverse=True)
             few = csr_array((taken.data, column, taken.indptr), shape=(taken.shape[0], len(used)))
             changes = [few @ part for part in self.solved.step_of(used.astype(np.int64))]
-            for change, ending in zip(changes, self.solved.ending[:, last], strict=True):
-                change += ending if weights is None else ending * weights[:, None]
         answers = np.empty((len(last), 2 * self.width))
         for measure, (by_worth, change) in enumerate(zip(self.by_worth, changes, strict=True)):
             by_worth.put(change, answers[:, measure * self.width : (measure + 1) * self.width])
@@ -178,7 +175,7 @@ class ChainGradient:
         if isinstance(rows, slice):
             first = found.starts[rows.indices(len(found.visits))[0]]
             return found.target[found.taken[first : first + begins[-1]]], begins
-        return found.target[ragged.take(found.taken, found.visits, rows)], begins
+        return found.target[ragged.take(found.taken, found.starts, rows)], begins
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,7 +203,7 @@ class ShareGradient:
 
     def endings(self, rows: slice | Integers) -> Floats:
         """Array ``(rows, 2 channels)`` of zeros."""
-        return np.zeros_like(self.gains(rows))
+        return np.zeros((self.conversions[rows].shape[0], 2 * self.width))
 
     def gains(self, rows: slice | Integers) -> Floats:
         """Array ``(rows, 2 channels)``."""
@@ -265,13 +262,8 @@ def _mapped(found: Transitions, solved: Survival, by_worth: Sequence[Answer], co
     """Gradient of functions of the worths; a conversion by itself adds ``constant``."""
     steps = None
     if len(found.source) * solved.worth.size <= TABLE_CELLS:
-        last = np.hstack([by_worth[measure](solved.ending[measure]) for measure in (0, 1)])
         by_step = solved.step_of(slice(None))
         steps = np.hstack([by_worth[measure](by_step[measure]) for measure in (0, 1)])
-        # What a path's last state adds is the sum over its steps of what each state adds more than the one before.
-        steps += last[found.target]
-        inner = found.source < len(last)
-        steps[inner] -= last[found.source[inner]]
     return ChainGradient(
         found,
         solved,

@@ -36,7 +36,7 @@ def shares_along_paths(
         normal_reach(confidence)
     found = transitions(paths, order=order)
     effects, gradient = effects_gradient(found, channel_survival(found, chain(paths, found)))
-    codes, lengths = ragged.take(paths.codes, paths.lengths, rows), paths.lengths[rows]
+    codes, lengths = ragged.take(paths.codes, paths.starts, rows), paths.lengths[rows]
     path = np.repeat(np.arange(len(rows)), lengths)
     # One entry for each channel of each path, and the touches it has there.
     cell, of_touch, touches = np.unique(path * len(paths.channels) + codes, return_inverse=True, return_counts=True)

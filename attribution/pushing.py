@@ -31,7 +31,14 @@ CELLS = 8_000_000
 Batches = Sequence[tuple[slice | Integers, "csr_array"]]
 
 
-def pushed(step: "csr_array", begin: Floats, keep: NDArray[np.bool_], *, order: Integers | None = None) -> Floats:
+def pushed(
+    step: "csr_array",
+    begin: Floats,
+    keep: NDArray[np.bool_],
+    *,
+    order: Integers | None = None,
+    tolerance: float = TOLERANCE,
+) -> Floats:
     """Solve ``X = keep * (begin + step X)`` for every column of ``keep``.
 
     Parameters
@@ -45,6 +52,8 @@ def pushed(step: "csr_array", begin: Floats, keep: NDArray[np.bool_], *, order: 
     order
         In which states are swept, their own unless given. Those that lead to the same states should stand together:
         what they read is then still near.
+    tolerance
+        How small what is still to be added must be, as a share of the beginning of each column (Euclidean lengths).
     """
     begin = begin if begin.ndim == 2 else begin[:, None]
     states, columns = keep.shape
@@ -57,11 +66,11 @@ def pushed(step: "csr_array", begin: Floats, keep: NDArray[np.bool_], *, order: 
     blocks = np.array_split(np.arange(columns), count)
     of_block = [begin if begin.shape[1] == 1 else begin[:, block] for block in blocks]
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        parts = pool.map(lambda begun, block: _block(step, batches, begun, keep[:, block]), of_block, blocks)
+        parts = pool.map(lambda begun, block: _block(step, batches, begun, keep[:, block], tolerance), of_block, blocks)
         return np.concatenate(list(parts), axis=1)
 
 
-def _block(step: "csr_array", batches: Batches, begin: Floats, keep: NDArray[np.bool_]) -> Floats:
+def _block(step: "csr_array", batches: Batches, begin: Floats, keep: NDArray[np.bool_], tolerance: float) -> Floats:
     """Columns few enough to be pushed at once."""
     gone = [np.flatnonzero(~keep[rows]) for rows, _ in batches]
     rest, total = np.zeros(keep.shape), np.zeros(keep.shape)
@@ -69,7 +78,7 @@ def _block(step: "csr_array", batches: Batches, begin: Floats, keep: NDArray[np.
     begun = length = _swept(batches, gone, rest, begin)
     factor = np.full_like(length, np.nan)
     for _ in range(SWEEPS):
-        if (length <= TOLERANCE * begun).all():
+        if (length <= tolerance * begun).all():
             return total
         np.copyto(moved, rest)
         moved_length = _swept(batches, gone, moved)

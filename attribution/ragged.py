@@ -33,23 +33,22 @@ def positions(lengths: NDArray[Any]) -> Integers:
     return np.arange(starts[-1]) - np.repeat(starts[:-1], lengths)
 
 
-def take(values: NDArray[_Item], lengths: NDArray[Any], rows: NDArray[Any]) -> NDArray[_Item]:
-    """The entries of the sequences ``rows``, in that order, laid end to end."""
-    begins = offsets(lengths)
-    if begins[-1] > len(values):
-        raise IndexError(f"sequences of {begins[-1]} entries in all cannot lie in {len(values)} values")
-    starts = begins[:-1][rows]
-    chosen = np.asarray(lengths)[rows]
+def take(values: NDArray[_Item], starts: Integers, rows: NDArray[Any]) -> NDArray[_Item]:
+    """The entries of the sequences ``rows``, in that order, laid end to end; ``starts`` as of :func:`offsets`."""
+    if starts[-1] > len(values):
+        raise IndexError(f"sequences of {starts[-1]} entries in all cannot lie in {len(values)} values")
+    begins = starts[rows]
+    chosen = starts[rows + 1] - begins
     ends = offsets(chosen)
     taken: NDArray[_Item] = np.empty(ends[-1], dtype=values.dtype)
     runs = np.append(np.flatnonzero(np.diff(chosen, prepend=-1)), len(chosen))
     if len(runs) > len(rows) // 64:
-        place = np.repeat(starts - ends[:-1], chosen)
+        place = np.repeat(begins - ends[:-1], chosen)
         place += np.arange(ends[-1])
         return np.take(values, place, out=taken, mode="clip")
 
     def of_one_length(first: int, last: int) -> None:
-        place = starts[first:last, None] + np.arange(chosen[first])
+        place = begins[first:last, None] + np.arange(chosen[first])
         np.take(values, place.ravel(), out=taken[ends[first] : ends[last]], mode="clip")  # "raise" copies first
 
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from attribution.chain import Chain, Observed, observed
 from attribution.paths import Paths
-from attribution.pushing import pushed
+from attribution.pushing import TOLERANCE, pushed
 from attribution.ragged import Floats, Integers
 from attribution.transitions import Transitions
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 DENSE_STATES = 64
+# Worths that only derivatives need, and these only standard errors: four digits are enough.
+FOR_ERRORS = 1e-4
 
 Mask = NDArray[np.bool_]
 
@@ -42,23 +44,22 @@ class Survival:
     worth
         Array ``(2, sets)``: P(conversion), and value per walk.
     step_of
-        Takes numbers of transitions of ``Transitions`` (or a slice) and gives the derivatives by their counts, array
-        ``(2, chosen, sets)``. All at once they can be more than memory holds.
-    ending
-        Array ``(2, states, sets)``: derivative by one more journey that ends in a state and brings nothing.
+        Takes numbers of transitions of ``Transitions`` (or a slice) and gives the derivatives by one more of each, with
+        the journey's ending moved from the state it comes from to the one it leads to, array ``(2, chosen, sets)``:
+        summed over the steps of a journey they are its own derivative if it brings nothing. All at once they can be
+        more than memory holds.
     reward
         Array ``(states, sets)``: what one conversion, or one unit of value, at the end adds to that.
     along
-        Takes the states of journeys laid end to end, where each begins (and the total) and a weight for each, or None
-        for 1. Gives for each measure the derivatives by one more of each journey that brings nothing, times its weight,
-        array ``(journeys, sets)``: the sum of those of its steps and its ending. None where it is found as that sum.
+        Takes the states of journeys laid end to end, and where each begins (and the total). Gives for each measure the
+        derivatives by one more of each journey that brings nothing, array ``(journeys, sets)``: the sum of those of its
+        steps. None where it is found as that sum.
     """
 
     worth: Floats
     step_of: Callable[[slice | Integers], Floats]
-    ending: Floats
     reward: Floats
-    along: Callable[[NDArray[Any], Integers, Floats | None], list[Floats]] | None = None
+    along: Callable[[NDArray[Any], Integers], list[Floats]] | None = None
 
 
 def survival(found: Transitions, paths: Paths, keep: Mask) -> Survival:
@@ -72,7 +73,8 @@ def channel_survival(found: Transitions, known: Chain) -> Survival:
     whole, keep = known.observed, np.column_stack([np.ones(len(found.states), dtype=bool), ~found.holds])
     if _few(keep):
         return _survival(found, whole, *_solved(whole.step, whole.start, whole.ends, keep))
-    return _survival(found, whole, _visits_of_all(known, keep), _pushed_back(whole.step, whole.ends, keep))
+    worth = _pushed_back(whole.step, whole.ends, keep, tolerance=FOR_ERRORS)
+    return _survival(found, whole, _visits_of_all(known, keep), worth)
 
 
 def _survival(found: Transitions, whole: Observed, visits: Floats, worth: Floats) -> Survival:
@@ -84,34 +86,35 @@ def _survival(found: Transitions, whole: Observed, visits: Floats, worth: Floats
     # What is read row by row must lie row by row.
     worth = np.ascontiguousarray(worth)
     per_count = np.vstack([np.ascontiguousarray(visits) * rate[:states, None], np.full((1, len(total[0])), rate[-1])])
-    from_state = np.concatenate([worth, total[:, None]], axis=1)
 
     def step_of(chosen: slice | Integers) -> Floats:
-        source = found.source[chosen]
-        derivative = worth[:, found.target[chosen]]
-        derivative -= from_state[:, source]
-        derivative *= per_count[source]
+        # per_count_k (x_l - x_k) for the step, per_count_k x_k - per_count_l x_l for the ending moved from k to l.
+        source, target = found.source[chosen], found.target[chosen]
+        less = per_count[source]
+        less -= per_count[target]
+        derivative = worth[:, target]
+        derivative *= less
+        derivative[:, source == states] -= (rate[states] * total)[:, None]
         return derivative
 
-    def along(state: NDArray[Any], begins: Integers, weights: Floats | None) -> list[Floats]:
-        # Sum over steps of per_count_k (x_l - x_k), and the ending, put together by the state l that is reached.
+    def along(state: NDArray[Any], begins: Integers) -> list[Floats]:
+        # The sum of step_of, whose factors are those of one state and of its difference to the state before.
         at = np.take(per_count, state, axis=0)
         left = np.empty_like(at)
         np.subtract(at[:-1], at[1:], out=left[1:])
         np.subtract(rate[states], at[begins[:-1]], out=at[: len(begins) - 1])
         left[begins[:-1]] = at[: len(begins) - 1]
-        weights = np.ones(len(begins) - 1) if weights is None else weights
-        each = np.repeat(weights, np.diff(begins))
+        each = np.ones(len(state))
         journeys = csr_array((each, np.arange(len(state)), begins), shape=(len(begins) - 1, len(state)))
         summed = []
         for measure in (0, 1):
             np.take(worth[measure], state, axis=0, out=at, mode="clip")  # "raise" copies first
             at *= left
             summed.append(np.asarray(journeys @ at))
-            summed[measure] -= weights[:, None] * (rate[states] * total[measure])
+            summed[measure] -= rate[states] * total[measure]
         return summed
 
-    return Survival(total, step_of, -worth * per_count[:states], per_count[:states], along)
+    return Survival(total, step_of, per_count[:states], along)
 
 
 def _solved(step: "csr_array", start: Floats, ends: Floats, keep: Mask) -> tuple[Floats, Floats]:
@@ -130,10 +133,10 @@ def _few(keep: Mask) -> bool:
     return len(keep) <= DENSE_STATES or bool((~keep).sum(axis=0).max(initial=0) <= 1)
 
 
-def _pushed_back(step: "csr_array", ends: Floats, keep: Mask) -> Floats:
+def _pushed_back(step: "csr_array", ends: Floats, keep: Mask, *, tolerance: float = TOLERANCE) -> Floats:
     # States that lead to the same states stand together, which spares half the time: what they read is still near.
     order = np.argsort(np.append(step.indices, 0)[step.indptr[:-1]], kind="stable")
-    worth = pushed(step, np.repeat(ends, keep.shape[1], axis=1), np.tile(keep, 2), order=order)
+    worth = pushed(step, np.repeat(ends, keep.shape[1], axis=1), np.tile(keep, 2), order=order, tolerance=tolerance)
     return np.stack(np.split(worth, 2, axis=1))
 
 

@@ -5,7 +5,6 @@ path shorter than k is one state, and equal neighbouring states collapse, so tha
 """
 
 import os
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -61,11 +60,8 @@ class Transitions:
         """Where each path starts in ``taken``, and the total as the last entry."""
         return ragged.offsets(self.visits)
 
-    def taken_by(self, rows: slice | Integers, weights: Floats | None = None) -> "csr_array":
-        """The transitions (columns) of the paths ``rows``, sparse; made twice, one stands twice.
-
-        Each is 1, or the weight of its path, from one weight for each of ``rows``.
-        """
+    def taken_by(self, rows: slice | Integers) -> "csr_array":
+        """The transitions (columns) of the paths ``rows``, sparse; made twice, one stands twice."""
         from scipy.sparse import csr_array
 
         if isinstance(rows, slice):
@@ -74,10 +70,8 @@ class Transitions:
             taken = self.taken[begins[0] : begins[-1]]
         else:
             begins = ragged.offsets(self.visits[rows])
-            taken = ragged.take(self.taken, self.visits, rows)
-        begins = begins - begins[0]
-        each = np.ones(len(taken)) if weights is None else np.repeat(weights, np.diff(begins))
-        return csr_array((each, taken, begins), shape=(len(begins) - 1, len(self.source)))
+            taken = ragged.take(self.taken, self.starts, rows)
+        return csr_array((np.ones(len(taken)), taken, begins - begins[0]), shape=(len(begins) - 1, len(self.source)))
 
     @cached_property
     def per_path(self) -> "csr_array":
@@ -108,24 +102,6 @@ class Transitions:
     def at_last(self, weights: Floats) -> Floats:
         """Sum of ``weights`` of the paths that end in each state."""
         return np.bincount(self.last, weights=weights, minlength=len(self.states)).astype(float)
-
-    @property
-    def cells(self) -> int:
-        """How many pairs of a last state and a transition there could be."""
-        return len(self.states) * len(self.source)
-
-    def before_last(self, amounts: Sequence[Floats]) -> "list[csr_array]":
-        """For each of ``amounts`` per path (0 in the same paths) its sums by last state and by transition, sparse."""
-        from scipy.sparse import csr_array
-
-        some = np.flatnonzero(amounts[0])
-        visits, shape = self.visits[some], (len(self.states), len(self.source))
-        cell = np.repeat(self.last[some] * shape[1], visits)
-        cell += ragged.take(self.taken, self.visits, some)
-        return [
-            csr_array(np.bincount(cell, weights=np.repeat(of_paths[some], visits), minlength=self.cells).reshape(shape))
-            for of_paths in amounts
-        ]
 
     def names(self, *, step: str = STEP) -> list[str]:
         """States as text, their channels oldest first."""

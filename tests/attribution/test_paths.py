@@ -57,7 +57,7 @@ def test_distinct_sequences_are_the_sorted_set_at_any_alphabet(rows: list[list[i
 
 def test_take_lays_the_chosen_sequences_end_to_end() -> None:
     values = np.array([10, 20, 21, 30, 31, 32])
-    assert ragged.take(values, np.array([1, 2, 3]), np.array([2, 0])).tolist() == [30, 31, 32, 10]
+    assert ragged.take(values, ragged.offsets(np.array([1, 2, 3])), np.array([2, 0])).tolist() == [30, 31, 32, 10]
     assert ragged.positions(np.array([1, 2, 3])).tolist() == [0, 0, 1, 0, 1, 2]
 
 
