@@ -1,4 +1,4 @@
-"""Stopping on Ctrl-C or SIGTERM, also in the middle of a long query of the engine.
+"""Stopping on Ctrl-C, SIGTERM or a hangup, also in the middle of a long query of the engine.
 
 Python runs its handlers between its own steps, and a query is one step. So a thread listens on the pipe into which the
 interpreter writes each signal at once, and interrupts the query.
@@ -19,15 +19,21 @@ if TYPE_CHECKING:
     import duckdb
 
 AGAIN_AFTER = 0.05  # seconds
+ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # Windows has no hangup
 
 
 def terminate_like_ctrl_c() -> None:
-    """Let SIGTERM raise `KeyboardInterrupt`, so that whatever is open is closed and removed."""
+    """Let signals that ask to end raise `KeyboardInterrupt`, so that whatever is open is closed and removed.
+
+    A hangup that the caller ignores, as ``nohup`` does, stays ignored.
+    """
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, interrupt)
+    for number in ENDING:
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, interrupt)
 
 
 @contextmanager
@@ -44,7 +50,7 @@ def interruptible(*connections: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
     def listen() -> None:
         while (number := ours.recv(1)) and number != b"\0":
-            if number[0] in (signal.SIGINT, signal.SIGTERM):
+            if number[0] in (signal.SIGINT, *ENDING):
                 caught.set()
                 break
         else:

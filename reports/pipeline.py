@@ -345,7 +345,9 @@ def value_customers(
         value = replace(value_results(connection, configuration, made, held), infinite_horizon=endless)
     with progress.step("Booking the forecast"):
         depth = value_depth(connection, configuration, made, tested, lists, earlier, quarter_ago)
-        return replace(value, depth=replace(depth, lists_since=None if last is None else last.as_of))
+        used = tuple(sorted({(one.name, one.sha256) for one in (earlier, last, quarter_ago) if one is not None}))
+        since = None if last is None else last.as_of
+        return replace(value, depth=replace(depth, lists_since=since, earlier_runs=used))
 
 
 def write_results(results: RunResults, configuration: Configuration, folder: Path, progress: Progress) -> RunResults:

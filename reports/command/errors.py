@@ -48,9 +48,6 @@ def exit_code_of(error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt | click.Abort) or type(error).__name__ == "InterruptException":
         _say("interrupted; nothing half-written was left behind.")
         return 130
-    if isinstance(error, BrokenPipeError):
-        sys.stderr.close()
-        return 0
     for kind, code in ((ConfigurationError, 2), (InputError, 3), (ModelError, 4)):
         if isinstance(error, kind):
             _say(str(error))

@@ -20,7 +20,7 @@ def open_closed_ones() -> None:
 
 
 def tell(text: object, *, after: str = "") -> None:
-    """Print a result.
+    """Print a result, or nothing more where the reader at the other end of a pipe has left.
 
     Raises
     ------
@@ -29,8 +29,8 @@ def tell(text: object, *, after: str = "") -> None:
     """
     try:
         click.echo(text)
-    except BrokenPipeError:
-        raise
+    except BrokenPipeError:  # as in `pathworth check | head`: the reader has seen enough
+        drain(sys.stdout)
     except OSError as error:
         drain(sys.stdout)
         raise ConfigurationError(f"{after}stdout cannot be written ({error.strerror or error}).") from error

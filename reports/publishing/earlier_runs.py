@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from customer_data.errors import InputError
-from reports.publishing.manifest import configuration_seen_from, read_manifest
+from reports.publishing.manifest import configuration_seen_from, file_digest, read_manifest, report_of
 from reports.results.customer_depth import EarlierRun
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def earlier_run(
         manifest = read_manifest(models.parent)
         if manifest is None or models.parent.is_symlink() or not manifest["as_of"]:
             continue
-        if (manifest.get("title"), manifest.get("run", {}).get("configuration")) != ours:
+        if report_of(manifest) != ours:
             continue
         day = dt.date.fromisoformat(manifest["as_of"])
         if day + shortest <= as_of:
@@ -48,6 +48,6 @@ def earlier_run(
         return None
     day, _, models = max([one for one in found if one[0] + at_least <= as_of], default=min(found))
     try:
-        return EarlierRun(day, load_models(models))
+        return EarlierRun(day, load_models(models), models.parent.name, file_digest(models))
     except InputError:
         return None

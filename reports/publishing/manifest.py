@@ -1,7 +1,8 @@
 """The manifest of a run: what went in, what came out, and what made it.
 
-Everything but its section ``run`` depends on configuration, inputs and versions only; clock times, durations and where
-the configuration stood are in ``run`` and nowhere else in a run folder.
+Everything but its section ``run`` depends on configuration, inputs, earlier runs and versions only; clock times,
+durations, where the configuration stood and what does not change the answer are in ``run`` and nowhere else in a run
+folder.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 LIBRARIES = ("pathworth", "duckdb", "matplotlib", "networkx", "numpy", "pandas", "scipy", "typst")
-NOT_IN_THE_ANSWER = ("report.output", "engine.")
+_NOT_IN_THE_ANSWER = ("report.output", "engine.")
 
 
 @dataclass(frozen=True)
@@ -64,12 +65,18 @@ def run_key(configuration: Configuration, inputs: Iterable[InputFile]) -> str:
         "version": version_of("pathworth"),
         "settings": {
             name: value
-            for name, value in flat_settings(configuration).items()
-            if not name.startswith(NOT_IN_THE_ANSWER) and not name.endswith((".file", ".database", ".fonts"))
+            for name, value in settings_of_the_answer(configuration).items()
+            if not name.endswith((".file", ".database", ".fonts"))
         },
         "inputs": [[one.key, one.sha256] for one in inputs],
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def settings_of_the_answer(configuration: Configuration) -> dict[str, Any]:
+    """Return the settings in force by their dotted keys, but where the run is written and what the engine may take."""
+    settings = flat_settings(configuration)
+    return {name: value for name, value in settings.items() if not name.startswith(_NOT_IN_THE_ANSWER)}
 
 
 def flat_settings(configuration: Configuration) -> dict[str, Any]:
@@ -129,7 +136,8 @@ def write_manifest(
     run: Mapping[str, Any],
 ) -> None:
     """Write ``manifest.json`` over the files that stand in a folder."""
-    quality = results.quality
+    quality, settings = results.quality, settings_of_the_answer(configuration)
+    depth = None if results.clv is None else results.clv.depth
     outputs = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
     manifest = {
         "format": 1,
@@ -152,9 +160,14 @@ def write_manifest(
             {"file": path.relative_to(folder).as_posix(), "bytes": path.stat().st_size, "sha256": file_digest(path)}
             for path in outputs
         ],
-        "settings": flat_settings(configuration),
+        "earlier_runs": [] if depth is None else [{"run": run, "sha256": of} for run, of in depth.earlier_runs],
+        "settings": settings,
         "libraries": dict(results.versions),
-        "run": {"configuration": configuration_seen_from(configuration), **run},
+        "run": {
+            "configuration": configuration_seen_from(configuration),
+            "settings": {name: value for name, value in flat_settings(configuration).items() if name not in settings},
+            **run,
+        },
     }
     text = json.dumps(manifest, indent=2, ensure_ascii=False, default=str)
     (folder / MANIFEST).write_text(f"{text}\n", encoding="utf-8")
@@ -167,6 +180,11 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return manifest if isinstance(manifest, dict) else None
+
+
+def report_of(manifest: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Return what says which report a run is of: its title, and where its configuration stands."""
+    return manifest.get("title"), manifest.get("run", {}).get("configuration")
 
 
 def _day(day: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""Publishing a run: built in a hidden folder, put in place whole, then ``latest`` points at it.
+"""Publishing a run: built in a hidden folder, put in place whole, then ``latest`` points at the newest of the report.
 
 Whatever stops a run (an error, Ctrl-C, a kill, a power cut) leaves either the old state or the new one. A hidden folder
 that a killed run left behind is removed by the next run.
@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from customer_data.errors import ConfigurationError
-from reports.publishing.manifest import MANIFEST, file_digest, read_manifest
+from reports.publishing.manifest import MANIFEST, file_digest, read_manifest, report_of
 
 LATEST = "latest"
 _LOCK = ".pathworth.lock"
@@ -71,7 +71,7 @@ def building(output: Path) -> Iterator[Path]:
 
 
 def publish(folder: Path, output: Path, name: str) -> Path:
-    """Put a finished hidden folder in place under its name, in place of a run of the same name, and point at it."""
+    """Put a finished hidden folder in place under its name, in place of a run of the same name; see point_latest."""
     target, replaced = output / name, output / f"{_REPLACED}{name}"
     _sync_tree(folder)
     if target.exists():
@@ -84,9 +84,13 @@ def publish(folder: Path, output: Path, name: str) -> Path:
 
 
 def point_latest(output: Path, target: Path) -> None:
-    """Let ``latest`` point at a run, in one step; where links cannot be made, it is a text file with the run's name."""
+    """Let ``latest`` point at a run, in one step; where links cannot be made, it is a text file with the run's name.
+
+    It stays where it is when it points at a run of the same report with a later as-of day.
+    """
     latest, fresh = output / LATEST, output / f"{_BUILDING}{LATEST}"
-    if latest.is_symlink() and os.readlink(latest) == target.name:
+    newest = latest_run(output)
+    if newest is not None and (newest == target or _is_later(newest, target)):
         return
     with suppress(FileNotFoundError):
         fresh.unlink()
@@ -98,6 +102,24 @@ def point_latest(output: Path, target: Path) -> None:
         latest = latest.with_suffix(".txt")
     os.replace(fresh, latest)
     _sync(output)
+
+
+def latest_run(output: Path) -> Path | None:
+    """Return the run folder that ``latest`` points at, None without one."""
+    latest, told = output / LATEST, output / f"{LATEST}.txt"
+    try:
+        name = os.readlink(latest) if latest.is_symlink() else told.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return None
+    return output / name
+
+
+def _is_later(run: Path, other: Path) -> bool:
+    """Whether a run is of the same report as another and of a later day."""
+    one, two = (read_manifest(folder) or {} for folder in (run, other))
+    if report_of(one) != report_of(two) or not (one.get("as_of") and two.get("as_of")):
+        return False
+    return str(one["as_of"]) > str(two["as_of"])
 
 
 def find_published(output: Path, key: str) -> Path | None:

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from reports.configuration.settings import SOURCE_TABLES
-from reports.publishing.manifest import NOT_IN_THE_ANSWER, flat_settings
+from reports.publishing.manifest import settings_of_the_answer
 from reports.results.channel_returns import channel_returns
 
 if TYPE_CHECKING:
@@ -97,9 +97,8 @@ def settings_table(configuration: Configuration) -> pd.DataFrame:
 
     rows = [
         (name, _shown(value), origin)
-        for name, value in flat_settings(configuration).items()
-        if not name.startswith(NOT_IN_THE_ANSWER)
-        and ((origin := _origin(configuration, name)) != "default" or name.split(".")[0] not in SOURCE_TABLES)
+        for name, value in settings_of_the_answer(configuration).items()
+        if (origin := _origin(configuration, name)) != "default" or name.split(".")[0] not in SOURCE_TABLES
     ]
     return pd.DataFrame(rows, columns=["setting", "value", "origin"])
 

@@ -28,10 +28,12 @@ _DRAWS = 500
 
 @dataclass(frozen=True)
 class EarlierRun:
-    """A published run that looks back from a day a week or more before this one's."""
+    """A published run that looks back from a day before this one's: its folder's name, its models and their SHA-256."""
 
     as_of: dt.date
     models: SavedModels
+    name: str
+    sha256: str
 
 
 def origins(

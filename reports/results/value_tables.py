@@ -27,6 +27,8 @@ class ValueDepth:
         sum of their ``clv``; a customer may be on several.
     lists_since
         The day after which customers came to be at risk: that of the last run, or None.
+    earlier_runs
+        Each earlier run that any of this was held against: the name of its folder, and the SHA-256 of its models.
     origins
         ``origin, segment, customers, actual_orders, forecast_orders, actual_value, forecast_value, low, high, inside,
         deviation, deviation_low, deviation_high, log_deviation``: forecasts from earlier days and what came.
@@ -66,6 +68,7 @@ class ValueDepth:
 
     lists: pd.DataFrame | None = None
     lists_since: dt.date | None = None
+    earlier_runs: tuple[tuple[str, str], ...] = ()
     origins: pd.DataFrame | None = None
     calibration: pd.DataFrame | None = None
     origins_months: int | None = None

@@ -10,6 +10,7 @@ import pytest
 
 from customer_data.synthetic_shop import simulate
 from reports.command_line import main
+from reports.interruption import ENDING
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,14 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
     def run(*arguments: object) -> Finished:
         monkeypatch.setattr(sys, "argv", ["pathworth", *map(str, arguments)])
-        before = signal.getsignal(signal.SIGTERM)
+        before = {number: signal.getsignal(number) for number in ENDING}
         capsys.readouterr()
         try:
             with pytest.raises(SystemExit) as left:
                 main()
         finally:
-            signal.signal(signal.SIGTERM, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
         assert isinstance(left.value.code, int)
         printed = capsys.readouterr()
         return Finished(left.value.code, printed.out, printed.err)

@@ -111,6 +111,16 @@ def test_a_log_that_cannot_be_written_costs_nothing_and_a_result_is_2(orders_onl
         assert "orders" in ended.stdout
 
 
+def test_a_reader_that_leaves_early_changes_no_exit_code(orders_only):
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "reports.command_line", "check", str(orders_only)]
+    with open(writing, "w") as left:
+        ended = subprocess.run(command, cwd=ROOT, text=True, check=False, stdout=left, stderr=subprocess.PIPE)
+    assert ended.returncode == 0
+    assert "Traceback" not in ended.stderr
+
+
 def test_a_missing_column_is_named_with_its_place(command, orders_only):
     orders_only.write_text("[orders]\nfile = 'orders.csv'\n[orders.columns]\nvalue = 'valeu'\n")
     said = command("check", orders_only)

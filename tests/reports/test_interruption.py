@@ -61,7 +61,7 @@ def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.mark.parametrize("query", [ENDLESS_QUERY, ENDLESS_QUERY_BESIDE], ids=["alone", "beside"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_long_query_is_interrupted(number, query):
     with started("-c", query) as process:
         assert process.stdout is not None

@@ -55,7 +55,7 @@ def test_a_run_folder_holds_pages_tables_and_a_manifest_that_adds_up(folder):
     assert manifest["exit_code"] == 0
     saw = {check["name"]: check["detail"] for check in manifest["checks"] if check["passed"]}
     assert saw["some journeys convert"].endswith(" conversions are credited")
-    assert set(manifest["run"]) == {"configuration", "started", "finished", "seconds"}
+    assert set(manifest["run"]) == {"configuration", "settings", "started", "finished", "seconds"}
 
 
 def test_a_run_with_both_parts_joins_them(folder):
@@ -86,6 +86,11 @@ def test_the_same_input_gives_the_same_bytes_elsewhere_and_on_one_thread(folder,
     again = run_report(configuration, Progress(verbosity=0)).folder
     assert again.name == folder.name
     assert digests(again) == digests(folder)
+    manifests = [json.loads((one / "manifest.json").read_text()) for one in (again, folder)]
+    assert manifests[0]["run"].pop("settings")["engine.threads"] == 1
+    for manifest in manifests:
+        del manifest["run"]
+    assert manifests[0] == manifests[1]
 
 
 def test_an_unchanged_run_is_up_to_date_until_forced_or_damaged(folder, ours, command):

@@ -16,16 +16,16 @@ KEY = "0123456789abcdef"
 NAME = f"2024-01-31-{KEY[:8]}"
 
 
-def fill(folder: Path, text: str | None = "pages") -> None:
+def fill(folder: Path, text: str | None = "pages", **facts: object) -> None:
     (folder / "half.csv").write_text("half")
     (folder / "report.pdf").write_text(text)
     outputs = [{"file": "report.pdf", "sha256": file_digest(folder / "report.pdf")}]
-    (folder / "manifest.json").write_text(json.dumps({"key": KEY, "outputs": outputs}))
+    (folder / "manifest.json").write_text(json.dumps({"key": KEY, "outputs": outputs, **facts}))
 
 
-def publish_one(output: Path, name: str = NAME, text: str = "pages") -> Path:
+def publish_one(output: Path, name: str = NAME, text: str = "pages", **facts: object) -> Path:
     with locked(output), building(output) as folder:
-        fill(folder, text)
+        fill(folder, text, **facts)
         return publish(folder, output, name)
 
 
@@ -38,6 +38,19 @@ def test_a_run_stands_in_its_folder_and_latest_points_at_it(tmp_path):
     publish_one(output, "2024-02-29-ffffffff", "newer")
     assert os.readlink(output / "latest") == "2024-02-29-ffffffff"
     assert target.is_dir()
+
+
+def test_latest_does_not_go_back_to_an_earlier_day_of_the_same_report(tmp_path):
+    def publish_day(day: str, title: str = "Shop") -> str:
+        publish_one(tmp_path, f"{day}-{title}", as_of=day, title=title)
+        return os.readlink(tmp_path / "latest")
+
+    assert publish_day("2024-02-29") == "2024-02-29-Shop"
+    assert publish_day("2024-01-31") == "2024-02-29-Shop"
+    assert (tmp_path / "2024-01-31-Shop").is_dir()
+    assert publish_day("2024-02-29") == "2024-02-29-Shop"
+    assert publish_day("2024-03-31") == "2024-03-31-Shop"
+    assert publish_day("2024-01-31", "Another") == "2024-01-31-Another"
 
 
 def test_a_run_of_the_same_name_is_replaced(tmp_path):

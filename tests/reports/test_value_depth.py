@@ -1,6 +1,7 @@
 """What lies behind the forecast: tested on earlier days, booked by month, held against the last run, put into lists."""
 
 import datetime as dt
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,6 +115,13 @@ def test_an_earlier_run_is_of_the_same_title_and_configuration_and_a_week_older_
     assert found_from(shop, output, dt.date(2025, 12, 31), title="Another") is None
     assert found_from(shop, output, dt.date(2025, 12, 31), name="another_shop") is None
     assert found_from(shop, output / "nowhere", dt.date(2025, 12, 31)) is None
+
+
+def test_the_manifest_names_the_runs_that_this_one_was_held_against(two):
+    manifests = [json.loads((folder / "manifest.json").read_text()) for folder in (two.first, two.second)]
+    assert manifests[0]["earlier_runs"] == []
+    models = hashlib.sha256((two.first / "models.json").read_bytes()).hexdigest()
+    assert manifests[1]["earlier_runs"] == [{"run": two.first.name, "sha256": models}]
 
 
 def test_drift_is_judged_by_the_run_of_a_quarter_ago_or_else_the_oldest(two, shop):
