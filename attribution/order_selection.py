@@ -31,10 +31,11 @@ class OrderSelection:
         The smallest order whose held-out loss exceeds the best one's by no more than one standard error of the excess.
     table
         One row per order (0 is the bare conversion rate): order, states, log_loss (held out, nats per journey),
-        excess (over the best order), excess_std_error (over folds), auc (held out), auc_in_sample, chosen.
+        excess (over the best order), excess_std_error (over folds), auc (held out, over pairs of journeys of one fold;
+        missing where no fold holds both outcomes), auc_in_sample, chosen.
     calibration
-        Held out, at the order chosen, journeys in up to ten groups of rising prediction: group, journeys,
-        predicted (mean probability of conversion), observed (share that converted).
+        Held out, at the order chosen, journeys in up to ten groups, of each fold those of rising prediction: group,
+        journeys, predicted (mean probability of conversion), observed (share that converted).
     """
 
     order: int
@@ -102,17 +103,13 @@ def choose_order(folds: Sequence[Paths], *, max_order: int = 4, backoff: float =
     losses = held_out.log_loss(foretold, conversions, nulls)
     order, table = _compared(losses, (conversions + nulls).sum(axis=1))
     table.insert(1, "states", [len(np.unique(window)) for window in windows])
-    table.insert(
-        5, "auc", [held_out.auc(foretold[k].ravel(), conversions.ravel(), nulls.ravel()) for k in table["order"]]
-    )
+    table.insert(5, "auc", [held_out.auc(foretold[k], conversions, nulls) for k in table["order"]])
     table.insert(
         6,
         "auc_in_sample",
         [held_out.auc(in_sample[k], conversions.sum(axis=0), nulls.sum(axis=0)) for k in table["order"]],
     )
-    return OrderSelection(
-        order, table, held_out.calibration(foretold[order].ravel(), conversions.ravel(), nulls.ravel())
-    )
+    return OrderSelection(order, table, held_out.calibration(foretold[order], conversions, nulls))
 
 
 def _predictions(windows: list[NDArray[np.integer[Any]]], conversions: Floats, nulls: Floats, backoff: float) -> Floats:
@@ -129,11 +126,12 @@ def _compared(losses: Floats, journeys: Floats) -> tuple[int, "pandas.DataFrame"
     """Choose by losses (order, fold), sums over the fold's journeys."""
     import pandas
 
-    mean = losses.sum(axis=1) / journeys.sum()
+    mean, folds = losses.sum(axis=1) / journeys.sum(), len(journeys)
     best = int(np.argmin(mean[1:])) + 1
-    excess = (losses - losses[best]) / journeys
-    error = excess.std(axis=1, ddof=1) / np.sqrt(len(journeys))
     behind = mean - mean[best]
+    # A ratio of sums over folds, which need not be of one size (Cochran 1977, Sampling Techniques, chapter 6).
+    apart = losses - losses[best] - behind[:, None] * journeys
+    error = np.sqrt(folds / (folds - 1) * (apart**2).sum(axis=1)) / journeys.sum()
     order = next(k for k in range(1, len(mean)) if behind[k] <= error[k])
     orders = np.arange(len(mean))
     return order, pandas.DataFrame(

@@ -264,7 +264,8 @@ def held_out_regression(folds: Sequence[Paths], *, fit: RegressionFit | None = N
     Returns
     -------
     pandas.DataFrame
-        One row: model, log_loss (held out, nats per journey), auc (held out), auc_in_sample.
+        One row: model, log_loss (held out, nats per journey), auc (held out, over pairs of journeys of one fold),
+        auc_in_sample.
     """
     import pandas
 
@@ -284,7 +285,7 @@ def held_out_regression(folds: Sequence[Paths], *, fit: RegressionFit | None = N
         {
             "model": ["regression"],
             "log_loss": [loss],
-            "auc": [held_out.auc(score.ravel(), conversions.ravel(), nulls.ravel())],
+            "auc": [held_out.auc(score, conversions, nulls)],
             "auc_in_sample": [held_out.auc(in_sample, paths.conversions, paths.nulls)],
         }
     )

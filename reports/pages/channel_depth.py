@@ -318,7 +318,8 @@ def _order_blocks(depth: ChannelDepth, attribution: AttributionResults) -> list[
                 Column("verdict", ""),
             ),
             caption=f"Held out: five folds of {dealt}. Log loss: the smaller, the better foretold. AUC: how surely a "
-            f"journey that converted is told from one that did not; 0.5 is chance.{_no_regression(rows, depth)}",
+            "journey that converted is told from one of its fold that did not; 0.5 is chance."
+            + _no_regression(rows, depth),
         )
     ]
     if depth.calibration is not None and len(depth.calibration):
@@ -330,7 +331,8 @@ def _order_blocks(depth: ChannelDepth, attribution: AttributionResults) -> list[
                     Column("what", "Group of journeys", width=1),
                     *(Column(f"group_{place}", str(place), align="right") for place in depth.calibration["group"]),
                 ),
-                caption="Journeys in ten groups by their foretold chance to convert, the least likely first.",
+                caption="Journeys in up to ten groups by their foretold chance to convert, the least likely first; "
+                "each holds as large a part of every fold.",
             )
         )
     return [Prose(text), *blocks]

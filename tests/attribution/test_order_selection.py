@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attribution.held_out import auc, split_paths
+from attribution.held_out import auc, calibration, split_paths
 from attribution.order_selection import choose_order
 from attribution.paths import Paths
 from customer_data.errors import ConfigurationError, ModelError
@@ -45,6 +45,10 @@ def test_losses_and_back_off_by_hand():
     fold_1 = Paths.from_strings(["a", "b"], [1, 0], nulls=[1, 1])
     table = choose_order([fold_0, fold_1], max_order=1, backoff=1.0).table
     assert table["log_loss"].iloc[1] == pytest.approx((0.987793 + 1.961659) / 5, abs=1e-6)
+    # Order 0 loses 1.450833 and 2.079442, so .463035 and .117783 more: .1161636 per journey. Folds of two and of three
+    # journeys are apart from that by .2307078 either way, and sqrt(2 (2 * .2307078^2)) / 5 = .0922831.
+    assert table["excess"].iloc[0] == pytest.approx(0.1161636, abs=1e-6)
+    assert table["excess_std_error"].iloc[0] == pytest.approx(0.0922831, abs=1e-6)
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)), min_size=2, max_size=8))
@@ -58,6 +62,46 @@ def test_auc_is_the_share_of_pairs_in_the_right_order(rows):
         for (t, n) in zip(score, lost, strict=True)
     )
     assert auc(score, won, lost) == pytest.approx(pairs / (won.sum() * lost.sum()), abs=1e-12)
+
+
+def test_auc_compares_journeys_of_one_fold_only():
+    # Fold 0: of 2 x 2 pairs the converted one scores above in 2 + 1, half of the tie: 3.5. Fold 1: 0 of 1 x 3.
+    score = np.array([[0.3, 0.2, 0.1], [0.9, 0.8, 0.7]])
+    won, lost = np.array([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]), np.array([[0.0, 1.0, 1.0], [3.0, 0.0, 0.0]])
+    assert auc(score, won, lost) == pytest.approx(3.5 / 7)
+    assert np.isnan(auc(score, won * [[1], [0]], lost * [[0], [1]]))
+
+
+def test_one_score_for_all_of_a_fold_tells_nothing():
+    # The more conversions a fold holds the fewer foretell it: ranked together such folds gave .474, and groups whose
+    # foretold and observed shares ran against each other.
+    selection = choose_order(split_paths(Paths.from_strings(["a"], [300], nulls=[2700]), seed=3))
+    assert selection.table["auc"].tolist() == [0.5] * 5
+    (group,) = selection.calibration.to_dict("records")
+    assert group == pytest.approx({"group": 1, "journeys": 3000, "predicted": 0.1, "observed": 0.1}, rel=1e-3)
+
+
+def test_journeys_without_a_signal_are_foretold_as_by_chance():
+    random, found = np.random.default_rng(6), []
+    for seed in range(40):
+        codes, converted = random.choice(3, size=500, p=[0.6, 0.3, 0.1]), random.random(250) < 0.1
+        paths = Paths.from_codes("abc", codes, np.full(250, 2), conversions=converted, nulls=~converted)
+        found.append(choose_order(split_paths(paths, seed=seed), max_order=2).table["auc"])
+    # A standard error of .014 at most; ranked over all folds they lie at .38, .42 and .45.
+    assert np.mean(found, axis=0) == pytest.approx([0.5, 0.5, 0.5], abs=0.04)
+
+
+def test_groups_of_calibration_hold_equal_parts_of_every_fold():
+    # Fold 0: four journeys at .1 (none converted) and four at .2 (two did), fold 1: two at .3 (one did) and six at .4
+    # (three did). Of two groups each holds four journeys of each fold: the second has fold 1's last four of six alike.
+    score = np.array([[0.1, 0.2], [0.3, 0.4]])
+    won, lost = np.array([[0.0, 2.0], [1.0, 3.0]]), np.array([[4.0, 2.0], [1.0, 3.0]])
+    table = calibration(score, won, lost, groups=2)
+    assert table["journeys"].tolist() == [8, 8]
+    assert table["predicted"].tolist() == pytest.approx([(4 * 0.1 + 2 * 0.3 + 2 * 0.4) / 8, (4 * 0.2 + 4 * 0.4) / 8])
+    assert table["observed"].tolist() == pytest.approx([(0 + 1 + 1) / 8, (2 + 2) / 8])
+    # Of sixteen each half of a journey; those that hold the same score in both folds are put together.
+    assert calibration(score, won, lost, groups=16)["journeys"].tolist() == pytest.approx([4, 4, 8])
 
 
 def test_folds_add_up_to_the_whole_and_repeat_with_the_seed():
