@@ -27,12 +27,14 @@ from numpy.typing import NDArray
 
 from attribution import delta
 from attribution.credit import check_models, model_credit
+from attribution.credit_spread import model_gradient
 from attribution.gradient import ShareGradient
 from attribution.paths import Paths
 from attribution.poisson import PoissonDraws
 from attribution.ragged import Floats, Integers
 from attribution.refits import refitted
 from attribution.rules import RULES, RuleOptions, channel_shares
+from attribution.sums import Measure
 from attribution.transitions import Transitions, transitions
 from customer_data.errors import ConfigurationError
 
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 
 BLOCK = 32
 EXACT_SINGLE = 1 << 23
+NOT_DRAWN = ("shapley", "regression")
 
 Draws = NDArray[np.float32]
 
@@ -63,8 +66,8 @@ class Replicates:
     conversions: Floats
     value: Floats
 
-    def of(self, model: str, paths: Paths) -> Floats:
-        """Credit of conversions under one model, array ``(replicates, channels)``.
+    def of(self, model: str, paths: Paths, measure: Measure = "conversions") -> Floats:
+        """Credit under one model, array ``(replicates, channels)``.
 
         Raises
         ------
@@ -76,7 +79,8 @@ class Replicates:
                 f"drawn: these are {len(self.models)} models ({', '.join(self.models)}) of {len(self.channels)} "
                 f"channels, wanted is {model} of the {len(paths.channels)} of the paths. Draw from the same data."
             )
-        return self.conversions[:, self.models.index(model)]
+        credit: Floats = getattr(self, measure)[:, self.models.index(model)]
+        return credit
 
 
 def bootstrap_credit(
@@ -111,7 +115,7 @@ def bootstrap_credit(
     Raises
     ------
     ConfigurationError
-        When a model does not exist or is ``shapley``, or replicates are not a whole number from 1 on.
+        When a model does not exist or is one of NOT_DRAWN, or replicates are not a whole number from 1 on.
     """
     check_models(paths, models)
     require_replicates(models, replicates)
@@ -141,10 +145,9 @@ def in_blocks(
 
 def require_replicates(models: Sequence[str], replicates: int) -> None:
     """Refuse models that are not drawn again, and numbers of replicates that are none."""
-    if "shapley" in models:
+    if refused := [model for model in models if model in NOT_DRAWN]:
         raise ConfigurationError(
-            "models: 'shapley' is not drawn again. Take its intervals by the delta method (0 replicates), or those of "
-            "attribution.shapley.shapley."
+            f"models: {refused[0]!r} is not drawn again. Take its intervals by the delta method (0 replicates)."
         )
     if isinstance(replicates, bool) or not isinstance(replicates, int | np.integer) or replicates < 1:
         raise ConfigurationError(f"replicates: {replicates!r} is not a whole number from 1 on. 1000 is usual.")
@@ -273,14 +276,14 @@ def _shares(paths: Paths, model: str, options: RuleOptions, rows: Integers) -> "
     if model in RULES:
         shares = channel_shares(paths, model, options)[rows].T.tocsr()
         return shares, shares
-    means = delta.model_gradient(paths, model, options=options)
+    means = model_gradient(paths, model, options=options)
     assert isinstance(means, ShareGradient)
     return means.conversions[rows].T.tocsr(), means.value[rows].T.tocsr()
 
 
 def _with_shared_journeys(paths: Paths, drawn: Replicates, *, order: int, options: RuleOptions) -> Replicates:
     """Spread replicates as the covariance with customers' several journeys says."""
-    gradients = [delta.model_gradient(paths, model, order=order, options=options) for model in drawn.models]
+    gradients = [model_gradient(paths, model, order=order, options=options) for model in drawn.models]
     apart, together = delta.covariance(delta.without_sharing(paths), gradients), delta.covariance(paths, gradients)
     moved = []
     for replicated, before, after in (

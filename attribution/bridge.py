@@ -18,7 +18,8 @@ import numpy as np
 
 from attribution import ragged
 from attribution.credit import check_models, model_credit
-from attribution.delta import model_gradient, normal_reach, variance
+from attribution.credit_spread import model_gradient
+from attribution.delta import normal_reach, variance
 from attribution.flow_influence import flows_between
 from attribution.intervals import difference_interval, score_interval, share_interval
 from attribution.participation import ParticipationGradient, distinct_linear, participation, presence
@@ -26,7 +27,7 @@ from attribution.path_shares import shares_along_paths
 from attribution.paths import STEP, Paths
 from attribution.ragged import Floats
 from attribution.rules import RULES, RuleOptions, channel_shares, touch_shares
-from attribution.sums import Measure, Sums, everything, grouped
+from attribution.sums import Measure, Sums, everything, grouped, require_measure
 from attribution.transitions import transitions
 from customer_data.errors import ConfigurationError
 
@@ -64,11 +65,12 @@ def bridge(
     """
     import pandas
 
-    chosen = _chosen(measure)
+    require_measure(measure)
     last, markov = (
         getattr(model_credit(paths, model, order=order, options=RuleOptions()), measure)
         for model in ("last_click", "markov")
     )
+    chosen = get_args(Measure).index(measure)
     shared = distinct_linear(paths)[chosen]
     took_part = participation(paths)[chosen]
     middle = ParticipationGradient.make(paths)
@@ -94,12 +96,6 @@ def bridge(
             "model_high": model_high,
         }
     )
-
-
-def _chosen(measure: str) -> int:
-    if measure not in get_args(Measure):
-        raise ConfigurationError(f"measure: {measure!r} is not one of {', '.join(get_args(Measure))}.")
-    return get_args(Measure).index(measure)
 
 
 def flows(
@@ -128,7 +124,7 @@ def flows(
     """
     import pandas
 
-    _chosen(measure)
+    require_measure(measure)
     if confidence is not None:
         normal_reach(confidence)
     found = transitions(paths, order=order)
@@ -255,8 +251,10 @@ def credit_along_paths(
 
     options = options or RuleOptions()
     check_models(paths, models)
-    if "shapley" in models:
-        raise ConfigurationError("models: 'shapley' says what channels add over all paths, and nothing along one path.")
+    if refused := [model for model in models if model in ("shapley", "regression")]:
+        raise ConfigurationError(
+            f"models: {refused[0]!r} says what channels add over all paths, and nothing along one path."
+        )
     by_conversions = np.argsort(-paths.conversions, kind="stable")[: max(n, 0)]
     rows = by_conversions[paths.conversions[by_conversions] > 0]
     lengths = paths.lengths[rows]

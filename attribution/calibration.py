@@ -20,7 +20,7 @@ import numpy as np
 from attribution.amount_checks import numbers_of
 from attribution.bootstrap import percentile_interval
 from attribution.credit import check_models, model_credit
-from attribution.delta import credit_covariance, credit_variance
+from attribution.credit_spread import credit_covariance, credit_variance
 from attribution.participation import unknown_channel
 from attribution.paths import Paths
 from attribution.ragged import Floats, Integers

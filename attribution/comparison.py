@@ -7,12 +7,14 @@ import numpy as np
 
 from attribution.bootstrap import Replicates, bootstrap_credit, percentile_interval
 from attribution.credit import check_models, model_credit
-from attribution.delta import credit_variance, interval
+from attribution.credit_spread import credit_variance
+from attribution.delta import interval
 from attribution.intervals import difference_interval
 from attribution.markov import Convention, require_convention
 from attribution.paths import Paths
 from attribution.ragged import Floats
 from attribution.rules import RuleOptions
+from attribution.sums import Measure, require_measure
 from customer_data.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ def compare(
     *,
     baseline: str = "last_click",
     model: str = "markov",
+    measure: Measure = "conversions",
     order: int = 1,
     replicates: int = 0,
     seed: int | None = None,
@@ -43,6 +46,8 @@ def compare(
         From :func:`attribution.read_paths` or :func:`attribution.build_paths`.
     baseline, model
         Two different models, as in :func:`attribution.attribute`.
+    measure
+        Credit of ``conversions`` (a number of them) or of ``value`` (in the currency of the paths).
     order
         Order of the Markov chain.
     replicates
@@ -64,15 +69,17 @@ def compare(
     Returns
     -------
     Columns channel, <baseline>, <model>, difference (model minus baseline), difference_low, difference_high, verdict.
-    Credit is of conversions, as a number of them. Differences sum to 0. Rows are sorted by the size of the difference,
+    Differences sum to 0. Rows are sorted by the size of the difference,
     largest first, then by name. The verdict is "under-credited by last click" (or the baseline's name) when the whole
     interval is above 0, "over-credited by ..." when it is below, else "no clear difference".
 
     Raises
     ------
     ConfigurationError
-        When a model does not exist, both are the same, replicates or confidence are out of range, or what was drawn is
-        of other models or channels.
+        When a model or a measure does not exist, both models are the same, replicates or confidence are out of range,
+        or what was drawn is of other models or channels.
+    ModelError
+        As :func:`attribution.attribute`.
     """
     import pandas
 
@@ -80,29 +87,31 @@ def compare(
         raise ConfigurationError(f"baseline, model: both are {model!r}, which leaves nothing to compare. Name two.")
     check_models(paths, [baseline, model])
     require_convention(convention)
+    require_measure(measure)
     if replicates < 0 or 0 < replicates < FEWEST_REPLICATES:
         raise ConfigurationError(
             f"replicates: {replicates!r} give no percentiles. Give 0 (the delta method) or {FEWEST_REPLICATES} or more."
         )
     options = options or RuleOptions()
     (before, exact_before), (after, exact_after) = (
-        _credit(paths, name, order=order, options=options, convention=convention) for name in (baseline, model)
+        _credit(paths, name, measure, order=order, options=options, convention=convention) for name in (baseline, model)
     )
+    total = float(getattr(paths, measure).sum())
     difference, exact = after - before, exact_after - exact_before
     if replicates == 0 and drawn is None:
         spread = credit_variance(paths, model, baseline=baseline, order=order, options=options)
         low, high = ends_of_difference(
             [baseline, model],
             difference,
-            spread.conversions,
-            total=float(paths.conversions.sum()),
+            getattr(spread, measure),
+            total=total,
             confidence=confidence,
         )
     else:
         drawn = drawn or bootstrap_credit(
             paths, [baseline, model], order=order, replicates=replicates, seed=seed, options=options
         )
-        replicated = drawn.of(model, paths) - drawn.of(baseline, paths) + (difference - exact)
+        replicated = drawn.of(model, paths, measure) - drawn.of(baseline, paths, measure) + (difference - exact)
         low, high = percentile_interval(replicated, confidence=confidence)
     table = pandas.DataFrame(
         {
@@ -112,7 +121,7 @@ def compare(
             "difference": difference,
             "difference_low": low,
             "difference_high": high,
-            "verdict": verdicts(low, high, baseline=baseline, rounding=1e-9 * float(paths.conversions.sum())),
+            "verdict": verdicts(low, high, baseline=baseline, rounding=1e-9 * total),
         }
     )
     largest_first = np.lexsort([np.asarray(paths.channels), -np.round(np.abs(difference), 9)])
@@ -132,13 +141,13 @@ def ends_of_difference(
 
 
 def _credit(
-    paths: Paths, model: str, *, order: int, options: RuleOptions, convention: Convention
+    paths: Paths, model: str, measure: Measure, *, order: int, options: RuleOptions, convention: Convention
 ) -> tuple[Floats, Floats]:
-    """Credit of conversions under a convention, and exact credit."""
-    exact = model_credit(paths, model, order=order, options=options).conversions
+    """Credit under a convention, and exact credit."""
+    exact: Floats = getattr(model_credit(paths, model, order=order, options=options), measure)
     if model != "markov" or convention == "exact":
         return exact, exact
-    return model_credit(paths, model, order=order, options=options, convention=convention).conversions, exact
+    return getattr(model_credit(paths, model, order=order, options=options, convention=convention), measure), exact
 
 
 def verdicts(low: Floats, high: Floats, *, baseline: str, rounding: float) -> list[str]:

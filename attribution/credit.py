@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attribution.chain import Chain, chain
-from attribution.delta import interval, model_gradient, normal_reach, variance
+from attribution.credit_spread import model_gradient
+from attribution.delta import interval, normal_reach, variance
 from attribution.gradient import effects_gradient
 from attribution.intervals import score_interval
 from attribution.markov import Convention, RemovalEffects
@@ -15,6 +16,7 @@ from attribution.markov import removal_effects as solve_removal_effects
 from attribution.paths import Paths
 from attribution.ragged import Floats
 from attribution.ratio_game import problems_of_games, ratio_credit
+from attribution.regression import problems_of_regression, regression_credit
 from attribution.rules import RULES, RuleOptions, touch_shares
 from attribution.survival import channel_survival
 from attribution.transitions import Transitions, transitions
@@ -24,7 +26,7 @@ from customer_data.nearest import did_you_mean
 if TYPE_CHECKING:
     import pandas
 
-MODELS = (*RULES, "time_decay", "markov", "shapley")
+MODELS = (*RULES, "time_decay", "markov", "shapley", "regression")
 CREDIT_COLUMNS = (
     "model",
     "segment",
@@ -36,6 +38,8 @@ CREDIT_COLUMNS = (
     "value_low",
     "value_high",
 )
+
+ENDS = ("low", "high")
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +71,9 @@ def attribute(
     models
         Of ``first_click``, ``last_click``, ``last_non_direct_click``, ``linear``, ``position_based``, ``u_shaped``,
         ``w_shaped``, ``j_shaped``, ``inverse_j``, ``custom``, ``time_decay`` (only when paths were built from touches,
-        with their half-life), ``markov`` and ``shapley`` (the ratio game of :mod:`attribution.shapley`, for conversions
-        and for value, exact with up to 20 channels on paths, sampled above; its credit can be negative).
+        with their half-life), ``markov``, ``shapley`` (the ratio game of :mod:`attribution.shapley`, for conversions
+        and for value, exact with up to 20 channels on paths, sampled above; its credit can be negative) and
+        ``regression`` (:mod:`attribution.regression`, for conversions and for value, up to 200 channels on paths).
     order
         Order of the Markov chain.
     position_weights, custom_weights, direct
@@ -78,7 +83,8 @@ def attribute(
         stand around that credit, with the variance of exact credit, whose derivatives they take.
     confidence
         Of the intervals, by the delta method, made to hold for few conversions (:mod:`attribution.intervals`). Those of
-        ``shapley`` are not, and can fall below 0; they hold its sampling. None leaves all missing and takes less time.
+        ``shapley`` and ``regression`` are not; the first can fall below 0 and hold its sampling. None leaves all
+        missing and takes less time.
     segment
         What the column ``segment`` says.
 
@@ -93,6 +99,8 @@ def attribute(
     ------
     ConfigurationError
         When a model has another name or cannot be had from these paths, or an option is out of range.
+    ModelError
+        When the regression does not converge, or finds no channel without which conversions are lost.
     """
     import pandas
 
@@ -133,7 +141,10 @@ def _interval_columns(
     measures = ("conversions", "value")
     if confidence is None or not paths.conversions.any():
         certain = np.full(len(paths.channels), np.nan if confidence is None else 0.0)
-        return {f"{measure}_{end}": certain for measure in measures for end in ("low", "high")}
+        return {f"{measure}_{end}": certain for measure in measures for end in ENDS}
+    if model == "regression":
+        table = regression_credit(paths, confidence=confidence)
+        return {f"{measure}_{end}": table[f"{measure}_{end}"].to_numpy() for measure in measures for end in ENDS}
     spread = variance(paths, model_gradient(paths, model, order=order, options=options, known=known))
     ends = interval if model == "shapley" else score_interval
     columns: dict[str, Floats] = {}
@@ -161,6 +172,8 @@ def check_models(paths: Paths, models: Sequence[str]) -> None:
         )
     if "shapley" in models:
         problems += problems_of_games(paths)
+    if "regression" in models:
+        problems += problems_of_regression(paths)
     if problems:
         raise ConfigurationError("\n".join(problems))
 
@@ -179,6 +192,8 @@ def model_credit(
         return _markov_credit(paths, known or chain(paths, transitions(paths, order=order)), convention)
     if model == "shapley":
         return Credit(*ratio_credit(paths))
+    if model == "regression":
+        return _regression_credit(paths)
     if model == "time_decay":
         if paths.time_decay is None:
             raise ConfigurationError("time_decay: these paths do not know the times of touches.")
@@ -191,6 +206,13 @@ def model_credit(
         _by_channel(paths, shares * paths.conversions[paths.rows]),
         _by_channel(paths, shares * paths.value[paths.rows]),
     )
+
+
+def _regression_credit(paths: Paths) -> Credit:
+    if not paths.conversions.any():
+        return Credit(np.zeros(len(paths.channels)), np.zeros(len(paths.channels)))
+    table = regression_credit(paths, confidence=None)
+    return Credit(table["conversions"].to_numpy(), table["value"].to_numpy())
 
 
 def _by_channel(paths: Paths, credited: Floats) -> Floats:

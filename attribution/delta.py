@@ -25,14 +25,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attribution import ragged
-from attribution.chain import Chain
-from attribution.gradient import ChainGradient, Gradient, markov_gradient, rule_gradient, time_decay_gradient
+from attribution.gradient import ChainGradient, Gradient
 from attribution.path_sample import path_sample
 from attribution.paths import Paths
 from attribution.ragged import Floats, Integers
-from attribution.ratio_game import ratio_gradient
-from attribution.rules import RuleOptions
-from attribution.transitions import transitions
 from customer_data.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -63,54 +59,6 @@ class Variance:
     value: Floats
 
 
-def credit_covariance(
-    paths: Paths, models: str | Sequence[str], *, order: int = 1, options: RuleOptions | None = None
-) -> Covariance:
-    """Covariance of the credit of one model, or of several together.
-
-    Parameters
-    ----------
-    paths
-        Distinct paths.
-    models
-        A name, or several, of rules, ``time_decay``, ``markov`` or ``shapley``.
-    order
-        Order of the Markov chain, whose walks are followed to their end whatever the convention of the credit.
-    options
-        Options of the rules.
-
-    Returns
-    -------
-    Covariances whose rows and columns are the channels of the first model, then those of the second, and so on.
-    """
-    names = [models] if isinstance(models, str) else models
-    return covariance(paths, [model_gradient(paths, name, order=order, options=options) for name in names])
-
-
-def model_gradient(
-    paths: Paths, model: str, *, order: int = 1, options: RuleOptions | None = None, known: Chain | None = None
-) -> Gradient:
-    """The gradient of a model's credit, by the model's name; ``known`` is the chain of these paths if there is one."""
-    if model == "markov":
-        return markov_gradient(paths, transitions(paths, order=order), known)
-    if model == "shapley":
-        return ratio_gradient(paths)
-    if model == "time_decay":
-        return time_decay_gradient(paths)
-    return rule_gradient(paths, model, options or RuleOptions())
-
-
-def credit_variance(
-    paths: Paths, model: str, *, baseline: str | None = None, order: int = 1, options: RuleOptions | None = None
-) -> Variance:
-    """Variance of a model's credit, or of its difference to a baseline: the diagonal of a covariance, much cheaper.
-
-    Parameters are those of :func:`credit_covariance`. With thousands of channels this is what fits time and memory.
-    """
-    named = [model] if baseline is None else [model, baseline]
-    return variance(paths, *(model_gradient(paths, name, order=order, options=options) for name in named))
-
-
 def variance(paths: Paths, gradient: Gradient, baseline: Gradient | None = None) -> Variance:
     """Variance of the credit whose gradient is given, or of its difference to a baseline's."""
     parts = [gradient] if baseline is None else [gradient, baseline]
@@ -128,7 +76,8 @@ def _row_variance(paths: Paths, parts: Sequence[Gradient]) -> Floats:
     """Sums of squares over customers of the first gradient less the second, array ``(2, width)``.
 
     Each of a path's n journeys does e, and each of its c conversions (or the value of them) adds g to that: together
-    n e^2 + 2 c e g + c g^2. The last is summed over all paths, the others over a sample where there are many.
+    n e^2 + 2 c e g + c g^2. The last is summed over all paths, the others over a sample where there are many. What a
+    conversion adds to credit of value by itself, q, goes with those: c (2 e q + q^2) + 2 v q g, v the value.
     """
     summed = _of_gains(paths, parts)
     if any(part.answers_to_endings for part in parts):
@@ -139,8 +88,18 @@ def _row_variance(paths: Paths, parts: Sequence[Gradient]) -> Floats:
     ending, gain = (_halves(_less(rows)) for rows in ([p.endings(row) for p in parts], [p.gains(row) for p in parts]))
     for measure, paying in enumerate((0, 2)):
         derivative = ending[measure] * (kind < 2)[:, None] + gain[measure] * (kind == paying)[:, None]
+        if measure == 1 and (counted := _by_conversion(parts, row)) is not None:
+            derivative += counted * (kind == 0)[:, None]
         summed[measure] += (derivative * (between @ derivative)).sum(axis=0)
     return summed
+
+
+def _by_conversion(parts: Sequence[Gradient], rows: Integers) -> Floats | None:
+    """What a conversion adds by itself to the first credit of value, less that of the second; None if nothing."""
+    found = [None if part.by_conversion is None else part.by_conversion(rows) for part in parts]
+    if all(part is None for part in found):
+        return None
+    return _less([np.zeros((len(rows), parts[0].width)) if part is None else part for part in found])
 
 
 def _of_gains(paths: Paths, parts: Sequence[Gradient]) -> Floats:
@@ -178,6 +137,10 @@ def _of_endings(paths: Paths, parts: Sequence[Gradient]) -> Floats:
             zip((paths.conversions, paths.value), _halves(ending), _halves(gain), strict=True)
         ):
             summed[measure] += np.einsum("p,pc,pc->c", counted * sums[some], e, g)
+        if (q := _by_conversion(parts, some)) is not None:
+            of_value, of_both = _halves(gain)[1], _halves(ending)[1] + q / 2
+            summed[1] += np.einsum("p,pc,pc->c", counted * paths.conversions[some], of_both, q)
+            summed[1] += np.einsum("p,pc,pc->c", counted * paths.value[some], q, of_value)
         return summed
 
     return _summed(of_block, _edges(paths.lengths[rows], parts), parts[0].width)
@@ -247,6 +210,11 @@ def covariance(paths: Paths, gradients: Sequence[Gradient]) -> Covariance:
                 ending_gain[measure] += endings[measure][some - first].T @ (sums[some, None] * gain)
                 weighted = endings[measure] * weights
                 ending_ending[measure] += weighted.T @ weighted
+        if (counted := _counted(gradients, some)) is not None:
+            weighted = paths.conversions[some, None] * counted
+            both = gains[1].T @ (paths.value[some, None] * counted)
+            gain_gain[1] += counted.T @ weighted + both + both.T
+            ending_gain[1] += endings[1][some - first].T @ weighted
     return _assembled(paths, gradients, ending_ending, ending_gain, gain_gain)
 
 
@@ -268,6 +236,19 @@ def _assembled(
         if gradient.sampled is not None:
             summed[:, channel, channel] += gradient.sampled
     return Covariance(summed[0], summed[1])
+
+
+def _counted(gradients: Sequence[Gradient], rows: Integers) -> Floats | None:
+    """What a conversion adds by itself to credits of value side by side; None if nothing."""
+    if all(gradient.by_conversion is None for gradient in gradients):
+        return None
+    nothing = ((len(rows), gradient.width) for gradient in gradients)
+    return np.hstack(
+        [
+            np.zeros(shape) if gradient.by_conversion is None else gradient.by_conversion(rows)
+            for gradient, shape in zip(gradients, nothing, strict=True)
+        ]
+    )
 
 
 def _by_measure(parts: Sequence[Floats]) -> list[Floats]:
@@ -302,6 +283,8 @@ def _between_journeys(paths: Paths, gradients: Sequence[Gradient]) -> Floats:
     # Conversions and nulls see journeys end, conversions or value see what they brought.
     for measure, paying in enumerate((0, 2)):
         derivative = endings[measure] * (kind < 2)[:, None] + gains[measure] * (kind == paying)[:, None]
+        if measure == 1 and (counted := _counted(gradients, row)) is not None:
+            derivative += counted * (kind == 0)[:, None]
         summed[measure] = derivative.T @ (between @ derivative)
     return summed
 

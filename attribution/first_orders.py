@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attribution.customer_events import columns
-from attribution.delta import BLOCK
 from attribution.gradient import Gradient
+from attribution.influence import OfGradient, covariances
 from attribution.journey_parts import JourneyOptions, temporary_tables
 from attribution.journeys import shared_cells
 from attribution.paths import Paths
-from attribution.ragged import Floats, Integers
+from attribution.ragged import Floats
 from customer_data.money import SCALE
 
 if TYPE_CHECKING:
     import duckdb
-    from scipy.sparse import csr_array
 
 _FIRST, _TOUCHES, _ORDERS = "attribution_won_moment", "attribution_won_touches", "attribution_won_orders"
 _KEPT, _VALUED = "attribution_won_journeys", "attribution_won_valued"
@@ -142,37 +141,8 @@ def first_orders_by_decay(
 
 
 def conversions_with_value(paths: Paths, gradient: Gradient) -> Floats:
-    """Covariance of each channel's credited conversions with its own credited value, array ``(channels,)``.
-
-    A journey moves the first by e, whatever comes of it, and by g more if it converts, the second by E, and by G more
-    for each unit of its value; over the journeys of a path with c conversions, n nulls and value V that sums to
-    (c + n) e E + c g E + V (e + g) G. Products between journeys of one customer are added, as in
-    :mod:`attribution.delta`.
-    """
-    width = gradient.width
-    summed = np.zeros(width)
+    """Covariance of each channel's credited conversions with its own credited value, array ``(channels,)``."""
     if paths.time_decay is not None and gradient.own is not None:
         return np.diag(paths.time_decay.mixed_products).astype(float)
-    for first in range(0, len(paths), BLOCK):
-        rows = slice(first, first + BLOCK)
-        ending, gain = gradient.endings(rows), gradient.gains(rows)
-        conversions, value = (of_path[rows, None] for of_path in (paths.conversions, paths.value))
-        one, other = ending[:, :width], ending[:, width:]
-        summed += ((conversions + paths.nulls[rows, None]) * one * other).sum(axis=0)
-        summed += (conversions * gain[:, :width] * other).sum(axis=0)
-        summed += (value * (one + gain[:, :width]) * gain[:, width:]).sum(axis=0)
-    if paths.shared is None or paths.shared.nnz == 0:
-        return summed
-    return summed + _between_journeys(paths.shared, len(paths), gradient)
-
-
-def _between_journeys(shared: "csr_array", paths: int, gradient: Gradient) -> Floats:
-    """What customers with several journeys add; cells are conversions, nulls and value of each path in turn."""
-    cells: Integers = np.flatnonzero(np.diff(shared.indptr))
-    kind, row = np.divmod(cells, paths)
-    ending, gain, width = gradient.endings(row), gradient.gains(row), gradient.width
-    ends, converts, pays = (flag[:, None] for flag in (kind < 2, kind == 0, kind == 2))
-    one = ending[:, :width] * ends + gain[:, :width] * converts
-    other = ending[:, width:] * ends + gain[:, width:] * pays
-    found: Floats = (one * (shared[cells][:, cells] @ other)).sum(axis=0)
+    (found,) = covariances(paths, OfGradient(gradient), ((0, 1),))
     return found

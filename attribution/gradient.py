@@ -3,7 +3,7 @@
 Those of a chain come from what its worth without each channel answers (:mod:`attribution.survival`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -87,6 +87,8 @@ class Gradient(Protocol):
     value) adds ``gains[p]`` to that. Columns are the channels for credit of conversions, then those for credit of
     value; ``width`` is the number of either. ``own`` are the covariances of the two, where they are known better than
     from the paths. ``sampled``, array ``(2, channels)``, is what the sampling of a model's solution adds to variances.
+    ``by_conversion`` gives what a conversion adds to credit of *value* whatever it is worth, array ``(rows,
+    channels)``; None for the models to which it is nothing.
     """
 
     @property
@@ -100,6 +102,9 @@ class Gradient(Protocol):
 
     @property
     def sampled(self) -> Floats | None: ...
+
+    @property
+    def by_conversion(self) -> "Callable[[slice | Integers], Floats] | None": ...
 
     def endings(self, rows: slice | Integers) -> Floats:
         """Array ``(rows, 2 channels)``."""
@@ -135,6 +140,7 @@ class ChainGradient:
     answers_to_endings: bool = True
     own: None = None
     sampled: None = None
+    by_conversion: None = None
 
     @property
     def width(self) -> int:
@@ -194,6 +200,7 @@ class ShareGradient:
     value: "csr_array"
     own: tuple[Floats, Floats] | None = None
     sampled: None = None
+    by_conversion: None = None
     answers_to_endings: bool = False
 
     @property

@@ -69,10 +69,11 @@ class OfGradient:
     def of(self, rows: slice | Integers) -> Sequence[Influence]:
         """Influences on credit of conversions and on credit of value."""
         endings, gains, width = self.gradient.endings(rows), self.gradient.gains(rows), self.width
-        ending, by_value = endings[:, :width], endings[:, width:]
+        ending, of_value = endings[:, :width], endings[:, width:]
+        counted = 0.0 if self.gradient.by_conversion is None else self.gradient.by_conversion(rows)
         return (
             Influence(ending + gains[:, :width], ending, np.zeros_like(ending)),
-            Influence(by_value, by_value, gains[:, width:]),
+            Influence(of_value + counted, of_value, gains[:, width:]),
         )
 
     def nulls(self, rows: slice | Integers) -> Sequence[Floats]:

@@ -59,6 +59,7 @@ class ParticipationGradient:
     answers_to_endings: bool = False
     own: None = None
     sampled: None = None
+    by_conversion: None = None
 
     @classmethod
     def make(cls, paths: Paths) -> "ParticipationGradient":

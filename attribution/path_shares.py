@@ -78,6 +78,7 @@ class _Some:
     channels: Integers
     own: None = None
     sampled: None = None
+    by_conversion: None = None
 
     @property
     def width(self) -> int:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas
     from scipy.sparse import csr_array
 
+    from attribution.regression import RegressionFit
     from attribution.transitions import Transitions
 
 STEP = " > "
@@ -268,6 +269,11 @@ class Paths:
     @cached_property
     def transitions_by_order(self) -> "dict[int, Transitions]":
         """What :func:`attribution.transitions.transitions` has found so far."""
+        return {}
+
+    @cached_property
+    def fits(self) -> "dict[str, RegressionFit]":
+        """What :func:`attribution.regression.fit_regression` has fitted so far, by the model's name."""
         return {}
 
     def names(self, rows: ArrayLike | None = None, *, step: str = STEP) -> list[str]:

@@ -40,6 +40,7 @@ class RatioGradient:
     sampled: Floats | None = None
     answers_to_endings: bool = True
     own: None = None
+    by_conversion: None = None
 
     @property
     def width(self) -> int:

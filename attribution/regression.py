@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attribution import held_out, ragged
-from attribution.delta import interval, normal_reach
-from attribution.influence import covariances
+from attribution.delta import interval, normal_reach, variance
+from attribution.gradient import Gradient, ShareGradient
 from attribution.paths import Paths
 from attribution.ragged import Floats, Integers
-from attribution.regression_losses import CreditInfluences, Losses
+from attribution.ratio_game import missing_nulls
+from attribution.regression_losses import Losses, RegressionGradient
 from attribution.regression_terms import Met, chance
 from customer_data.errors import ConfigurationError, ModelError
 
@@ -64,7 +65,7 @@ class RegressionFit:
 
 
 def fit_regression(paths: Paths) -> RegressionFit:
-    """Fit the regression to distinct paths.
+    """Fit the regression to distinct paths, once: the fit is kept with them.
 
     Raises
     ------
@@ -78,16 +79,35 @@ def fit_regression(paths: Paths) -> RegressionFit:
             "regression: it needs journeys that converted and journeys that did not; here are "
             f"{paths.conversions.sum():,.10g} and {paths.nulls.sum():,.10g}. Use Markov or a rule."
         )
-    return _fitted(paths, _design(paths), paths.conversions, paths.nulls)
+    if "regression" not in paths.fits:
+        paths.fits["regression"] = _fitted(paths, _design(paths), paths.conversions, paths.nulls)
+    return paths.fits["regression"]
 
 
 def _refuse_many_channels(paths: Paths) -> None:
+    if problem := _too_many(paths):
+        raise ModelError(f"regression: {problem}")
+
+
+def _too_many(paths: Paths) -> str:
+    """What to do about too many channels; empty where they are not."""
     on_paths = len(np.unique(paths.codes))
-    if on_paths > MOST_CHANNELS:
-        raise ModelError(
-            f"regression: {on_paths:,} channels are on these paths, and it is fitted with up to {MOST_CHANNELS}, two "
-            "terms each. Put channels together with rename_channels, or use Markov, which takes thousands."
-        )
+    if on_paths <= MOST_CHANNELS:
+        return ""
+    return (
+        f"{on_paths:,} channels are on these paths, and it is fitted with up to {MOST_CHANNELS}, two terms each. Put "
+        "channels together with rename_channels, or use Markov, which takes thousands."
+    )
+
+
+def problems_of_regression(paths: Paths) -> list[str]:
+    """Why these paths have no credit by the regression; nothing where they have."""
+    problems = []
+    if missing := missing_nulls(paths):
+        problems.append(f"models: 'regression' compares conversions with journeys that did not convert; {missing}")
+    if problem := _too_many(paths):
+        problems.append(f"models: 'regression': {problem}")
+    return problems
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,16 +259,27 @@ def regression_credit(
 def _intervals(losses: Losses, fit: RegressionFit, confidence: float | None) -> dict[str, Floats]:
     """The ends of intervals: around what credit would be if it were not cut off at 0, then cut off."""
     paths, columns = losses.paths, dict[str, Floats]()
-    influences = None if confidence is None else CreditInfluences.make(losses, fit.covariance)
-    spreads = [] if influences is None else covariances(paths, influences, ((0, 0), (1, 1)))
-    for measure, amounts in enumerate((paths.conversions, paths.value)):
-        low = high = np.full(len(paths.channels), np.nan if influences is None else 0.0)
-        if influences is not None and amounts.sum() > 0:
-            estimate = influences.shares(measure)[0] * amounts.sum()
-            low, high = interval(estimate, spreads[measure], confidence=confidence or 0.0)
-        name = ("conversions", "value")[measure]
+    gradient = None if confidence is None else RegressionGradient.make(losses, fit.covariance)
+    spread = None if gradient is None else variance(paths, gradient)
+    for measure, name in enumerate(("conversions", "value")):
+        low = high = np.full(len(paths.channels), np.nan if gradient is None else 0.0)
+        total = getattr(paths, name).sum()
+        if gradient is not None and total > 0:
+            estimate = gradient.shares(measure)[0] * total
+            low, high = interval(estimate, getattr(spread, name), confidence=confidence or 0.0)
         columns |= {f"{name}_low": np.maximum(low, 0.0), f"{name}_high": np.maximum(high, 0.0)}
     return columns
+
+
+def regression_gradient(paths: Paths) -> Gradient:
+    """How this credit answers to journeys; where nothing converts it is 0 and answers to nothing."""
+    from scipy.sparse import csr_array
+
+    if not paths.conversions.any():
+        nothing = csr_array((len(paths), len(paths.channels)))
+        return ShareGradient(nothing, nothing)
+    fit = fit_regression(paths)
+    return RegressionGradient.make(Losses.of(paths, *fit.effects), fit.covariance)
 
 
 def held_out_regression(folds: Sequence[Paths], *, fit: RegressionFit | None = None) -> "pandas.DataFrame":

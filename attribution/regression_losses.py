@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attribution.influence import Influence
 from attribution.paths import Paths
 from attribution.ragged import Floats, Integers
 from attribution.regression_terms import Met, chance
@@ -125,11 +124,11 @@ class Losses:
 
 
 @dataclass(frozen=True, eq=False)
-class CreditInfluences:
-    """Influences on credit of conversions and of value, before negative credit is cut off.
+class RegressionGradient:
+    """How credit of conversions and of value, before negative credit is cut off, answers to journeys.
 
-    Of channels whose removal loses nothing the numbers are those that credit would be if it were not cut off: what is
-    lost, as a share of what all others lose together.
+    See :class:`attribution.gradient.Gradient`. Of channels whose removal loses nothing the numbers are those that
+    credit would be if it were not cut off: what is lost, as a share of what all others lose together.
     """
 
     losses: Losses
@@ -139,9 +138,12 @@ class CreditInfluences:
     lost_share: "csr_array"
     by_channel: tuple[Floats, Floats]
     by_mean_value: Floats
+    answers_to_endings: bool = True
+    own: None = None
+    sampled: None = None
 
     @classmethod
-    def make(cls, losses: Losses, covariance: Floats) -> "CreditInfluences":
+    def make(cls, losses: Losses, covariance: Floats) -> "RegressionGradient":
         """From losses and the inverse information of the coefficients, array ``(2 channels, 2 channels)``."""
         paths = losses.paths
         by_channel, share = losses.by_channel(), losses.lost_share
@@ -161,32 +163,39 @@ class CreditInfluences:
         """Number of channels."""
         return len(self.losses.paths.channels)
 
-    def nulls(self, rows: slice | Integers) -> tuple[Floats, Floats]:
-        """What one more journey without a conversion changes of credit of conversions and of value."""
-        conversions, value = self._ending(rows, self.losses.chance[rows])
-        return self._credit(0, conversions), self._credit(1, value)
-
-    def of(self, rows: slice | Integers) -> tuple[Influence, Influence]:
-        """Influences on credit of conversions and on credit of value."""
-        mean, share = self.losses.mean_value, self.lost_share[rows].toarray()
-        ending, converting = (self._ending(rows, self.losses.chance[rows] - came) for came in (0, 1))
-        # The mean value of a conversion falls with each conversion, and rises with each unit of value.
-        of_unit = self.by_mean_value / self.losses.paths.conversions.sum()
-        total = [self.shares(measure)[0] for measure in (0, 1)]
-        return (
-            Influence(self._credit(0, converting[0]) + total[0], self._credit(0, ending[0]), np.zeros_like(share)),
-            Influence(
-                self._credit(1, converting[1] - mean * (share + of_unit)),
-                self._credit(1, ending[1]),
-                self._credit(1, share + of_unit) + total[1],
-            ),
+    def endings(self, rows: slice | Integers) -> Floats:
+        """Array ``(rows, 2 channels)``: a journey that does not convert adds its losses, and moves coefficients."""
+        lost = self.lost[rows].toarray()
+        moved = self.losses.chance[rows][:, None] * self._by_terms(rows)
+        return np.hstack(
+            [
+                self._credit(0, lost - moved[:, : self.width]),
+                self._credit(1, self.losses.mean_value * lost - moved[:, self.width :]),
+            ]
         )
 
-    def _ending(self, rows: slice | Integers, above: Floats) -> tuple[Floats, Floats]:
-        """Changes of both losses by one more journey of each path, of which ``above`` more was expected than came."""
-        by_terms, lost = np.asarray(self.terms[rows] @ self.answers), self.lost[rows].toarray()
-        moved = above[:, None] * by_terms
-        return lost - moved[:, : self.width], self.losses.mean_value * lost - moved[:, self.width :]
+    def gains(self, rows: slice | Integers) -> Floats:
+        """Array ``(rows, 2 channels)``: a conversion moves coefficients, and a unit of value what conversions bring."""
+        by_terms, (of_conversions, of_value) = self._by_terms(rows), (self.shares(measure)[0] for measure in (0, 1))
+        return np.hstack(
+            [
+                self._credit(0, by_terms[:, : self.width]) + of_conversions,
+                self._credit(1, self._of_unit(rows)) + of_value,
+            ]
+        )
+
+    def by_conversion(self, rows: slice | Integers) -> Floats:
+        """Array ``(rows, channels)``: a conversion moves coefficients, and lowers what the others bring on average."""
+        return self._credit(1, self._by_terms(rows)[:, self.width :] - self.losses.mean_value * self._of_unit(rows))
+
+    def _by_terms(self, rows: slice | Integers) -> Floats:
+        """How both losses answer if the coefficients move by those of one conversion more, ``(rows, 2 channels)``."""
+        return np.asarray(self.terms[rows] @ self.answers)
+
+    def _of_unit(self, rows: slice | Integers) -> Floats:
+        """What a unit of value adds to value lost: its share of the path's, and to the mean value of conversions."""
+        expected: Floats = self.by_mean_value / self.losses.paths.conversions.sum()
+        return self.lost_share[rows].toarray() + expected
 
     def _credit(self, measure: int, of_losses: Floats) -> Floats:
         """From changes of losses to those of credit, the total being what it is."""

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attribution.credit import model_credit
-from attribution.delta import credit_covariance, credit_variance, interval
+from attribution.credit_spread import credit_covariance, credit_variance
+from attribution.delta import interval
 from attribution.first_orders import FirstOrders, first_orders
 from attribution.intervals import share_interval
 from attribution.journey_parts import JourneyOptions, temporary_tables

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attribution.credit import check_models, model_credit
+from attribution.credit_spread import model_gradient
 from attribution.customer_folds import Recounts
-from attribution.delta import interval, model_gradient, normal_reach, variance, without_sharing
+from attribution.delta import interval, normal_reach, variance, without_sharing
 from attribution.intervals import score_interval, share_interval
 from attribution.paths import Paths
 from attribution.ragged import Floats, Integers

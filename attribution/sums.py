@@ -7,7 +7,7 @@ squares of what each adds (:mod:`attribution.delta`), and that of its share s = 
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,11 +16,18 @@ from attribution.delta import value_squares
 from attribution.intervals import score_interval, share_interval
 from attribution.paths import Paths
 from attribution.ragged import Floats
+from customer_data.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 Measure = Literal["conversions", "value"]
+
+
+def require_measure(measure: str) -> None:
+    """Refuse a measure of another name."""
+    if measure not in get_args(Measure):
+        raise ConfigurationError(f"measure: {measure!r} is not one of {', '.join(get_args(Measure))}.")
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,6 @@ import attribution
 from attribution.calibration import calibrate
 from attribution.credit import MODELS
 from attribution.paths import Paths
-from attribution.regression import regression_credit
 from attribution.shapley import shapley
 from customer_data.engine import Engine
 from customer_data.synthetic_journeys import SHOP, Channel, Market
@@ -126,7 +125,6 @@ def credits_of(paths: Paths) -> dict[str, Floats]:
         "markov, order 2": second["conversions"].to_numpy(),
         "shapley, ratio game": shapley(paths, game="ratio")["conversions"].to_numpy(),
         "shapley, markov game": shapley(paths, game="markov")["conversions"].to_numpy(),
-        "regression": regression_credit(paths)["conversions"].to_numpy(),
     }
 
 

@@ -224,7 +224,8 @@ class _Won:
 def _won(whole: Paths, so_far: Paths, model: str, *, order: int, options: RuleOptions) -> _Won:
     """Credit by one model: worth goes path by path, but for Shapley values, which have nothing along a path."""
     from attribution.credit import model_credit
-    from attribution.delta import model_gradient, variance
+    from attribution.credit_spread import model_gradient
+    from attribution.delta import variance
     from attribution.first_orders import conversions_with_value
     from attribution.influence import covariances
     from attribution.path_worths import PathWorths

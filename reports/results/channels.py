@@ -202,32 +202,21 @@ def channel_results(
 
 def value_comparison(paths: Paths, configuration: Configuration, *, order: int) -> pd.DataFrame | None:
     """Compare the two models in money, with intervals by the delta method; None where paths carry no value."""
-    import pandas as pd
-
-    from attribution.comparison import ends_of_difference, verdicts
-    from attribution.credit import model_credit
-    from attribution.delta import credit_variance
+    from attribution.comparison import compare
 
     if not paths.value.sum() > 0:
         return None
-    wanted, report = configuration.settings.attribution, configuration.settings.report
-    options, names = rule_options(wanted), (wanted.baseline, wanted.model)
-    before, after = (
-        model_credit(paths, name, order=order, options=options, convention=wanted.convention).value for name in names
+    wanted = configuration.settings.attribution
+    return compare(
+        paths,
+        baseline=wanted.baseline,
+        model=wanted.model,
+        measure="value",
+        order=order,
+        confidence=configuration.settings.report.confidence,
+        options=rule_options(wanted),
+        convention=wanted.convention,
     )
-    spread = credit_variance(paths, wanted.model, baseline=wanted.baseline, order=order, options=options)
-    total = float(paths.value.sum())
-    low, high = ends_of_difference(names, after - before, spread.value, total=total, confidence=report.confidence)
-    table = {
-        "channel": paths.channels,
-        wanted.baseline: before,
-        wanted.model: after,
-        "difference": after - before,
-        "difference_low": low,
-        "difference_high": high,
-        "verdict": verdicts(low, high, baseline=wanted.baseline, rounding=1e-9 * total),
-    }
-    return pd.DataFrame(table).sort_values("difference", key=lambda c: -c.abs(), kind="stable", ignore_index=True)
 
 
 def _made_of(wanted: AttributionSection) -> str:

@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 from attribution import bootstrap
 from attribution.bootstrap import bootstrap_credit, least_displacing_map, percentile_interval, rank_stability
 from attribution.credit import model_credit
-from attribution.delta import credit_covariance
+from attribution.credit_spread import credit_covariance
 from attribution.paths import Paths
 from attribution.rules import RuleOptions
 from customer_data.errors import ConfigurationError

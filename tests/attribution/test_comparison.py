@@ -70,6 +70,16 @@ def test_differences_sum_to_zero_and_come_largest_first():
         assert (table.difference <= table.difference_high).all()
 
 
+@pytest.mark.parametrize("replicates", [0, 40])
+def test_differences_of_value_are_those_of_conversions_where_each_is_worth_the_same(paths, replicates):
+    # Every conversion of the fixture is worth 10.
+    counted = compare(paths, replicates=replicates, seed=2)
+    worth = compare(paths, measure="value", replicates=replicates, seed=2)
+    assert list(worth.columns) == COLUMNS
+    assert worth[COLUMNS[1:6]].to_numpy() == pytest.approx(10 * counted[COLUMNS[1:6]].to_numpy())
+    assert list(worth.verdict) == list(counted.verdict)
+
+
 def test_few_conversions_give_no_verdict():
     paths = Paths.from_strings(["a > b", "b"], [1, 1], [4, 4], [1, 3])
     assert set(compare(paths).verdict) == {"no clear difference"}
@@ -91,6 +101,7 @@ def test_one_channel_and_no_conversions_differ_in_nothing(replicates):
     [
         ({"model": "last_click"}, "nothing to compare"),
         ({"model": "markow"}, "Did you mean 'markov'"),
+        ({"measure": "valeu"}, "measure: 'valeu' is not one of conversions, value"),
         ({"replicates": 5}, "no percentiles"),
         ({"replicates": -1}, "no percentiles"),
         ({"confidence": 90}, "not between 0 and 1"),

@@ -5,7 +5,7 @@ import pytest
 
 import attribution
 from attribution.credit import CREDIT_COLUMNS, MODELS
-from attribution.delta import credit_covariance
+from attribution.credit_spread import credit_covariance
 from attribution.paths import Paths
 from attribution.shapley import shapley
 from customer_data.errors import ConfigurationError

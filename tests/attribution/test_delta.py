@@ -9,15 +9,8 @@ from scipy.sparse import csr_array
 
 from attribution.bootstrap import bootstrap_credit
 from attribution.credit import model_credit
-from attribution.delta import (
-    covariance,
-    credit_covariance,
-    credit_variance,
-    interval,
-    model_gradient,
-    normal_reach,
-    without_sharing,
-)
+from attribution.credit_spread import credit_covariance, credit_variance, model_gradient
+from attribution.delta import covariance, interval, normal_reach, without_sharing
 from attribution.journeys import build_paths
 from attribution.paths import Paths
 from attribution.rules import RuleOptions

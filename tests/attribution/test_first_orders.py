@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from attribution.delta import model_gradient, variance, without_sharing
+from attribution.credit_spread import model_gradient
+from attribution.delta import variance, without_sharing
 from attribution.first_orders import conversions_with_value, first_orders, first_orders_by_decay
 from attribution.journey_parts import JourneyOptions
 from attribution.paths import Paths

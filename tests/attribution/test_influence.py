@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from attribution.credit_spread import model_gradient
 from attribution.customer_bootstrap import customer_journeys
-from attribution.delta import model_gradient, variance
+from attribution.delta import variance
 from attribution.first_orders import conversions_with_value
 from attribution.influence import Influence, OfGradient, covariances
 from attribution.journeys import build_paths

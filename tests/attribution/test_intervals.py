@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from attribution.bootstrap import bootstrap_credit, percentile_interval
 from attribution.comparison import compare
 from attribution.credit import attribute, model_credit
-from attribution.delta import credit_variance, interval
+from attribution.credit_spread import credit_variance
+from attribution.delta import interval
 from attribution.intervals import difference_interval, score_interval, share_interval
 from attribution.paths import Paths
 from attribution.rules import RuleOptions

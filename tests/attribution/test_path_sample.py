@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from attribution import Paths, delta
-from attribution.delta import credit_variance
+from attribution.credit_spread import credit_variance
 from attribution.path_sample import path_sample
 
 

@@ -3,14 +3,22 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from attribution.bridge import credit_along_paths
+from attribution.calibration import calibrate
+from attribution.comparison import compare
+from attribution.credit import attribute
+from attribution.credit_spread import credit_covariance, credit_variance, model_gradient
 from attribution.customer_bootstrap import customer_journeys
-from attribution.delta import without_sharing
+from attribution.delta import value_squares, without_sharing
+from attribution.influence import OfGradient
 from attribution.journeys import build_paths
 from attribution.paths import Paths
-from attribution.regression import fit_regression, regression_credit
-from attribution.regression_losses import CreditInfluences, Losses
+from attribution.regression import fit_regression, regression_credit, regression_gradient
+from attribution.segments import compare_shares
+from attribution.sensitivities import sensitivity
 from customer_data.errors import ConfigurationError
 from tests.attribution.small_engine import in_days, load_rows
 from tests.attribution.test_customer_bootstrap import many_journeys
@@ -34,8 +42,7 @@ def drawn_paths(*, channels: str = "abcd", paths: int = 60, seed: int = 1) -> Pa
 
 def test_influences_are_the_derivatives_of_refitted_credit():
     paths, step = drawn_paths(), 1e-3
-    fit = fit_regression(paths)
-    influences = CreditInfluences.make(Losses.of(paths, *fit.effects), fit.covariance).of(slice(None))
+    influences = OfGradient(regression_gradient(paths)).of(slice(None))
 
     def credit(kind: str, row: int, change: float) -> list[np.ndarray]:
         amounts = getattr(paths, kind).copy()
@@ -109,3 +116,68 @@ def test_a_fit_made_already_gives_the_same_and_must_be_of_these_channels():
         regression_credit(drawn_paths(channels="abce"), fit=fit)
     with pytest.raises(ConfigurationError, match="confidence"):
         regression_credit(paths, confidence=90)
+
+
+def test_attribute_gives_the_regressions_own_table_and_compare_its_difference_to_any_model():
+    paths = drawn_paths()
+    own = regression_credit(paths)
+    table = attribute(paths, models=["last_click", "regression"])
+    of_model = table[table["model"] == "regression"].reset_index(drop=True)
+    for column in ("conversions", "value", *ENDS):
+        assert of_model[column].to_numpy() == pytest.approx(own[column].to_numpy(), rel=1e-12)
+    for measure, place in (("conversions", 0), ("value", 1)):
+        found = compare(paths, model="regression", measure=measure).set_index("channel").loc[list(paths.channels)]
+        assert found["regression"].to_numpy() == pytest.approx(own[measure].to_numpy())
+        assert found["difference"].sum() == pytest.approx(0, abs=1e-9)
+        # The same variance from influences, journey by journey.
+        gradients = (OfGradient(model_gradient(paths, model)) for model in ("regression", "last_click"))
+        one, other = (gradient.of(slice(None))[place] for gradient in gradients)
+        less, squares = one.less(other), value_squares(paths)
+        variance = paths.nulls @ less.nulls**2 + paths.conversions @ less.conversions**2
+        variance += 2 * paths.value @ (less.conversions * less.value) + squares @ less.value**2
+        spread = credit_variance(paths, "regression", baseline="last_click")
+        assert getattr(spread, measure) == pytest.approx(variance)
+        both = getattr(credit_covariance(paths, ["regression", "last_click"]), measure)
+        minus = np.hstack([np.eye(4), -np.eye(4)])
+        assert np.diag(minus @ both @ minus.T) == pytest.approx(variance)
+
+
+def test_customers_with_several_journeys_are_in_the_variance_of_its_difference_to_a_rule(engine):
+    touches, orders = many_journeys(customers=150, seed=9)
+    journeys = customer_journeys(load_rows(engine, in_days(touches), in_days(orders)))
+    paths = build_paths(engine)
+    one, other = (OfGradient(model_gradient(paths, name)).of(slice(None)) for name in ("regression", "linear"))
+    spread = credit_variance(paths, "regression", baseline="linear")
+    whole = credit_covariance(paths, "regression")
+    for place, measure in enumerate(("conversions", "value")):
+        for influence, found in (
+            (one[place].less(other[place]), getattr(spread, measure)),
+            (one[place], np.diag(getattr(whole, measure))),
+        ):
+            by_customer = sum(
+                getattr(journeys, kind).T @ getattr(influence, kind) for kind in ("conversions", "nulls", "value")
+            )
+            assert found == pytest.approx((by_customer**2).sum(axis=0))
+
+
+def test_it_has_no_credit_where_nothing_converts_and_is_refused_where_it_cannot_be_had():
+    nothing = Paths.from_strings(["a > b", "b"], [0, 0], [0, 0], [1, 8])
+    assert attribute(nothing, models=["regression"])[["conversions", "value", *ENDS]].eq(0).all(axis=None)
+    assert compare(nothing, model="regression")["difference_high"].eq(0).all()
+    with pytest.raises(ConfigurationError, match="'regression' compares conversions with journeys that did not"):
+        attribute(Paths.from_strings(["a", "b"], [1, 2]), models=["regression"])
+    with pytest.raises(ConfigurationError, match="'regression' is not drawn again"):
+        compare(drawn_paths(), model="regression", replicates=20)
+    with pytest.raises(ConfigurationError, match="'regression' says what channels add over all paths"):
+        credit_along_paths(drawn_paths(), models=["regression"])
+
+
+def test_shares_of_it_have_intervals_in_sensitivity_calibration_and_segments():
+    paths = drawn_paths()
+    tried = sensitivity(paths, model="regression").table
+    assert tried[["share_low", "share_high", "shift_low", "shift_high"]].notna().all(axis=None)
+    shares = compare_shares({"one": paths, "two": drawn_paths(seed=2)}, model="regression")
+    assert (shares["share_low"] <= shares["share"]).all()
+    tests = pd.DataFrame({"channel": ["a"], "incremental": [50.0], "standard_error": [5.0]})
+    lifted = calibrate(paths, tests, model="regression").set_index("channel")
+    assert lifted.loc["a", "conversions"] == pytest.approx(50, abs=10)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from attribution.credit import attribute, model_credit
+from attribution.credit_spread import credit_variance
 from attribution.customer_bootstrap import customer_journeys
 from attribution.customer_folds import customer_folds, recount, recount_customers
-from attribution.delta import credit_variance
 from attribution.journey_parts import JourneyOptions
 from attribution.journeys import build_paths
 from attribution.paths import Paths
