@@ -107,7 +107,7 @@ def _probabilities(found: Transitions, *, steps: Floats, conversions: Floats, va
 
 def _chain(found: Transitions, observed: Observed) -> Chain:
     start, step, ends = observed.start, observed.step, observed.ends
-    live = _reachable(step, start) & _reachable(step.T.tocsr(), ends[:, 0])
+    live = reachable(step, start) & reachable(step.T.tocsr(), ends[:, 0])
     return Chain(
         start=start[live],
         step=step if live.all() else step[live][:, live],
@@ -133,7 +133,7 @@ def start_and_step(found: Transitions, probability: Floats) -> "tuple[Floats, cs
     return start, csr_array((probability[inner], found.target[inner], begins), shape=(states, states), copy=True)
 
 
-def _reachable(step: "csr_array", weight: Floats) -> NDArray[np.bool_]:
+def reachable(step: "csr_array", weight: Floats) -> NDArray[np.bool_]:
     """States with positive weight and all that ``step`` leads to from them."""
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import breadth_first_order

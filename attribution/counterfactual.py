@@ -7,7 +7,8 @@ the removed set the part rho goes where the rest of the row goes, and (1 - rho) 
     p(k -> l without S) = p(k -> l) * (1 + rho * m_k / (1 - m_k)),   l outside S, conversion and null among them.
 
 The start has such a row too. A row that leads into the set only has nothing to substitute with, so all of it is lost.
-At rho = 0 this is the removal effect; at rho = 1 whoever was led to S does as the others at that state do.
+At rho = 0 this is the removal effect; at rho = 1 whoever was led to S does as the others at that state do. States that
+only S led out of keep their walks for ever at rho = 1: such walks never end, and are lost, as at every rate below 1.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from attribution.chain import chain
+from attribution.chain import chain, reachable
 from attribution.delta import covariance, interval
 from attribution.gradient import effects_gradient
 from attribution.markov import removal_effects
@@ -166,6 +167,10 @@ def _one_substituted(
     start = np.zeros(states)
     start[found.target[~inner]] = probability[~inner]
     step = csr_array((probability[inner], (found.source[inner], found.target[inner])), shape=(states, states))
+    step.eliminate_zeros()
+    # Where no walk ends any more none is worth anything, and there may be no end to the visits.
+    ends = reachable(step.T.tocsr(), ending * (survives[:states] > 0) * keep)
+    step, keep = csr_array(step.multiply(ends[:, None])), keep & ends
     system = (eye_array(states) - step).tocsc()
     rate = (survives * per_outside)[:states, None]
     kept = keep[:, None]

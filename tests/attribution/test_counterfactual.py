@@ -15,6 +15,71 @@ from attribution.transitions import transitions
 from customer_data.errors import ConfigurationError, ModelError
 
 
+def worth_by_walking(journeys, removed, substitution):
+    """Expected conversions and value of a walk at order 1, followed over 2^60 steps; a journey is (path, n, c, v)."""
+    names = sorted({name for path, *_ in journeys for name in path})
+    place = {name: number for number, name in enumerate([*names, "start", "won", "lost"])}
+    counts, value = np.zeros((len(place), len(place))), np.zeros(len(place))
+    for path, number, conversions, brought in journeys:
+        steps = [name for before, name in zip([None, *path], path, strict=False) if name != before]
+        for source, target in zip(["start", *steps], steps, strict=False):
+            counts[place[source], place[target]] += number
+        counts[place[path[-1]], [place["won"], place["lost"]]] += conversions, number - conversions
+        value[place[path[-1]]] += brought
+    inside = np.isin([*place], removed)
+    into = counts[:, inside].sum(axis=1)
+    left = counts.sum(axis=1)
+    outside = left - into
+    mass = np.divide(into, left, out=np.zeros_like(left), where=left > 0)
+    keeps = np.where(outside > 0, (1 - mass) + substitution * mass, 0.0)
+    rows = np.divide(counts, outside[:, None], out=np.zeros_like(counts), where=outside[:, None] > 0) * keeps[:, None]
+    rows[:, inside] = 0
+    won = counts[:, place["won"]]
+    reward = np.column_stack([rows[:, place["won"]], rows[:, place["won"]] * value / np.where(won > 0, won, 1)])
+    rows[:, [place["won"], place["lost"]]] = 0
+    for _ in range(60):
+        reward, rows = reward + rows @ reward, rows @ rows
+    return reward[place["start"]]
+
+
+@pytest.mark.parametrize("substitution", [0.0, 0.3, 0.9, 0.999, 1.0])
+def test_removal_is_what_walking_through_small_chains_finds(substitution):
+    generator = np.random.default_rng(5)
+    for _ in range(15):
+        journeys = []
+        for _ in range(generator.integers(2, 6)):
+            path = [str(name) for name in generator.choice(list("abcd"), generator.integers(1, 5))]
+            number = int(generator.integers(1, 9))
+            won = int(generator.integers(0, number + 1))
+            journeys.append((path, number, won, won * float(generator.integers(1, 9))))
+        if not sum(won for *_, won, _ in journeys):
+            continue
+        paths = Paths.from_strings(
+            [" > ".join(path) for path, *_ in journeys],
+            [won for *_, won, _ in journeys],
+            [brought for *_, brought in journeys],
+            [number - won for _, number, won, _ in journeys],
+        )
+        sets = [[str(name)] for name in paths.channels] + [list(paths.channels[:2])]
+        table = removal(paths, sets, substitution=substitution)
+        whole = worth_by_walking(journeys, [], substitution)
+        for names, conversions, value in zip(sets, table.removal_effect, table.removal_effect_value, strict=True):
+            left = worth_by_walking(journeys, names, substitution)
+            assert [conversions, value] == pytest.approx(1 - left / whole, abs=1e-9)
+        assert np.isfinite(table.drop(columns="channels").to_numpy()).all()
+
+
+def test_walks_that_only_the_removed_set_let_out_never_end_and_are_lost():
+    # Without x a leads to b and b to a, for ever.
+    paths = Paths.from_strings(["a > b > a > x", "b > x"], [1, 1], nulls=[1, 1])
+    assert removal(paths, ["x"], substitution=1).removal_effect.tolist() == [1.0]
+    # Half of the journeys end elsewhere: those are all that is left.
+    paths = Paths.from_strings(["a > b > a > x", "c"], [1, 1], nulls=[1, 1])
+    table = removal(paths, ["x"], substitution=1)
+    assert table.removal_effect.tolist() == pytest.approx([0.5])
+    assert table[["removal_effect_low", "removal_effect_high"]].notna().all(axis=None)
+
+
 @pytest.fixture
 def shop():
     """Journeys of three channels, enough of each."""
