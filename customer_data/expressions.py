@@ -3,7 +3,7 @@
 from functools import cache
 from typing import TYPE_CHECKING, cast
 
-from customer_data.nearest import did_you_mean, nearest_names
+from customer_data.nearest import did_you_mean, listed_names, nearest_names
 from customer_data.sources import Sql
 from customer_data.sql_text import identifier
 
@@ -46,7 +46,7 @@ def checked_expression(
         if column.table:
             problems.append(f"{where}: {column.sql('duckdb')} names a table; write the column alone.")
         elif name.casefold() not in by_fold:
-            hint = did_you_mean(name, columns) or f" There are: {', '.join(columns)}."
+            hint = did_you_mean(name, columns) or f" There are: {listed_names(columns)}."
             problems.append(f"{where}: the source has no column {name!r}.{hint}")
     if problems:
         return "", problems
@@ -82,7 +82,7 @@ def column_expression(name: str, columns: dict[str, str]) -> str | None:
 def missing_column(name: str, columns: dict[str, str], where: str) -> str:
     """Return the sentence about a column that is not there."""
     near = nearest_names(name, columns)
-    hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(columns)}."
+    hint = f"Did you mean {near[0]!r}?" if near else f"There are: {listed_names(columns)}."
     return f"{where}: the source has no column {name!r}. {hint}"
 
 

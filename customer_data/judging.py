@@ -42,6 +42,11 @@ class OpenSource:
         """The currency that the settings name, in capitals."""
         return None if self.settings.currency is None else self.settings.currency.strip().upper()
 
+    @property
+    def knows_files(self) -> bool:
+        """Whether its judged rows have ``__file``: of several files, orders and touches are compared across these."""
+        return bool(self.relation.filed_scan) and self.source.table in ("orders", "touchpoints")
+
     def has(self, name: str) -> bool:
         """Whether a column of the table is mapped; attributes do not count, whatever their names."""
         return name in TABLE_SPECS[self.source.table].column_names and name in self.mapped.columns
@@ -68,11 +73,13 @@ class OpenSource:
 def judged_sql(opened: OpenSource, *, located: bool = False) -> str:
     """SQL of a source's rows: each mapped column's value and ``__reason``, NULL for a good row.
 
-    ``located`` adds ``__file``, ``__row`` and ``__record``, the row as it came, as JSON.
+    ``located`` adds ``__file``, ``__row`` and ``__record``, the row as it came, as JSON. Where the rows are compared
+    across files they have ``__file`` in any case.
     """
     if opened.judged_table is not None and not located:
         return f"FROM {opened.judged_table}"
     typed = opened.typed()
+    names = ", ".join(identifier(name) for name in opened.relation.columns)
     mapped = [f"{column.expression} AS {identifier(name)}" for name, column in opened.mapped.columns.items()]
     passed = []
     if opened.mapped.filter is not None:
@@ -86,6 +93,12 @@ def judged_sql(opened: OpenSource, *, located: bool = False) -> str:
         passed += ["__file", "__row", "__source"]
         scan = opened.relation.located_scan
         extra = ", __file, __row, CAST(to_json(__source) AS VARCHAR) AS __record"
+    elif opened.knows_files:
+        mapped.append("__file")
+        passed.append("__file")
+        scan, extra = opened.relation.filed_scan, ", __file"
+        if opened.drops_duplicates:
+            scan = f"(SELECT {names}, min(__file) AS __file FROM {scan} GROUP BY {names})"
     elif opened.drops_duplicates:
         scan = f"(SELECT DISTINCT * FROM {scan})"
     cleaned = [f"{column.clean} AS {identifier(name)}" for name, column in typed.items()] + passed

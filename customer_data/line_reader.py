@@ -70,7 +70,8 @@ class _Batch:
     def __init__(self, connection: "duckdb.DuckDBPyConnection", file: TextFile, names: tuple[str, ...]) -> None:
         self.connection = connection
         self.path = file.path
-        self.order = [file.names.index(name) for name in names]
+        own = {name.casefold(): position for position, name in enumerate(file.names)}
+        self.order = [own.get(name.casefold()) for name in names]
         self.records: list[list[str]] = []
         self.lines: list[int] = []
         self.broken: list[BrokenLine] = []
@@ -84,7 +85,9 @@ class _Batch:
         if self.records:
             fields = list(zip(*self.records, strict=True))
             arrays = [
-                pa.array([None if value in NO_VALUE else value for value in fields[position]], pa.string())
+                pa.nulls(len(self.lines), pa.string())
+                if position is None
+                else pa.array([None if value in NO_VALUE else value for value in fields[position]], pa.string())
                 for position in self.order
             ]
             arrays += [pa.array([self.path] * len(self.lines), pa.string()), pa.array(self.lines, pa.int64())]
@@ -110,7 +113,13 @@ class _Batch:
 
 
 def read_carefully(
-    connection: "duckdb.DuckDBPyConnection", files: list[TextFile], *, needed: set[str], rows: str, broken: str
+    connection: "duckdb.DuckDBPyConnection",
+    files: list[TextFile],
+    *,
+    names: tuple[str, ...],
+    needed: set[str],
+    rows: str,
+    broken: str,
 ) -> ShortLines:
     """Read CSV files into two tables of the engine.
 
@@ -119,7 +128,9 @@ def read_carefully(
     connection : duckdb.DuckDBPyConnection
         The engine.
     files : list of TextFile
-        Files with the same names of columns, in any order.
+        Files whose names of columns are among ``names``, in any order and capitals.
+    names : tuple of str
+        The columns; one that a file lacks is NULL there.
     needed : set of str
         Columns in which bytes that cannot be decoded break the line; elsewhere they are replaced.
     rows : str
@@ -132,15 +143,14 @@ def read_carefully(
     ShortLines
         The lines that were filled up with empty fields.
     """
-    names = files[0].names
     columns = ", ".join(f"{identifier(name)} VARCHAR" for name in names)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {rows} ({columns}, __file VARCHAR, __row BIGINT)")
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {broken} (file VARCHAR, row BIGINT, reason VARCHAR, record VARCHAR)"
     )
-    short, first_short = 0, ""
+    short, first_short, folded = 0, "", {name.casefold() for name in needed}
     for file in files:
-        needed_positions = [position for position, name in enumerate(file.names) if name in needed]
+        needed_positions = [position for position, name in enumerate(file.names) if name.casefold() in folded]
         width = len(file.names)
         batch = _Batch(connection, file, names)
         for row, record in _records(file, needed_positions):

@@ -57,6 +57,12 @@ def survey_warnings(
                 f"{one.label}: {count_of(found.repeated, 'row')} equal to another in every column, kept. "
                 'Say duplicates = "drop" if the export doubled them.'
             )
+        warnings += [
+            f"{one.label}.{name}: {Path(one.relation.absent[column.theirs]).name} has no such column, as other files "
+            "have; its rows have none."
+            for name, column in one.mapped.columns.items()
+            if column.theirs in one.relation.absent
+        ]
         warnings += file_warnings(one.relation)
         if one.source.table == "orders" and found.good and found.counts[None][1] == 0:
             warnings.append(

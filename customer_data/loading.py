@@ -21,6 +21,7 @@ from customer_data.load_warnings import (
 from customer_data.mapping import Mapped, map_source
 from customer_data.nearest import count_of
 from customer_data.orders import make_orders
+from customer_data.overlaps import overlap_warnings
 from customer_data.quarantine import all_bad_problem, make_quarantine, quarantine_bad_rows
 from customer_data.relations import Relation, open_relation
 from customer_data.sources import LoadSettings, Source, Sql, configuration_problems, source_labels
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     import duckdb
 
 _INPUTS = ("channels", "touchpoints", "orders", "spend", "customers")
-_TABLES = (*_INPUTS, "quarantine", "row_counts", "refunded_customers", *KEPT_TABLES)
+_TABLES = (*_INPUTS, "order_products", "quarantine", "row_counts", "refunded_customers", *KEPT_TABLES)
 _SAMPLE_PER_REASON = 5
 
 
@@ -95,6 +96,7 @@ def _load(
     opened, surveys = _examine_all(connection, opened)
     currency = _currency(opened, surveys, settings)
     warnings = survey_warnings(connection, opened, surveys, currency)
+    warnings += overlap_warnings(connection, opened, surveys)
 
     by_table = {
         table: [one for one in opened if one.source.table == table]

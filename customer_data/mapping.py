@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from customer_data.expressions import checked_expression, column_expression, missing_column
-from customer_data.nearest import did_you_mean
-from customer_data.relations import Relation
+from customer_data.nearest import did_you_mean, listed_names, shown_name
+from customer_data.relations import ANOTHER_SOURCE, Relation
 from customer_data.sources import Source, Sql
 from customer_data.sql_text import identifier
 from customer_data.table_specs import TABLE_SPECS, Column, Kind
@@ -79,6 +79,7 @@ def map_source(
     if source.filter is not None:
         condition, wrong = checked_expression(source.filter, relation.columns, f"{relation.label}.filter", functions)
         problems += wrong
+    problems += _absent_columns(source, relation, found, condition)
     folded = [name.casefold() for name in found]
     problems += [
         f"{relation.label}.columns: {name!r} occurs twice, in capitals and without."
@@ -102,6 +103,25 @@ def map_source(
     return (None, problems) if problems else (Mapped(mapped, condition), [])
 
 
+def _absent_columns(
+    source: Source, relation: Relation, found: dict[str, tuple[Column, str, str]], condition: str | None
+) -> list[str]:
+    """A sentence for each column that is mapped, or must be there, and that some of several files lack."""
+    wanted = {
+        name: expression
+        for name, (column, expression, _) in found.items()
+        if name in source.columns or not column.may_be_blank
+    } | ({} if condition is None else {"filter": condition})
+    names = {file.path: file.names for file in relation.text_files}
+    return [
+        f"{relation.label}.{ours}: {file} has no column {shown_name(theirs)!r}, as other files have; it has "
+        f"{listed_names(names[file])}. {ANOTHER_SOURCE.format(table=source.table)}"
+        for ours, expression in wanted.items()
+        for theirs, file in relation.absent.items()
+        if identifier(theirs) in expression
+    ]
+
+
 def _unsplit(source: Source, relation: Relation) -> str | None:
     """Return the sentence about a CSV file that was not cut into columns, with the separator its one name holds."""
     if not relation.is_text or source.names is not None or len(relation.columns) > 1:
@@ -112,7 +132,7 @@ def _unsplit(source: Source, relation: Relation) -> str | None:
     if remedy is None or any(isinstance(one, Sql) or one.casefold() == name.casefold() for one in known):
         return None
     stated = "" if source.separator is None else f" when it is cut at {source.separator!r}"
-    return f"{relation.label}.separator: {relation.place} has only one column{stated}, {name!r}. {remedy}"
+    return f"{relation.label}.separator: {relation.place} has only one column{stated}, {shown_name(name)!r}. {remedy}"
 
 
 def _attributes(source: Source, relation: Relation, ours: tuple[str, ...]) -> list[str]:
@@ -126,8 +146,7 @@ def _attributes(source: Source, relation: Relation, ours: tuple[str, ...]) -> li
 
 def _unmapped(column: Column, relation: Relation, source: Source) -> str:
     where = f"{relation.label}.{column.name}"
-    listed = list(relation.columns)
-    shown = ", ".join(listed[:12]) + (f" and {len(listed) - 12} more" if len(listed) > 12 else "")
+    listed, shown = list(relation.columns), listed_names(relation.columns)
     hint = did_you_mean(column.name, listed)
     remedy = f' Map it: columns = {{ {column.name} = "..." }}.'
     no_header = ""

@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+_LONGEST = 60
+
 
 def nearest_names(wrong: str, known: Iterable[str], *, most: int = 1, likeness: float = 0.6) -> list[str]:
     """Return the known names nearest to a wrong one, best first, blind to case, blanks and underscores."""
@@ -19,6 +21,18 @@ def nearest_names(wrong: str, known: Iterable[str], *, most: int = 1, likeness: 
 def count_of(number: int, noun: str) -> str:
     """Return a number with its noun, as in ``1 row`` and ``1,204 rows``."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def listed_names(names: Iterable[str], *, most: int = 12) -> str:
+    """Return names for a message, not too many and none too long, as one read in the wrong encoding is."""
+    known = list(names)
+    rest = f" and {len(known) - most:,} more" if len(known) > most else ""
+    return ", ".join(shown_name(name) for name in known[:most]) + rest
+
+
+def shown_name(name: str) -> str:
+    """Return a name for a message, its end left out if it is long."""
+    return name if len(name) <= _LONGEST else f"{name[:_LONGEST]}..."
 
 
 def did_you_mean(wrong: str, known: Iterable[str], *, likeness: float = 0.6) -> str:

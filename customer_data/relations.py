@@ -1,15 +1,15 @@
 """One face for every kind of source: a scan in SQL, its columns and types, and a scan that knows file and row."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from customer_data.errors import InputError
 from customer_data.line_reader import NO_SHORT_LINES, ShortLines, read_carefully
-from customer_data.nearest import did_you_mean
+from customer_data.nearest import count_of, did_you_mean
 from customer_data.sources import WHITESPACE, Source
 from customer_data.sql_text import identifier, literal
 from customer_data.text_files import (
@@ -27,6 +27,7 @@ PARQUET_ENDINGS = (".parquet", ".pq")
 _LARGEST_KEPT = 64_000_000
 """Bytes of CSV files, packed or not, whose rows are kept in the engine while they are looked at."""
 DATABASE_ENDINGS = (".duckdb", ".db", ".ddb")
+ANOTHER_SOURCE = "Name each kind of file as a source of its own, a block [[{table}]] of the configuration for each."
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Relation:
 
     ``scan`` is a FROM item; ``located_scan`` is another with the columns ``__file`` and ``__row`` added, empty if only
     a careful reading knows the rows; where it counts them, the engine must read in order. ``broken`` names the table of
-    lines that are no records, if there is one.
+    lines that are no records, if there is one. Of several files ``filed_scan`` is a scan with ``__file`` added, in
+    any order, and ``absent`` has the columns that some of them lack, with the first such file.
     """
 
     label: str
@@ -47,6 +49,8 @@ class Relation:
     broken: str | None = None
     short_lines: ShortLines = NO_SHORT_LINES
     counts_rows: bool = False
+    filed_scan: str = ""
+    absent: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_text(self) -> bool:
@@ -62,12 +66,18 @@ def open_relation(connection: "duckdb.DuckDBPyConnection", source: Source, label
     InputError
         If it is not there, is empty, or is not what its name says.
     """
-    if not isinstance(source.data, str | Path):
+    data = source.data
+    if not isinstance(data, str | Path) and (not isinstance(data, Sequence) or not data):
         return _frame(connection, source, label, number)
-    paths = _found_files(source.data, label)
+    paths = _found_files(data, label)
     endings = {Path(path).suffix.lower() for path in paths}
     if endings <= set(PARQUET_ENDINGS):
         return _parquet(connection, paths, label)
+    if len(endings) > 1 and endings & {*PARQUET_ENDINGS, *DATABASE_ENDINGS}:
+        raise InputError(
+            f"{label}: its files are of several kinds ({', '.join(sorted(endings))}). "
+            f"{ANOTHER_SOURCE.format(table=source.table)}"
+        )
     if source.relation is not None or endings <= set(DATABASE_ENDINGS):
         return _database(connection, paths, source, label, number)
     return _text(paths, source, label)
@@ -84,10 +94,25 @@ def open_text(source: Source, label: str) -> Relation:
     return _text(_found_files(cast("str | Path", source.data), label), source, label)
 
 
-def _found_files(data: str | Path, label: str) -> list[str]:
-    paths = matching_files(data)
-    if not paths:
-        raise InputError(f"{label}: no file matches {str(data)!r}. Check the pattern and the working folder.")
+def _found_files(data: str | Path | Sequence[str | Path], label: str) -> list[str]:
+    paths: list[str] = []
+    seen: dict[Path, str] = {}
+    problems = []
+    for one in [data] if isinstance(data, str | Path) else data:
+        matches = matching_files(one)
+        if not matches:
+            problems.append(f"{label}: no file matches {str(one)!r}. Check the pattern and the working folder.")
+        twice = [path for path in matches if Path(path).resolve() in seen]
+        if twice:
+            listed = " and by ".join(dict.fromkeys((repr(seen[Path(twice[0]).resolve()]), repr(str(one)))))
+            problems.append(
+                f"{label}: {count_of(len(twice), 'file')} named twice (first: {Path(twice[0]).name}, by {listed}), so "
+                "that all rows would count twice. Name each once."
+            )
+        seen |= {Path(path).resolve(): str(one) for path in matches}
+        paths += matches
+    if problems:
+        raise InputError(problems)
     missing = [path for path in paths if not Path(path).is_file()]
     if missing:
         path = Path(missing[0])
@@ -103,10 +128,20 @@ def read_again_carefully(
 ) -> Relation:
     """Read a CSV relation by the careful reader and return the relation of what it found."""
     rows, broken = f"__rows_{number}", f"__broken_{number}"
-    short = read_carefully(connection, list(relation.text_files), needed=needed, rows=rows, broken=broken)
+    names = tuple(relation.columns)
+    files = list(relation.text_files)
+    short = read_carefully(connection, files, names=names, needed=needed, rows=rows, broken=broken)
     columns = ", ".join(identifier(name) for name in relation.columns)
-    scan = f"(SELECT {columns} FROM {rows})"
-    return replace(relation, scan=scan, located_scan=rows, broken=broken, short_lines=short, counts_rows=False)
+    filed = rows if len(relation.text_files) > 1 else ""
+    return replace(
+        relation,
+        scan=f"(SELECT {columns} FROM {rows})",
+        located_scan=rows,
+        filed_scan=filed,
+        broken=broken,
+        short_lines=short,
+        counts_rows=False,
+    )
 
 
 @contextmanager
@@ -148,7 +183,9 @@ def keep_rows(connection: "duckdb.DuckDBPyConnection", relation: Relation) -> Re
     if connection.execute(counted).fetchall() != [(True,)]:
         raise duckdb.InvalidInputException("rows are left out")
     columns = ", ".join(identifier(name) for name in relation.columns)
-    return replace(relation, scan=f"(SELECT {columns} FROM {rows})", located_scan=rows, counts_rows=False)
+    filed = rows if relation.filed_scan else ""
+    scan = f"(SELECT {columns} FROM {rows})"
+    return replace(relation, scan=scan, located_scan=rows, filed_scan=filed, counts_rows=False)
 
 
 def _frame(connection: "duckdb.DuckDBPyConnection", source: Source, label: str, number: int) -> Relation:
@@ -186,7 +223,8 @@ def _parquet(connection: "duckdb.DuckDBPyConnection", paths: list[str], label: s
         raise InputError(f"{label}: {_place(paths)} cannot be read as Parquet ({_first_line(error)}).") from error
     located = f"{scan[:-1]}, filename='__file', file_row_number=true)"
     located = f"(SELECT * EXCLUDE (file_row_number), file_row_number + 1 AS __row FROM {located})"
-    return Relation(label, _place(paths), columns, scan, located)
+    filed = f"{scan[:-1]}, filename='__file')" if len(paths) > 1 else ""
+    return Relation(label, _place(paths), columns, scan, located, filed_scan=filed)
 
 
 def _database(
@@ -239,28 +277,64 @@ def _text(paths: list[str], source: Source, label: str) -> Relation:
             problems += error.problems
     if problems:
         raise InputError(problems)
-    first = files[0]
-    for file in files[1:]:
-        if set(file.names) != set(first.names):
-            differing = ", ".join(sorted(set(file.names) ^ set(first.names)))
-            problems.append(
-                f"{label}: {file.path} has other columns than {first.path} (not in both: {differing}). "
-                "Name each kind of file as a source of its own."
-            )
-    if problems:
-        raise InputError(problems)
+    names = _names_of_all(files)
     groups: dict[tuple[str, int, tuple[str, ...]], list[TextFile]] = {}
     for file in files:
         groups.setdefault((file.separator, file.preamble, file.names), []).append(file)
-    listed = ", ".join(identifier(name) for name in first.names)
     scans = [scan_sql(group) for group in groups.values()]
-    scan = scans[0] if len(scans) == 1 else "(" + " UNION ALL ".join(f"SELECT {listed} FROM {s}" for s in scans) + ")"
-    located = ""
+    scan = scans[0]
+    if len(scans) > 1:
+        scan = _united(f"SELECT {_selected(names, group[0])} FROM {scan_sql(group)}" for group in groups.values())
+    located, filed = "", ""
     if not any(file.separator == WHITESPACE for file in files):
-        parts = [f"SELECT {listed}, __file, __row FROM {located_scan_sql(file)}" for file in files]
-        located = "(" + " UNION ALL ".join(parts) + ")"
-    columns = dict.fromkeys(first.names, "VARCHAR")
-    return Relation(label, _place(paths), columns, scan, located, tuple(files), counts_rows=True)
+        located = _united(
+            f"SELECT {_selected(names, file)}, __file, __row FROM {located_scan_sql(file)}" for file in files
+        )
+        if len(files) > 1:
+            filed = _united(
+                f"SELECT {_selected(names, group[0])}, __file FROM {scan_sql(group, filed=True)}"
+                for group in groups.values()
+            )
+    absent = {
+        name: file.path for name in names for file in reversed(files) if name.casefold() not in _folded(file.names)
+    }
+    return Relation(
+        label,
+        _place(paths),
+        dict.fromkeys(names, "VARCHAR"),
+        scan,
+        located,
+        tuple(files),
+        counts_rows=True,
+        filed_scan=filed,
+        absent=absent,
+    )
+
+
+def _names_of_all(files: Sequence[TextFile]) -> tuple[str, ...]:
+    """The columns of all files, as first written; the engine knows no difference of capitals."""
+    names: dict[str, str] = {}
+    for file in files:
+        for name in file.names:
+            names.setdefault(name.casefold(), name)
+    return tuple(names.values())
+
+
+def _selected(names: Sequence[str], file: TextFile) -> str:
+    """SQL of the columns of all files from one of them."""
+    own = _folded(file.names)
+    return ", ".join(
+        f"{identifier(name) if name.casefold() in own else 'CAST(NULL AS VARCHAR)'} AS {identifier(name)}"
+        for name in names
+    )
+
+
+def _folded(names: Sequence[str]) -> set[str]:
+    return {name.casefold() for name in names}
+
+
+def _united(selects: Iterable[str]) -> str:
+    return f"({' UNION ALL '.join(selects)})"
 
 
 def _described(connection: "duckdb.DuckDBPyConnection", scan: str) -> dict[str, str]:

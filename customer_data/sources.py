@@ -34,10 +34,12 @@ class Source:
     ----------
     table : {"touchpoints", "orders", "refunds", "spend", "customers"}
         The table it fills. Several sources may fill one table.
-    data : str, Path or pandas.DataFrame
-        A CSV file (also ``.gz``), a Parquet file, a pattern of several such as ``"sessions/*.parquet"``, a DuckDB
-        file, or a frame. In CSV files an empty field, ``NULL`` and ``\\N`` mean that there is no value; the header may
-        stand below a preamble of up to fifty lines. An identity such as ``(not set)`` or ``nan`` is none.
+    data : str, Path, sequence of these, or pandas.DataFrame
+        A CSV file (also ``.gz``), a Parquet file, a pattern of several such as ``"sessions/*.parquet"``, a list of
+        files and patterns, a DuckDB file, or a frame. Several files are one table: rows are compared across them, and
+        a column that only some of them have is empty in the others if it need not be there. In CSV files an empty
+        field, ``NULL`` and ``\\N`` mean that there is no value; the header may stand below a preamble of up to fifty
+        lines. An identity such as ``(not set)`` or ``nan`` is none.
     relation : str, optional
         The table or view inside a DuckDB file; ``"schema.table"`` is understood.
     columns : mapping of str to str or Sql
@@ -62,7 +64,7 @@ class Source:
     """
 
     table: str
-    data: "str | Path | pd.DataFrame"
+    data: "str | Path | Sequence[str | Path] | pd.DataFrame"
     relation: str | None = None
     columns: Mapping[str, str | Sql] = field(default_factory=dict)
     time_format: str | None = None

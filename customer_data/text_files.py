@@ -25,6 +25,7 @@ _WINDOWS_SIGNS = {
 }
 """Signs such as the euro where Latin 1 has none that print."""
 _SAMPLE = 65_536
+_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 LONGEST_PREAMBLE = 50
 SEPARATORS = (",", ";", "\t", "|")
 
@@ -137,10 +138,10 @@ def split_records(text: str, separator: str) -> Iterable[list[str]]:
     return (record for record in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if record)
 
 
-def scan_sql(files: Iterable[TextFile], *, ordered: bool = False) -> str:
+def scan_sql(files: Iterable[TextFile], *, ordered: bool = False, filed: bool = False) -> str:
     """Return a FROM item that reads CSV files of one dialect and one header, every column as text.
 
-    ``ordered`` reads in the order of the file, on one thread.
+    ``ordered`` reads in the order of the file, on one thread; ``filed`` adds ``__file``.
     """
     files = list(files)
     first = files[0]
@@ -159,13 +160,15 @@ def scan_sql(files: Iterable[TextFile], *, ordered: bool = False) -> str:
         options["skip"] = str(first.preamble)
     if ordered:
         options["parallel"] = "false"
+    if filed:
+        options["filename"] = "'__file'"
     paths = "[" + ", ".join(literal(file.path) for file in files) + "]"
     scan = f"read_csv({paths}, {', '.join(f'{name}={value}' for name, value in options.items())})"
     if first.encoding != "latin-1":
         return scan
     before, after = (literal("".join(signs)) for signs in zip(*_WINDOWS_SIGNS.items(), strict=True))
     columns = (f"translate({identifier(name)}, {before}, {after}) AS {identifier(name)}" for name in first.names)
-    return f"(SELECT {', '.join(columns)} FROM {scan})"
+    return f"(SELECT {', '.join(columns)}{', __file' if filed else ''} FROM {scan})"
 
 
 def python_encoding(encoding: str) -> str:
@@ -205,7 +208,7 @@ def has_blank_lines(file: TextFile) -> bool:
 def _decoded(start: bytes, encoding: str, where: str) -> str:
     remedy = ""
     plain = start[:1000].lstrip(codecs.BOM_UTF8).strip().lower()
-    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and encoding != "utf-16":
+    if start.startswith(_UTF16_MARKS) and encoding != "utf-16":
         remedy = 'begins as UTF-16. Say encoding = "utf-16".'
     elif start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         remedy = "is a spreadsheet or a zip archive, not a text file. Save it as CSV."
@@ -219,11 +222,16 @@ def _decoded(start: bytes, encoding: str, where: str) -> str:
         remedy = "is JSON. Convert it to CSV or Parquet."
     elif encoding != "utf-16" and start[:1000].count(b"\x00") > len(start[:1000]) // 4:
         remedy = 'holds zero bytes, as UTF-16 does. Say encoding = "utf-16".'
+    elif encoding == "utf-16" and not start.startswith(_UTF16_MARKS) and b"\x00" not in start:
+        remedy = (
+            'is not UTF-16: it holds no zero bytes. Say encoding = "utf-8", or, if other files are UTF-16, name each '
+            "kind of file as a source of its own."
+        )
     if remedy:
         raise InputError(f"{where} {remedy}")
     if encoding == "utf-16":
         even = start[: len(start) // 2 * 2]
-        marked = even.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        marked = even.startswith(_UTF16_MARKS)
         return even.decode("utf-16" if marked else "utf-16-le", errors="replace")
     return start.decode(python_encoding(encoding), errors="replace")
 

@@ -19,6 +19,9 @@ from reports.progress import Progress
 
 if TYPE_CHECKING:
     import pandas as pd
+    from pydantic import BaseModel
+
+    from reports.configuration.toml_positions import KeyPath
 
 SHOWN_ROWS = 10
 _WIDEST_RECORD = 160
@@ -118,12 +121,16 @@ def config_show(file: Path, flags: Mapping[str, str], *, with_origin: bool) -> i
 
 
 def _section_lines(configuration: Configuration, *, with_origin: bool) -> Iterator[str]:
+    blocks: list[tuple[str, KeyPath, BaseModel]] = []
     for name, section in configuration.settings:
-        if section is None:
-            continue
-        lines = [f"[{name}]"]
-        for key, value in section.model_dump(mode="json").items():
-            origin = _origin(configuration, name, key)
+        if isinstance(section, tuple) and len(section) > 1:
+            blocks += [(f"[[{name}]]", (name, number), block) for number, block in enumerate(section)]
+        elif section:
+            blocks.append((f"[{name}]", (name,), section[0] if isinstance(section, tuple) else section))
+    for header, path, block in blocks:
+        lines = [header]
+        for key, value in block.model_dump(mode="json").items():
+            origin = _origin(configuration, (*path, key))
             comment = f"  # {origin}" if with_origin else ""
             absent = value is None or value in ([], {})
             if not absent or with_origin:
@@ -131,9 +138,9 @@ def _section_lines(configuration: Configuration, *, with_origin: bool) -> Iterat
         yield "\n".join(lines)
 
 
-def _origin(configuration: Configuration, section: str, key: str) -> str:
+def _origin(configuration: Configuration, key: KeyPath) -> str:
     """Where a value comes from; of a table of columns, where it begins."""
-    inner = [origin for path, origin in configuration.origins.items() if path[:2] == (section, key)]
+    inner = [origin for path, origin in configuration.origins.items() if path[: len(key)] == key]
     return inner[0] if inner else "default"
 
 

@@ -37,15 +37,15 @@ def require_in_data(
             f"clv.holdout_until: nothing is left to hold back after {settings.clv.holdout_until}; the run looks back "
             f"from {as_of}. Choose an earlier day."
         )
-    if settings.orders is not None and "value" in settings.report.parts:
+    if settings.orders and "value" in settings.report.parts:
         problems += _nothing_to_fit_on(connection, configuration, as_of)
     attributes = _columns(connection, "customers")
     problems += [
         f"clv.segment_by: [customers] has no column {name!r}.{_hint(name, attributes)}"
         for name in settings.clv.segment_by
-        if settings.orders is not None and settings.customers is not None and name not in attributes
+        if settings.orders and settings.customers and name not in attributes
     ]
-    if settings.touchpoints is not None and "channels" in settings.report.parts:
+    if settings.touchpoints and "channels" in settings.report.parts:
         problems += _lift_test_problems(connection, configuration, first, as_of)
     if problems:
         raise ConfigurationError("\n".join(problems))

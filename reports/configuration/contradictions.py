@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from customer_data.nearest import did_you_mean
+from reports.configuration.messages import key_text
 from reports.configuration.settings import SOURCE_TABLES, Settings
 
 if TYPE_CHECKING:
@@ -31,10 +32,8 @@ def contradictions(data: Mapping[str, Any], environment: Mapping[str, str]) -> l
         for table in ("refunds", "customers")
         if table in data and "orders" not in data
     ]
-    for table in SOURCE_TABLES:
-        section = data.get(table)
-        if isinstance(section, Mapping):
-            found += [((table,), said) for said in _where_problems(table, section)]
+    for path, section in _blocks(data):
+        found += [(path, said) for said in _where_problems(path, section)]
     found += _attribution_problems(data)
     clv, report = data.get("clv"), data.get("report")
     if isinstance(clv, Mapping) and {"holdout_days", "holdout_until"} <= set(clv):
@@ -48,7 +47,7 @@ def contradictions(data: Mapping[str, Any], environment: Mapping[str, str]) -> l
         found += _timezone_problems(report["timezone"])
     if isinstance(report, Mapping) and report.get("currency_rates") and "currency" not in report:
         found.append((("report", "currency_rates"), 'report.currency_rates needs report.currency, as in "EUR".'))
-    found += _renaming_problems(data)
+    found += _renaming_problems(data) + _policy_problems(data)
     return found + _source_problems(data) + _unset_variables(data, environment, ())
 
 
@@ -57,19 +56,53 @@ def _renaming_problems(data: Mapping[str, Any]) -> list[tuple[KeyPath, str]]:
     from customer_data.channel_names import renaming_problems
 
     found: list[tuple[KeyPath, str]] = []
-    for section in ("touchpoints", "paths"):
-        named = data[section].get("rename_channels") if isinstance(data.get(section), Mapping) else None
+    sections = [(path, section) for path, section in _blocks(data) if path[0] == "touchpoints"]
+    if isinstance(data.get("paths"), Mapping):
+        sections.append((("paths",), data["paths"]))
+    for path, section in sections:
+        named = section.get("rename_channels")
         if isinstance(named, Mapping) and all(isinstance(name, str) for name in named.values()):
-            key = (section, "rename_channels")
-            found += [(key, said) for said in renaming_problems(named, ".".join(key))]
+            key = (*path, "rename_channels")
+            found += [(key, said) for said in renaming_problems(named, key_text(key))]
     return found
 
 
-def _where_problems(table: str, section: Mapping[str, Any]) -> list[str]:
+def _blocks(data: Mapping[str, Any]) -> list[tuple[KeyPath, Mapping[str, Any]]]:
+    """Every section of data with its path; of a section of several blocks each of them."""
+    found: list[tuple[KeyPath, Mapping[str, Any]]] = []
+    for table in SOURCE_TABLES:
+        section = data.get(table)
+        blocks = enumerate(section) if isinstance(section, list) else ()
+        found += [((table, number), block) for number, block in blocks if isinstance(block, Mapping)]
+        found += [((table,), section)] if isinstance(section, Mapping) else []
+    return found
+
+
+def _policy_problems(data: Mapping[str, Any]) -> list[tuple[KeyPath, str]]:
+    """What blocks of one section say differently, though it holds for all of them."""
+    found: list[tuple[KeyPath, str]] = []
+    first: dict[tuple[str, ...], tuple[KeyPath, Any]] = {}
+    for path, section in _blocks(data):
+        stated: dict[tuple[str, ...], Any] = {
+            (key,): section[key] for key in ("refunds", "missing_channel") if key in section and len(path) > 1
+        }
+        renamed = section.get("rename_channels")
+        if isinstance(renamed, Mapping):
+            stated |= {("rename_channels", name): ours for name, ours in renamed.items()}
+        for key, value in stated.items():
+            before, other = first.setdefault((str(path[0]), *key), ((*path, *key), value))
+            if other != value:
+                said = f"{key_text((*path, *key))} and {key_text(before)} differ, but hold for all of them. Keep one."
+                found.append(((*path, *key), said))
+    return found
+
+
+def _where_problems(path: KeyPath, section: Mapping[str, Any]) -> list[str]:
+    table = key_text(path) if len(path) == 1 else f"[{path[0]}]"
     if "file" in section and "database" in section:
         return [f"[{table}] names a file and a database. Keep one."]
     if "file" not in section and "database" not in section:
-        return [f'[{table}] needs file, as in file = "{table}.csv" (or database and table).']
+        return [f'[{table}] needs file, as in file = "{path[0]}.csv" (or database and table).']
     if "database" in section and "table" not in section:
         return [f"[{table}] names a database, but not which table of it."]
     return [f"[{table}] names a table, but no database."] if "table" in section and "file" in section else []
@@ -157,10 +190,8 @@ def _source_problems(data: Mapping[str, Any]) -> list[tuple[KeyPath, str]]:
     from customer_data.sources import Source, source_problems, text_problems
 
     found: list[tuple[KeyPath, str]] = []
-    for table in SOURCE_TABLES:
-        section = data.get(table)
-        if not isinstance(section, Mapping):
-            continue
+    for path, section in _blocks(data):
+        table = str(path[0])
         given = {key: value for key, value in section.items() if isinstance(value, str)}
         columns, names = section.get("columns"), section.get("names")
         source = Source(
@@ -175,8 +206,8 @@ def _source_problems(data: Mapping[str, Any]) -> list[tuple[KeyPath, str]]:
         )
         for said in source_problems(source, table):
             wrong = re.match(r"\w+\.columns: '([^']*)'", said)
-            key = said.partition(":")[0].split(".")
-            found.append(((*key, wrong[1]) if wrong else tuple(key), said))
+            key = said.partition(":")[0].split(".")[1:]
+            found.append(((*path, *key, wrong[1]) if wrong else (*path, *key), said))
     if isinstance(paths := data.get("paths"), Mapping):
         given = {key: value for key, value in paths.items() if isinstance(value, str)}
         written = Source(

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from pydantic_core import ErrorDetails
 
+    from reports.configuration.toml_positions import KeyPath
+
 _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 _PERCENT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*$")
 _REMEDIES = (
@@ -58,6 +60,12 @@ def value_message(error: ErrorDetails, root: type[BaseModel]) -> str:
     if said is None:
         return f"{name}: {error['msg'].rstrip('.?')}{_end(error['msg'])}"
     return f"{name} {said(context)}, not {_shown(given)}.{_fraction_hint(error['type'], context, given)}"
+
+
+def key_text(key: KeyPath) -> str:
+    """Return a key as messages name it: of several blocks of a section with the block's number, from 1 on."""
+    parts = [f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in key]
+    return "".join(parts).removeprefix(".")
 
 
 def at_place(place: str, sentence: str) -> str:

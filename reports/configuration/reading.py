@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from customer_data.errors import ConfigurationError, InputError
 from customer_data.nearest import did_you_mean
 from reports.configuration.contradictions import VARIABLE, contradictions
-from reports.configuration.messages import at_place, syntax_message, unknown_key, value_message
+from reports.configuration.messages import at_place, key_text, syntax_message, unknown_key, value_message
 from reports.configuration.settings import SOURCE_TABLES, Settings, SourceSection, SqlText
 from reports.configuration.toml_positions import KeyPath, Position, positions_of
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PREFIX = "PATHWORTH_"
 _OPTION_SECTIONS = ("attribution", "clv", "report", "engine")
 _DATA_SUFFIXES = (".csv", ".gz", ".parquet", ".tsv", ".txt", ".xlsx", ".duckdb")
-_LEADING_KEY = re.compile(r"([a-z_]+)(?:\[\d+\])?((?:\.[A-Za-z_]\w*)*)(?:, \w+)*: ")
+_LEADING_KEY = re.compile(r"([a-z_]+)(?:\[(\d+)\])?((?:\.[A-Za-z_]\w*)*)(?:, \w+)*: ")
 
 
 @dataclass(frozen=True)
@@ -73,26 +73,29 @@ class Configuration:
         found = _LEADING_KEY.match(line)
         if not found:
             return line
-        section, inner = found[1], tuple(found[2].split(".")[1:])
+        section, inner = found[1], tuple(found[3].split(".")[1:])
         if section not in Settings.model_fields:  # a part of the package names its own option, not our section
             homes = [name for name in _OPTION_SECTIONS if section in type(getattr(self.settings, name)).model_fields]
             if not homes:
                 return line
             section, inner, line = homes[0], (section,), f"{homes[0]}.{line}"
-        paths = ((section, "columns", *inner), (section, *inner))
+        block: KeyPath = (section,) if found[2] is None else (section, int(found[2]) - 1)
+        paths = ((*block, "columns", *inner), (*block, *inner))
         place = next((self.origins[path] for path in paths if path in self.origins), None)
-        place = place or _place((section,), self.origins)
+        place = place or _place(block, self.origins)
         return at_place(place, line) if place else line
 
     def source_files(self) -> list[tuple[KeyPath, str, Path]]:
         """Return every file of data that is named: its key, as written, and where it is."""
         found: list[tuple[KeyPath, str, Path]] = []
         for table in SOURCE_TABLES:
-            section: SourceSection | None = getattr(self.settings, table)
-            if section is not None and section.database is not None:
-                found.append(((table, "database"), section.database, self.path(section.database)))
-            elif section is not None and section.file is not None:
-                found += [((table, "file"), text, self.path(text)) for text in section.file]
+            blocks: tuple[SourceSection, ...] = getattr(self.settings, table)
+            for number, section in enumerate(blocks):
+                key: KeyPath = (table,) if len(blocks) == 1 else (table, number)
+                if section.database is not None:
+                    found.append(((*key, "database"), section.database, self.path(section.database)))
+                else:
+                    found += [((*key, "file"), text, self.path(text)) for text in section.file or ()]
         if self.settings.paths is not None:
             found.append((("paths", "file"), self.settings.paths.file, self.path(self.settings.paths.file)))
         return found
@@ -112,18 +115,15 @@ class Configuration:
                 hint = did_you_mean(path.name, names) or f" It is not in {path.parent.resolve()}."
             else:
                 hint = f" There is no folder {path.parent}."
-            problems.append(at_place(self.place(key), f"{'.'.join(map(str, key))}: no file {text!r}.{hint}"))
+            problems.append(at_place(self.place(key), f"{key_text(key)}: no file {text!r}.{hint}"))
         if problems:
             raise InputError(problems)
 
     def sources(self) -> list[Source]:
         """Return the sources of the tables, in the order in which they are loaded."""
-        sources: list[Source] = []
-        for table in SOURCE_TABLES:
-            section: SourceSection | None = getattr(self.settings, table)
-            if section is not None:
-                sources += _sources_of(table, section, self.path)
-        return sources
+        return [
+            _source(table, section, self.path) for table in SOURCE_TABLES for section in getattr(self.settings, table)
+        ]
 
     def engine(self) -> Engine:
         """Return the engine's options."""
@@ -142,9 +142,9 @@ class Configuration:
             timezone=report.timezone,
             currency=report.currency,
             currency_rates=report.currency_rates,
-            refunds=orders.refunds if orders else "net",
-            missing_channel=touchpoints.missing_channel if touchpoints else None,
-            rename_channels=touchpoints.rename_channels if touchpoints else {},
+            refunds="reject" if any(one.refunds == "reject" for one in orders) else "net",
+            missing_channel=next((one.missing_channel for one in touchpoints if one.missing_channel is not None), None),
+            rename_channels={theirs: ours for one in touchpoints for theirs, ours in one.rename_channels.items()},
             as_of=report.as_of,
         )
 
@@ -178,17 +178,24 @@ def read_configuration(
         raise ConfigurationError(f"{file}:{line}:{column}: {said}") from None
     places = {path: _shown(file, place) for path, place in positions_of(text).items()}
     problems: list[tuple[str, str]] = []
-    for variable, path in _environment_keys(environment, text, problems):
-        _override(data, places, path, environment[variable], f"environment {variable}")
-    for name, value in (flags or {}).items():
-        _override(data, places, tuple(name.split(".")), value, f"flag {name}")
+    given = [
+        (path, environment[variable], f"environment {variable}")
+        for variable, path in _environment_keys(environment, text, problems)
+    ]
+    given += [(tuple(name.split(".")), value, f"flag {name}") for name, value in (flags or {}).items()]
+    for path, value, origin in given:
+        if len(path) > 1 and isinstance(blocks := data.get(str(path[0])), list):
+            said = f"there are {len(blocks)} blocks [[{path[0]}]], and this does not tell which. Edit them in the file."
+            problems.append((origin, said))
+        else:
+            _override(data, places, path, value, origin)
     settings = None
     try:
         settings = Settings.model_validate(data)
     except ValidationError as error:
         problems += [
             (_place(detail["loc"], places) or str(file), value_message(detail, Settings))
-            for detail in _of_its_own(error.errors())
+            for detail in (_as_written(one, data) for one in _of_its_own(error.errors()))
         ]
     problems += [(_place(path, places) or str(file), said) for path, said in contradictions(data, environment)]
     if settings is not None and not problems:
@@ -244,6 +251,14 @@ def _of_its_own(errors: list[ErrorDetails]) -> list[ErrorDetails]:
         if error["type"] != "too_short"
         or not any(len(place) > len(error["loc"]) and place[: len(error["loc"])] == error["loc"] for place in places)
     ]
+
+
+def _as_written(error: ErrorDetails, data: Mapping[str, Any]) -> ErrorDetails:
+    """The error with its place as in the file: a section that is written once has no number."""
+    section, *rest = error["loc"]
+    if section in SOURCE_TABLES and rest and not isinstance(data.get(str(section)), list):
+        error["loc"] = (section, *rest[1:])
+    return error
 
 
 def _sorted(problems: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -306,26 +321,22 @@ def _field_type(path: KeyPath) -> type | None:
     return None
 
 
-def _sources_of(table: str, section: SourceSection, path: Any) -> list[Source]:
+def _source(table: str, section: SourceSection, path: Any) -> Source:
     from customer_data.sources import Source, Sql
 
-    places = [path(section.database)] if section.database is not None else [path(one) for one in section.file or ()]
-    return [
-        Source(
-            table=table,
-            data=place,
-            relation=section.table,
-            columns={
-                ours: Sql(theirs.sql) if isinstance(theirs, SqlText) else theirs
-                for ours, theirs in section.columns.items()
-            },
-            time_format=section.time_format,
-            separator=section.separator,
-            encoding=section.encoding,
-            decimal=section.decimal,
-            names=section.names,
-            filter=None if section.filter is None else Sql(section.filter),
-            duplicates=section.duplicates,
-        )
-        for place in places
-    ]
+    places = [path(one) for one in section.file or ()] if section.database is None else [path(section.database)]
+    return Source(
+        table=table,
+        data=places[0] if len(places) == 1 else places,
+        relation=section.table,
+        columns={
+            ours: Sql(theirs.sql) if isinstance(theirs, SqlText) else theirs for ours, theirs in section.columns.items()
+        },
+        time_format=section.time_format,
+        separator=section.separator,
+        encoding=section.encoding,
+        decimal=section.decimal,
+        names=section.names,
+        filter=None if section.filter is None else Sql(section.filter),
+        duplicates=section.duplicates,
+    )

@@ -44,6 +44,10 @@ def _as_blocks(value: Any) -> Any:
     return value
 
 
+def _as_sources(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else [value]
+
+
 class SqlText(BaseModel):
     """``{ sql = "..." }`` in place of a column's name."""
 
@@ -113,7 +117,7 @@ class SourceSection(Section):
     """What the sources of all five tables have in common."""
 
     file: Names | None = Field(
-        default=None, description="CSV (also .gz) or Parquet; several files or a pattern are allowed."
+        default=None, description="CSV (also .gz) or Parquet; a list of files or a pattern is allowed."
     )
     database: str | None = Field(
         default=None, description="A DuckDB file, in place of file; table names what to read in it."
@@ -144,6 +148,11 @@ class OrdersSection(SourceSection):
     refunds: Literal["net", "reject"] = Field(
         default="net", description="Take refunds from their orders, or reject them."
     )
+
+
+Sources = Annotated[tuple[SourceSection, ...], Field(strict=False, min_length=1), BeforeValidator(_as_sources)]
+Touches = Annotated[tuple[TouchpointsSection, ...], Field(strict=False, min_length=1), BeforeValidator(_as_sources)]
+Orders = Annotated[tuple[OrdersSection, ...], Field(strict=False, min_length=1), BeforeValidator(_as_sources)]
 
 
 class PathColumns(Section):
@@ -355,15 +364,15 @@ class ChecksSection(Section):
 
 
 class Settings(Section):
-    """The whole configuration; sections of data that are not there are None."""
+    """The whole configuration. Each section of data is a tuple of its blocks, empty where it is not there."""
 
     report: ReportSection = Field(default_factory=ReportSection)
     engine: EngineSection = Field(default_factory=EngineSection)
-    touchpoints: TouchpointsSection | None = None
-    orders: OrdersSection | None = None
-    refunds: SourceSection | None = None
-    spend: SourceSection | None = None
-    customers: SourceSection | None = None
+    touchpoints: Touches = ()
+    orders: Orders = ()
+    refunds: Sources = ()
+    spend: Sources = ()
+    customers: Sources = ()
     paths: PathsSection | None = None
     attribution: AttributionSection = Field(default_factory=AttributionSection)
     clv: ClvSection = Field(default_factory=ClvSection)

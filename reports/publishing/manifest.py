@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reports.configuration.messages import key_text
+from reports.configuration.settings import SOURCE_TABLES
+
 if TYPE_CHECKING:
     from reports.configuration.reading import Configuration
     from reports.results.run_results import RunResults
@@ -52,7 +55,7 @@ def input_files(configuration: Configuration) -> tuple[InputFile, ...]:
         for match in (file for one in matches for file in (sorted(one.rglob("*")) if one.is_dir() else [one])):
             if match.is_file():
                 shown = text if match == path else f"{text} ({match.name})"
-                found.append(InputFile(".".join(map(str, key)), shown, match.stat().st_size, file_digest(match)))
+                found.append(InputFile(key_text(key), shown, match.stat().st_size, file_digest(match)))
     return tuple(found)
 
 
@@ -91,6 +94,9 @@ def flat_settings(configuration: Configuration) -> dict[str, Any]:
         ):
             for name, inner in value.items():
                 walk(f"{prefix}.{name}" if prefix else name, inner)
+        elif prefix in SOURCE_TABLES and value:
+            for number, block in enumerate(value, start=1):
+                walk(prefix if len(value) == 1 else f"{prefix}[{number}]", block)
         elif value not in (None, [], {}):
             found[prefix] = value
 

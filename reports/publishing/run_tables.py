@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 from reports.configuration.settings import SOURCE_TABLES
@@ -98,13 +99,15 @@ def settings_table(configuration: Configuration) -> pd.DataFrame:
     rows = [
         (name, _shown(value), origin)
         for name, value in settings_of_the_answer(configuration).items()
-        if (origin := _origin(configuration, name)) != "default" or name.split(".")[0] not in SOURCE_TABLES
+        if (origin := _origin(configuration, name)) != "default" or re.split(r"[.[]", name)[0] not in SOURCE_TABLES
     ]
     return pd.DataFrame(rows, columns=["setting", "value", "origin"])
 
 
 def _origin(configuration: Configuration, name: str) -> str:
-    key = tuple(name.split("."))
+    section, *rest = name.split(".")
+    block = re.fullmatch(r"(\w+)\[(\d+)\]", section)
+    key = (section, *rest) if block is None else (block[1], int(block[2]) - 1, *rest)
     place = next((place for path, place in configuration.origins.items() if path[: len(key)] == key), "default")
     kind = place.split(" ")[0]
     return kind if kind in ("default", "flag", "environment") else "file"

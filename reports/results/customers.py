@@ -158,7 +158,7 @@ def _parameter_error(configuration: Configuration, made: Forecast) -> float | No
     from clv.prediction import parameter_error
 
     settings = configuration.settings
-    if settings.touchpoints is None or settings.attribution.depth == "brief" or made.margin == 0:
+    if not settings.touchpoints or settings.attribution.depth == "brief" or made.margin == 0:
         return None
     rows = made.segment_forecast.set_index("segment")["clv"] * math.copysign(1.0, made.margin)
     return parameter_error(

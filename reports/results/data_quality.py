@@ -91,6 +91,11 @@ def _without_folder(loaded: LoadReport) -> pd.DataFrame:
     return sample.assign(file=sample["file"].map(lambda file: Path(file).name if isinstance(file, str) else file))
 
 
+def _files_of(data: object) -> str:
+    names = [Path(str(one)).name for one in (data if isinstance(data, list) else [data])]
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
 def _sources(configuration: Configuration) -> pd.DataFrame:
     """The label of each source, as in the counts, with the name of its file."""
     import pandas as pd
@@ -98,7 +103,7 @@ def _sources(configuration: Configuration) -> pd.DataFrame:
     from customer_data.sources import source_labels
 
     sources = configuration.sources()
-    found = list(zip(source_labels(sources), (Path(str(one.data)).name for one in sources), strict=True))
+    found = list(zip(source_labels(sources), (_files_of(one.data) for one in sources), strict=True))
     if configuration.settings.paths is not None:
         found.append(("paths", configuration.path(configuration.settings.paths.file).name))
     return pd.DataFrame(found, columns=["source", "file"])

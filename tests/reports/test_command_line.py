@@ -221,5 +221,5 @@ def test_what_config_show_prints_is_a_configuration_of_the_same_values(command, 
     )
     again = orders_only.with_name("again.toml")
     again.write_text(shown.out)
-    assert read_configuration(again).settings.orders.filter == "value <> '\"'"
+    assert read_configuration(again).settings.orders[0].filter == "value <> '\"'"
     assert command("config", "show", again).out == shown.out

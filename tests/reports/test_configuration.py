@@ -62,11 +62,11 @@ def test_values_and_defaults_and_sources(tmp_path):
     settings = configuration.settings
     assert settings.report.as_of == dt.date(2026, 6, 30)
     assert (settings.attribution.lookback_days, settings.attribution.order) == (14, 1)
-    assert settings.refunds is None
-    touches, first, second = configuration.sources()
+    assert settings.refunds == ()
+    touches, orders = configuration.sources()
     assert touches.columns == {"customer_id": "visitor", "channel": Sql("coalesce(utm_source, 'direct')")}
-    assert (touches.data, first.data, second.data) == tuple(tmp_path / f"{one}.csv" for one in ("touches", "a", "b"))
-    assert (second.separator, second.decimal) == (";", ",")
+    assert (touches.data, orders.data) == (tmp_path / "touches.csv", [tmp_path / "a.csv", tmp_path / "b.csv"])
+    assert (orders.separator, orders.decimal) == (";", ",")
     assert configuration.load_settings().currency == "EUR"
 
 
@@ -346,3 +346,49 @@ def test_tables_may_be_given_whole_or_name_by_name(tmp_path):
     assert whole.settings.clv.product_margins == {"tea": 0.4, "green tea": 0.5}
     rates = read(tmp_path, GOOD, {"report.currency_rates": "{USD=0.9}", "clv.product_margins.tea": "0.4"})
     assert (rates.settings.report.currency_rates, rates.settings.clv.product_margins) == ({"USD": 0.9}, {"tea": 0.4})
+
+
+TWO_PLATFORMS = """
+[touchpoints]
+file = "t.csv"
+[orders]
+file = "o.csv"
+[[spend]]
+file = "google.csv"
+columns = { date = "Day", channel = "Campaign", cost = "Cost" }
+[[spend]]
+file = "meta.csv"
+decimal = ","
+[spend.columns]
+date = "Day"
+channel = "Campaign name"
+cost = "Amount spent"
+"""
+
+
+def test_a_section_of_several_blocks_has_a_source_for_each(tmp_path):
+    configuration = read(tmp_path, TWO_PLATFORMS)
+    _, _, google, meta = configuration.sources()
+    assert (google.data, google.columns["channel"], google.decimal) == (tmp_path / "google.csv", "Campaign", ".")
+    assert (meta.data, meta.columns["channel"], meta.decimal) == (tmp_path / "meta.csv", "Campaign name", ",")
+    assert configuration.place(("spend", 1, "columns", "cost")) == f"{tmp_path}/pathworth.toml:15:1"
+    assert configuration.located("spend[2].cost: bad") == f"{tmp_path}/pathworth.toml:15:1: spend[2].cost: bad"
+    for name in ("t", "o", "google"):
+        (tmp_path / f"{name}.csv").touch()
+    with pytest.raises(InputError, match=r"pathworth.toml:10:1: spend\[2\].file: no file 'meta.csv'"):
+        configuration.require_files()
+
+
+def test_what_is_wrong_in_one_of_several_blocks_is_told_with_its_place(tmp_path):
+    wrong = TWO_PLATFORMS.replace('decimal = ","', 'decimals = ","')
+    assert problems(tmp_path, wrong) == [
+        "pathworth.toml:11:1: unknown key 'decimals' in [[spend]]. Did you mean 'decimal'?"
+    ]
+    assert problems(tmp_path, TWO_PLATFORMS, {"spend.decimal": "."}) == [
+        "flag spend.decimal: there are 2 blocks [[spend]], and this does not tell which. Edit them in the file."
+    ]
+    twice = '[[orders]]\nfile = "a.csv"\nrefunds = "net"\n[[orders]]\nrefunds = "reject"\n'
+    assert problems(tmp_path, twice) == [
+        'pathworth.toml:4:1: [[orders]] needs file, as in file = "orders.csv" (or database and table).',
+        "pathworth.toml:5:1: orders[2].refunds and orders[1].refunds differ, but hold for all of them. Keep one.",
+    ]
