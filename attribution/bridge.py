@@ -17,12 +17,21 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 
 from attribution import ragged
+from attribution.chain import chain
 from attribution.credit import check_models, model_credit
 from attribution.credit_spread import model_gradient
 from attribution.delta import normal_reach, variance
-from attribution.flow_influence import flows_between
+from attribution.flow_influence import cut_flows, flows_between
+from attribution.gradient import Gradient
 from attribution.intervals import difference_interval, score_interval, share_interval
-from attribution.participation import ParticipationGradient, distinct_linear, participation, presence
+from attribution.markov import Convention, require_convention
+from attribution.participation import (
+    ParticipationGradient,
+    distinct_linear,
+    distinct_linear_gradient,
+    participation,
+    presence,
+)
 from attribution.path_shares import shares_along_paths
 from attribution.paths import STEP, Paths
 from attribution.ragged import Floats
@@ -36,7 +45,12 @@ if TYPE_CHECKING:
 
 
 def bridge(
-    paths: Paths, *, order: int = 1, measure: Measure = "conversions", confidence: float = 0.90
+    paths: Paths,
+    *,
+    order: int = 1,
+    measure: Measure = "conversions",
+    confidence: float = 0.90,
+    convention: Convention = "exact",
 ) -> "pandas.DataFrame":
     """From last click to Markov credit, step by step.
 
@@ -50,13 +64,18 @@ def bridge(
         Credit of ``conversions`` (a number of them) or of ``value`` (in the currency of the paths).
     confidence
         Of the intervals, as those of :func:`attribution.compare`.
+    convention
+        Of Markov credit, as in :func:`attribution.attribute`; the intervals of smoothing are those of exact credit.
 
     Returns
     -------
     Columns channel, last_click, sharing, weighting, participation, smoothing, markov, position_effect, position_low,
-    position_high, model_effect, model_low, model_high. Exactly: participation = last_click + sharing + weighting,
-    position_effect = sharing + weighting, model_effect = smoothing, markov = participation + smoothing. The effects sum
-    to 0 over channels. Rows are in the order of ``paths.channels``.
+    position_high, model_effect, model_low, model_high, sharing_low, sharing_high, weighting_low, weighting_high,
+    alone.
+    Exactly: participation = last_click + sharing + weighting, position_effect = sharing + weighting, model_effect =
+    smoothing, markov = participation + smoothing. The effects sum to 0 over channels. ``alone`` is of paths that hold
+    no other channel, which every rule gives it whole, and Markov credit need not. Rows are in the order of
+    ``paths.channels``.
 
     Raises
     ------
@@ -67,18 +86,21 @@ def bridge(
 
     require_measure(measure)
     last, markov = (
-        getattr(model_credit(paths, model, order=order, options=RuleOptions()), measure)
+        getattr(model_credit(paths, model, order=order, options=RuleOptions(), convention=convention), measure)
         for model in ("last_click", "markov")
     )
     chosen = get_args(Measure).index(measure)
     shared = distinct_linear(paths)[chosen]
     took_part = participation(paths)[chosen]
+    first, linear = model_gradient(paths, "last_click"), distinct_linear_gradient(paths)
     middle = ParticipationGradient.make(paths)
-    position = getattr(variance(paths, middle, model_gradient(paths, "last_click")), measure)
-    model = getattr(variance(paths, model_gradient(paths, "markov", order=order), middle), measure)
-    total = float(last.sum())
-    position_low, position_high = difference_interval(took_part - last, position, total=total, confidence=confidence)
-    model_low, model_high = difference_interval(markov - took_part, model, total=total, confidence=confidence)
+    held, total = presence(paths), float(last.sum())
+
+    def ends(name: str, effect: Floats, after: Gradient, before: Gradient) -> dict[str, Floats]:
+        spread = getattr(variance(paths, after, before), measure)
+        low, high = difference_interval(effect, spread, total=total, confidence=confidence)
+        return {f"{name}_low": low, f"{name}_high": high}
+
     return pandas.DataFrame(
         {
             "channel": paths.channels,
@@ -89,17 +111,23 @@ def bridge(
             "smoothing": markov - took_part,
             "markov": markov,
             "position_effect": took_part - last,
-            "position_low": position_low,
-            "position_high": position_high,
+            **ends("position", took_part - last, middle, first),
             "model_effect": markov - took_part,
-            "model_low": model_low,
-            "model_high": model_high,
+            **ends("model", markov - took_part, model_gradient(paths, "markov", order=order), middle),
+            **ends("sharing", shared - last, linear, first),
+            **ends("weighting", took_part - shared, middle, linear),
+            "alone": held.T @ np.where(held.sum(axis=1) == 1, getattr(paths, measure), 0),
         }
     )
 
 
 def flows(
-    paths: Paths, *, order: int = 1, measure: Measure = "conversions", confidence: float | None = 0.90
+    paths: Paths,
+    *,
+    order: int = 1,
+    measure: Measure = "conversions",
+    confidence: float | None = 0.90,
+    convention: Convention = "exact",
 ) -> "pandas.DataFrame":
     """Where the conversions of each last click go under Markov credit.
 
@@ -113,6 +141,8 @@ def flows(
     confidence
         Of the intervals (:mod:`attribution.flow_influence`); None leaves them missing. There are as many flows as pairs
         of channels, and intervals take time in proportion.
+    convention
+        Of Markov credit, as in :func:`attribution.attribute`; intervals are those of exact flows.
 
     Returns
     -------
@@ -125,12 +155,16 @@ def flows(
     import pandas
 
     require_measure(measure)
+    require_convention(convention)
     if confidence is not None:
         normal_reach(confidence)
     found = transitions(paths, order=order)
     between = flows_between(paths, found, measure=measure, with_variances=confidence is not None)
-    source, target = np.nonzero(between.amounts > 0)
-    amount, share = between.amounts[source, target], between.shares[source, target]
+    amounts, shares = between.amounts, between.shares
+    if convention != "exact":
+        amounts, shares = cut_flows(paths, chain(paths, found), found, measure=measure)
+    source, target = np.nonzero(amounts > 0)
+    amount, share = amounts[source, target], shares[source, target]
     ends = [np.full(len(amount), np.nan)] * 4
     if confidence is not None and between.amount_variances is not None and between.share_variances is not None:
         spread, of_share = between.amount_variances[source, target], between.share_variances[source, target]
@@ -235,6 +269,7 @@ def credit_along_paths(
     order: int = 1,
     options: RuleOptions | None = None,
     confidence: float | None = 0.90,
+    convention: Convention = "exact",
 ) -> "pandas.DataFrame":
     """The paths with most conversions, touch by touch, with the share of the conversion that each model gives.
 
@@ -261,7 +296,7 @@ def credit_along_paths(
     columns: dict[str, Floats] = {}
     for model in models:
         if model == "markov":
-            columns |= shares_along_paths(paths, rows, order=order, confidence=confidence)
+            columns |= shares_along_paths(paths, rows, order=order, confidence=confidence, convention=convention)
         else:
             columns[model] = ragged.take(_shares_of_touches(paths, model, options), paths.starts, rows)
     ends = [name for name in columns if name.endswith(("_low", "_high"))]

@@ -21,6 +21,7 @@ from attribution.amount_checks import numbers_of
 from attribution.bootstrap import percentile_interval
 from attribution.credit import check_models, model_credit
 from attribution.credit_spread import credit_covariance, credit_variance
+from attribution.markov import Convention
 from attribution.participation import unknown_channel
 from attribution.paths import Paths
 from attribution.ragged import Floats, Integers
@@ -72,6 +73,7 @@ def calibrate(
     draws: int = 20_000,
     seed: int = 0,
     options: RuleOptions | None = None,
+    convention: Convention = "exact",
 ) -> "pandas.DataFrame":
     """Conversions that channels caused, by the lift tests at hand.
 
@@ -83,8 +85,8 @@ def calibrate(
         One row per test. Columns channel, incremental (conversions, may be negative), standard_error (above 0), and
         optionally credited: the conversions ``model`` credits to the channel where and when the test ran. Without it,
         or where it is missing, the test is taken to have covered all of the channel's credit.
-    model, order, options
-        Whose credit is calibrated, as in :func:`attribution.attribute`.
+    model, order, options, convention
+        Whose credit is calibrated, as in :func:`attribution.attribute`. It varies as exact credit does.
     confidence
         Of the intervals, percentiles of the draws.
     prior
@@ -111,7 +113,7 @@ def calibrate(
     if draws < 1_000:
         raise ConfigurationError(f"draws: {draws!r} are too few for percentiles. Give 1000 or more.")
     options = options or RuleOptions()
-    credit = model_credit(paths, model, order=order, options=options).conversions
+    credit = model_credit(paths, model, order=order, options=options, convention=convention).conversions
     channel, lift, error, credited = _checked(paths, experiments, credit)
     generator = np.random.Generator(np.random.Philox(np.random.SeedSequence(seed)))
     multipliers = draw_multipliers(

@@ -14,7 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from attribution.chain import Chain
 from attribution.influence import Influence, covariances
+from attribution.markov import cut_visits
 from attribution.paths import Paths
 from attribution.ragged import Floats, Integers
 from attribution.sums import Measure
@@ -42,11 +44,31 @@ class Flows:
     share_variances: Floats | None = None
 
 
+def cut_flows(paths: Paths, known: Chain, found: Transitions, *, measure: Measure) -> tuple[Floats, Floats]:
+    """Flows and shares where walks of very many transitions count as lost, as ChannelAttribution's credit does."""
+    channels = len(paths.channels)
+    chances = np.zeros((channels, channels))
+    ends = known.ends[:, 0 if measure == "conversions" else 1]
+    for block, visits in cut_visits(known):
+        by_way = np.zeros((channels, visits.shape[1] - 1))
+        np.add.at(by_way, _closing(found)[known.live], ends[:, None] * (visits[:, :1] - visits[:, 1:]))
+        chances[:, block] = by_way
+    summed, leaving = chances.sum(), chances.sum(axis=1, keepdims=True)
+    shares = np.divide(chances, leaving, out=np.zeros_like(chances), where=leaving > 0)
+    return chances * (float(getattr(paths, measure).sum()) / summed if summed > 0 else 1.0), shares
+
+
+def _closing(found: Transitions) -> Integers:
+    """The last channel of each state."""
+    last: Integers = found.states[np.arange(len(found.states)), (found.states >= 0).sum(axis=1) - 1]
+    return last
+
+
 def flows_between(paths: Paths, found: Transitions, *, measure: Measure, with_variances: bool) -> Flows:
     """Solve the chain of these paths for the flows of conversions or of value."""
     channels = len(paths.channels)
     keep = np.column_stack([np.ones(len(found.states), dtype=bool), ~found.holds])
-    closing = found.states[np.arange(len(found.states)), (found.states >= 0).sum(axis=1) - 1]
+    closing = _closing(found)
     amounts = getattr(paths, measure)
     whole = survival(found, paths, keep)
     chances = np.zeros((channels, channels))

@@ -10,6 +10,7 @@ value of the conversions at a state.
 - Else walks are pushed forward, all channels at once: X = keep * (a + Q' X), column j without the states that hold j.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -107,19 +108,29 @@ def _pushed(chain: Chain) -> tuple[Floats, Floats]:
 
 
 def _cut(chain: Chain) -> tuple[Floats, Floats]:
-    """The same for walks of at most M + 1 transitions, in blocks of columns that fit in memory."""
+    """The same for walks of at most M + 1 transitions."""
+    whole, lost = np.zeros(2), np.zeros((chain.holds.shape[1], 2))
+    for block, visits in cut_visits(chain):
+        worth = visits.T @ chain.ends
+        whole, lost[block] = worth[0], worth[0] - worth[1:]
+    return whole, lost
+
+
+def cut_visits(chain: Chain) -> Iterator[tuple[slice, Floats]]:
+    """Visits of states by walks of at most M + 1 transitions, in blocks of channels that fit in memory.
+
+    Per block an array ``(states, 1 + channels of the block)``: of the whole chain, then of it without each channel.
+    """
     width = max(1, CUT_CELLS // len(chain.start))
     channels = chain.holds.shape[1]
     backward = chain.step.T.tocsr()
-    worth = np.zeros((channels + 1, 2))
     for begin in range(0, channels, width):
         block = slice(begin, min(begin + width, channels))
         keep = np.column_stack([np.ones(len(chain.start), dtype=bool), ~chain.holds[:, block]])
         walking = chain.start[:, None] * keep
-        columns = [0, *range(begin + 1, block.stop + 1)]
-        worth[columns] = walking.T @ chain.ends
+        visits = walking.copy()
         for _ in range(chain.longest):
             walking = backward @ walking
             walking *= keep
-            worth[columns] += walking.T @ chain.ends
-    return worth[0], worth[0] - worth[1:]
+            visits += walking
+        yield block, visits

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attribution.gradient import ShareGradient
 from attribution.paths import Paths
 from attribution.ragged import Floats, Integers
 from customer_data.nearest import did_you_mean
@@ -32,6 +33,15 @@ def distinct_linear(paths: Paths) -> tuple[Floats, Floats]:
     held = presence(paths)
     each = 1 / held.sum(axis=1)
     return held.T @ (paths.conversions * each), held.T @ (paths.value * each)
+
+
+def distinct_linear_gradient(paths: Paths) -> ShareGradient:
+    """How credit by :func:`distinct_linear` answers to conversions."""
+    from scipy.sparse import diags_array
+
+    held = presence(paths)
+    shares = (diags_array(1 / held.sum(axis=1)) @ held).tocsr()
+    return ShareGradient(shares, shares)
 
 
 def participation(paths: Paths) -> tuple[Floats, Floats]:

@@ -14,6 +14,7 @@ from attribution.chain import chain
 from attribution.delta import covariance, normal_reach
 from attribution.gradient import Gradient, effects_gradient
 from attribution.intervals import share_interval
+from attribution.markov import Convention, removal_effects
 from attribution.paths import Paths
 from attribution.ragged import Floats, Integers
 from attribution.survival import channel_survival
@@ -23,19 +24,28 @@ MOST_TOGETHER = 200
 
 
 def shares_along_paths(
-    paths: Paths, rows: Integers, *, order: int = 1, confidence: float | None = 0.90
+    paths: Paths,
+    rows: Integers,
+    *,
+    order: int = 1,
+    confidence: float | None = 0.90,
+    convention: Convention = "exact",
 ) -> dict[str, Floats]:
     """The share of every touch of the paths ``rows``, laid end to end, and its ends.
 
     Returns
     -------
     ``markov``, ``markov_low`` and ``markov_high``. Ends are missing without a confidence, and where these paths hold
-    more than 200 channels, whose effects have too many covariances.
+    more than 200 channels, whose effects have too many covariances. Under another ``convention`` than the exact one
+    they are those of exact effects.
     """
     if confidence is not None:
         normal_reach(confidence)
     found = transitions(paths, order=order)
-    effects, gradient = effects_gradient(found, channel_survival(found, chain(paths, found)))
+    known = chain(paths, found)
+    effects, gradient = effects_gradient(found, channel_survival(found, known))
+    if convention != "exact":
+        effects = removal_effects(known, convention=convention).conversions[None, :]
     codes, lengths = ragged.take(paths.codes, paths.starts, rows), paths.lengths[rows]
     path = np.repeat(np.arange(len(rows)), lengths)
     # One entry for each channel of each path, and the touches it has there.

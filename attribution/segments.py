@@ -22,6 +22,7 @@ from attribution.delta import interval
 from attribution.first_orders import FirstOrders, first_orders
 from attribution.intervals import share_interval
 from attribution.journey_parts import JourneyOptions, temporary_tables
+from attribution.markov import Convention
 from attribution.paths import Paths
 from attribution.ragged import Floats
 from attribution.rules import RuleOptions
@@ -125,6 +126,7 @@ def compare_shares(
     order: int = 1,
     confidence: float = 0.90,
     options: RuleOptions | None = None,
+    convention: Convention = "exact",
 ) -> "pandas.DataFrame":
     """What share of each segment's conversions a model credits to each channel, and how it differs from the first's.
 
@@ -132,8 +134,8 @@ def compare_shares(
     ----------
     segments
         Name to paths over the same channels, two or more; the first is what the others are compared with.
-    model, order, options
-        Whose credit, as in :func:`attribution.attribute`.
+    model, order, options, convention
+        Whose credit, as in :func:`attribution.attribute`. Intervals are as wide as those of exact credit.
     confidence
         Of the intervals: of shares as in :mod:`attribution.intervals`, of differences of two from the ends of both
         (Newcombe, Statistics in Medicine 17, 1998, 873-890, method 10). Segments are taken to be independent of each
@@ -159,7 +161,7 @@ def compare_shares(
     for name, paths in segments.items():
         if not paths.conversions.sum() > 0:
             continue
-        share, spread = _shares(paths, model, order, options or RuleOptions())
+        share, spread = _shares(paths, model, order, options or RuleOptions(), convention)
         low, high = (interval if model == "shapley" else share_interval)(share, spread, confidence=confidence)
         table = pandas.DataFrame({"segment": name, "channel": pandas.Series(paths.channels, dtype="str")})
         table["share"], table["share_low"], table["share_high"] = share, np.maximum(low, 0), np.minimum(high, 1)
@@ -182,12 +184,14 @@ SHARE_COLUMNS = (
 )  # fmt: skip
 
 
-def _shares(paths: Paths, model: str, order: int, options: RuleOptions) -> tuple[Floats, Floats]:
+def _shares(
+    paths: Paths, model: str, order: int, options: RuleOptions, convention: Convention
+) -> tuple[Floats, Floats]:
     """Shares of credit and their variances: with s the shares and T their total, s' = (I - s 1') / T.
 
     Of very many channels the total is taken as certain, which needs no covariances and makes intervals wider.
     """
-    credit = model_credit(paths, model, order=order, options=options).conversions
+    credit = model_credit(paths, model, order=order, options=options, convention=convention).conversions
     total = credit.sum()
     share = credit / total
     if len(share) > MOST_TOGETHER:

@@ -11,6 +11,7 @@ from attribution.credit_spread import model_gradient
 from attribution.customer_folds import Recounts
 from attribution.delta import interval, normal_reach, variance, without_sharing
 from attribution.intervals import score_interval, share_interval
+from attribution.markov import Convention
 from attribution.paths import Paths
 from attribution.ragged import Floats, Integers
 from attribution.rules import RuleOptions
@@ -78,6 +79,7 @@ def sensitivity(
     alternatives: "Mapping[str, Mapping[str, Paths]] | Recounts[tuple[str, str]] | None" = None,
     options: RuleOptions | None = None,
     confidence: float | None = 0.90,
+    convention: Convention = "exact",
 ) -> Sensitivity:
     """Credit again and again with one choice changed at a time, and the largest shift of every channel.
 
@@ -100,6 +102,8 @@ def sensitivity(
         intervals, because it knows whose journeys are whose.
     confidence
         Of the intervals, by the delta method; None leaves them missing, as more than MOST_CHANNELS channels do.
+    convention
+        Of Markov credit, as in :func:`attribution.attribute`; intervals are those of exact credit.
 
     Raises
     ------
@@ -116,7 +120,10 @@ def sensitivity(
     if confidence is not None:
         normal_reach(confidence)
     tried = _tried(paths, model, order, orders, transforms, transform, alternatives, options)
-    credits = [model_credit(one.paths, model, order=one.order, options=options).conversions for one in tried]
+    credits = [
+        model_credit(one.paths, model, order=one.order, options=options, convention=convention).conversions
+        for one in tried
+    ]
     tables = [
         _shares(one.choice, one.setting, paths.channels, conversions)
         for one, conversions in zip(tried, credits, strict=True)

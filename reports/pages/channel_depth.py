@@ -13,16 +13,16 @@ from reports.pages.channels import MOST_CHANNELS as MOST_ROWS
 from reports.pages.channels import left_out
 from reports.pages.content import Block, Column, Figure, Prose, Section, Table
 from reports.pages.journeys import conversions_n, window
+from reports.pages.moved_credit import bridge_blocks, flow_blocks
 from reports.results.run_results import AttributionResults, ChannelDepth, RunResults
 from reports.wording.labels import clean, listing, model_name, shorten, table_name
-from reports.wording.number_format import credit_decimals, number, percent, percent_range, ranges
+from reports.wording.number_format import number, percent, percent_range, ranges
 
 if TYPE_CHECKING:
     import pandas as pd
 
 LARGE_SHIFT = 0.05
 ROUNDING = 1e-9
-_FLOW_CHANNELS = 9
 
 
 def depth_sections(run: RunResults) -> tuple[Section, ...]:
@@ -32,7 +32,8 @@ def depth_sections(run: RunResults) -> tuple[Section, ...]:
         return ()
     depth = attribution.depth
     apart = segment_blocks(depth, attribution, run)
-    moved = [*_bridge_blocks(depth, run), *path_blocks(depth, run.confidence), *_flow_blocks(depth)]
+    moved = [*bridge_blocks(attribution, depth, run), *path_blocks(attribution, depth, run.confidence)]
+    moved += flow_blocks(depth)
     moved += _role_blocks(depth, attribution, run)
     choices = [*_sensitivity_blocks(depth, attribution, run), *_order_blocks(depth, attribution)]
     sections = (
@@ -41,89 +42,6 @@ def depth_sections(run: RunResults) -> tuple[Section, ...]:
         Section("How far credit depends on choices", tuple(choices), new_page=False),
     )
     return tuple(section for section in sections if section.blocks)
-
-
-def _bridge_blocks(depth: ChannelDepth, run: RunResults) -> list[Block]:
-    import pandas as pd
-
-    rows = depth.bridge
-    if rows is None or not len(rows):
-        return []
-    position, model = float(rows["position_effect"].abs().sum()) / 2, float(rows["model_effect"].abs().sum()) / 2
-    decimals = credit_decimals(rows[["last_click", "markov"]].to_numpy().ravel())
-    rows = rows.sort_values(["markov", "channel"], ascending=[False, True]).reset_index(drop=True)
-    parts = ["last_click", "position_effect", "model_effect", "markov"]
-    rows = rows.assign(
-        channel=rows["channel"].map(table_name),
-        position_interval=ranges(rows, "position", decimals, signed=True),
-        model_interval=ranges(rows, "model", decimals, signed=True),
-    )
-    totals = {"channel": "All channels", **{name: rows[name].sum() for name in parts}}
-    totals |= {"position_interval": "", "model_interval": ""}
-    interval = prose.interval_name(run.confidence)
-    shown = rows.head(MOST_ROWS)
-    table = Table(
-        title="From last click to the Markov model, step by step",
-        data=pd.concat([shown, pd.DataFrame([totals])], ignore_index=True),
-        columns=(
-            Column("channel", "Channel", width=1),
-            Column("last_click", "Last click", "credit", decimals=decimals),
-            Column("position_effect", "Place on\nthe path", "signed", decimals=decimals),
-            Column("position_interval", interval, align="right"),
-            Column("model_effect", "Paths\nnot seen", "signed", decimals=decimals),
-            Column("model_interval", interval, align="right"),
-            Column("markov", "Markov", "credit", decimals=decimals),
-        ),
-        caption="Place on the path: every channel of a path counts, not the last alone. Paths not seen: the model also "
-        f"counts paths that its steps make likely. Both sum to zero over channels.{left_out(len(rows))}",
-        bold_rows=(len(shown),),
-    )
-    mainly = "mostly because" if position > model else "less because"
-    moved = "1 conversion changes" if number(position) == "1" else f"{number(position)} conversions change"
-    text = (
-        f"{moved} hands {mainly} all channels of a path count and not the last alone; "
-        f"{number(model)} because the model also counts paths that its steps make likely."
-    )
-    return [Prose(text), table]
-
-
-def _flow_blocks(depth: ChannelDepth) -> list[Block]:
-    rows = depth.flows
-    if rows is None or not len(rows):
-        return []
-    sizes = rows.groupby("credited")["conversions"].sum().sort_values(ascending=False, kind="stable")
-    shown = list(sizes.index[:_FLOW_CHANNELS])
-    wide = rows.pivot_table(index="last_click", columns="credited", values="conversions", aggfunc="sum")
-    wide = wide.reindex(index=shown, columns=shown).fillna(0.0)
-    data = wide.set_axis([f"to_{place}" for place in range(len(shown))], axis=1).reset_index(drop=True)
-    data.insert(0, "last_click", [shorten(clean(name), 24) for name in shown])
-    left = len(sizes) - len(shown)
-    own = float(rows.loc[rows["last_click"] == rows["credited"], "conversions"].sum()) / float(sizes.sum())
-    decimals = credit_decimals(wide.to_numpy().ravel())
-    return [
-        Table(
-            title=f"{percent(own, 0)} of the credit stays with the channel of the last click",
-            data=data,
-            columns=(
-                Column("last_click", "Last click by", width=1),
-                *(
-                    Column(f"to_{place}", _two_lines(name), "credit", shade=True, decimals=decimals)
-                    for place, name in enumerate(shown)
-                ),
-            ),
-            caption="Of what the channel in the row closed, what the model credits to the channel in the column. "
-            "Columns sum to the model's credit, rows to more than was closed where paths are long, else to less."
-            + (" Smaller channels are left to the table beside this report." if left else "")
-            + (" Intervals are in the table credit_flows beside it." if rows["conversions_low"].notna().any() else ""),
-        )
-    ]
-
-
-def _two_lines(name: object) -> str:
-    """A name as a narrow header: broken at its middle blank, each line short."""
-    words = clean(name).split(" ")
-    cut = (len(words) + 1) // 2
-    return "\n".join(shorten(" ".join(part), 11) for part in (words[:cut], words[cut:]) if part)
 
 
 def _role_blocks(depth: ChannelDepth, attribution: AttributionResults, run: RunResults) -> list[Block]:

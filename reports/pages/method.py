@@ -73,6 +73,12 @@ _CLV_TERMS = (
 )
 
 
+_CONVENTIONS = {
+    "channelattribution": " Walks much longer than the longest path count as lost (convention channelattribution), in "
+    "every number by this model but what the customers of a channel are worth; intervals are as wide as without it."
+}
+
+
 def method_section(run: RunResults) -> Section:
     """Build the pages that let somebody else check and repeat the run."""
     blocks: list[Block] = []
@@ -103,7 +109,7 @@ def _channel_method(attribution: AttributionResults, run: RunResults) -> list[Bl
         "many conversions would be lost if a channel led nowhere, solves that exactly (nothing is simulated), and "
         "shares "
         "all conversions in proportion to these removal effects (Anderl, Becker, von Wangenheim and Schumann 2016, "
-        "International Journal of Research in Marketing 33(3))."
+        f"International Journal of Research in Marketing 33(3)).{_CONVENTIONS.get(attribution.convention, '')}"
         if attribution.model == "markov"
         else ""
     )

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 LOOKBACKS = (7.0, 30.0, 90.0)
 MOST_CHANNELS = 20
 MOST_FLOWING = 100
-MOST_PATHS = 8
-PATHS_LOOKED_AT = 500
+MOST_PATHS = 100
+PATHS_LOOKED_AT = 1_000
 
 
 @dataclass(frozen=True)
@@ -143,16 +143,17 @@ def channel_depth(
         alternatives=None if connection is None else choice.recounted or other_choices(connection, configuration),
         options=rule_options(wanted),
         confidence=confidence,
+        convention=wanted.convention,
     )
     games, why_no_games = _games(seen, choice.regression, confidence=confidence)
     return ChannelDepth(
         orders=choice.tested,
         calibration=choice.calibration,
         order_is_chosen=wanted.order == "auto" and choice.tested is not None,
-        bridge=bridge(seen, order=order, confidence=confidence)
+        bridge=bridge(seen, order=order, confidence=confidence, convention=wanted.convention)
         if (wanted.baseline, wanted.model) == ("last_click", "markov")
         else None,
-        flows=_flows(seen, order=order, confidence=confidence) if wanted.model == "markov" else None,
+        flows=_flows(seen, configuration, order=order) if wanted.model == "markov" else None,
         roles=roles(seen, confidence=confidence),
         along_paths=_along_paths(seen, configuration, order=order),
         touch_variety=touch_variety(seen, confidence=confidence),
@@ -218,13 +219,14 @@ def _choices(configuration: Configuration) -> dict[tuple[str, str], JourneyOptio
     return choices
 
 
-def _along_paths(paths: Paths, configuration: Configuration, *, order: int) -> pd.DataFrame:
-    """The most frequent paths of several channels, touch by touch, with what last click, a rule and the chain give."""
+def _along_paths(paths: Paths, configuration: Configuration, *, order: int) -> pd.DataFrame | None:
+    """The most frequent paths of several channels, touch by touch, with what every model gives that divides paths."""
     from attribution.bridge import credit_along_paths
 
     wanted = configuration.settings.attribution
-    rule = "position_based" if "linear" not in wanted.models and "position_based" in all_models(wanted) else "linear"
-    models = ("last_click", rule, "markov")
+    models = [name for name in all_models(wanted) if name not in ("shapley", "regression")]
+    if not models:
+        return None
     touches = credit_along_paths(
         paths,
         models=models,
@@ -232,19 +234,26 @@ def _along_paths(paths: Paths, configuration: Configuration, *, order: int) -> p
         order=order,
         options=rule_options(wanted),
         confidence=configuration.settings.report.confidence,
+        convention=wanted.convention,
     )
     several = touches[touches.groupby("path")["channel"].transform("nunique") > 1]
     return several[several["path"].isin(several["path"].unique()[:MOST_PATHS])].reset_index(drop=True)
 
 
-def _flows(paths: Paths, *, order: int, confidence: float) -> pd.DataFrame:
+def _flows(paths: Paths, configuration: Configuration, *, order: int) -> pd.DataFrame:
     """Flows with intervals, which take time for each pair of channels, and of many channels without.
 
     Channels beyond the largest are put together: between thousands of channels there are millions of flows.
     """
     from attribution.bridge import flows
 
-    found = flows(paths, order=order, confidence=confidence if len(paths.channels) <= MOST_CHANNELS else None)
+    wanted, confidence = configuration.settings.attribution, configuration.settings.report.confidence
+    found = flows(
+        paths,
+        order=order,
+        confidence=confidence if len(paths.channels) <= MOST_CHANNELS else None,
+        convention=wanted.convention,
+    )
     size = found.groupby("credited")["conversions"].sum().sort_values(ascending=False, kind="stable")
     if len(size) <= MOST_FLOWING:
         return found

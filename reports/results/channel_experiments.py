@@ -58,6 +58,7 @@ def calibrated_with_tests(
         draws=max(FEWEST_DRAWS, min(MOST_DRAWS, MOST_NUMBERS_DRAWN // len(paths.channels))),
         seed=report.seed,
         options=rule_options(wanted),
+        convention=wanted.convention,
     )
     tests = tests.rename(columns={"incremental": "incremental_conversions"})
     tests.insert(1, "from", [test.from_ for test in wanted.experiments])
@@ -89,9 +90,10 @@ def _credited(
         if connection is not None and window not in in_time:
             in_time[window] = _in_time(connection, configuration, test)
         some = in_time[window]
-        credit = float(
-            model_credit(some, wanted.model, order=order, options=rule_options(wanted)).conversions[code[test.channel]]
+        credits = model_credit(
+            some, wanted.model, order=order, options=rule_options(wanted), convention=wanted.convention
         )
+        credit = float(credits.conversions[code[test.channel]])
         if not credit > 0:
             problems.append(f"{place}: {nothing_credited(test.channel, some.conversions.sum())}")
         found.append(credit)

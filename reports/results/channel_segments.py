@@ -59,7 +59,14 @@ def segment_results(
             )
             for name, paths in segments.items()
         ]
-        compared = compare_shares(segments, model=wanted.model, order=order, confidence=confidence, options=options)
+        compared = compare_shares(
+            segments,
+            model=wanted.model,
+            order=order,
+            confidence=confidence,
+            options=options,
+            convention=wanted.convention,
+        )
         compared.insert(0, "kind", kind)
         shares.append(compared)
         journeys += [_journeys(kind, name, paths) for name, paths in segments.items()]

@@ -192,6 +192,7 @@ def channel_results(
         baseline=wanted.baseline,
         model=wanted.model,
         order=order,
+        convention=wanted.convention,
         lookback_days=None if from_file else wanted.lookback_days,
         half_life_days=None if from_file else wanted.half_life_days,
         interval_method=interval_method(wanted, of_customers=drawn is not None),

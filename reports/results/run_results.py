@@ -100,7 +100,8 @@ class ChannelDepth:
         Whether the order of the run was left to held-out journeys.
     bridge
         ``channel, last_click, sharing, weighting, participation, smoothing, markov, position_effect, position_low,
-        position_high, model_effect, model_low, model_high`` in conversions.
+        position_high, model_effect, model_low, model_high, sharing_low, sharing_high, weighting_low, weighting_high,
+        alone`` in conversions; ``alone`` are those of paths that hold no other channel.
     flows
         ``last_click, credited, conversions, share``: where the conversions of each last click go, both with ``_low``
         and ``_high``, which are missing where there are more than twenty channels; of more than a hundred channels the
@@ -109,9 +110,9 @@ class ChannelDepth:
         ``channel, single, early, middle, late, conversions``: linear credit by place on the path, each also with
         ``_low`` and ``_high``; the four places also as ``<place>_share`` of the channel's credit with the same.
     along_paths
-        ``path, conversions, touch, channel`` and one column per model: the most frequent paths of several channels,
-        touch by touch, with the share of the path's conversions that each model gives; that of the chain also with
-        ``_low`` and ``_high``.
+        ``path, conversions, touch, channel`` and one column per model of the run that says something along a path: the
+        hundred most frequent paths of several channels, touch by touch, with the share of the path's conversions that
+        each model gives; that of the chain also with ``_low`` and ``_high``.
     touch_variety
         ``paths, conversions, conversions_share, value, value_share`` of ``one touch``, ``one channel`` (several touches
         of it) and ``several channels``; each of the four with ``_low`` and ``_high``.
@@ -210,8 +211,8 @@ class AttributionResults:
         kinds below it together; ``touches`` come before a conversion that credits them or from customers without any.
     costs
         ``channel, cost`` in money over the run's period; None without spend.
-    baseline, model, order
-        The models compared and the order of the Markov chain.
+    baseline, model, order, convention
+        The models compared, the order of the Markov chain and the convention of its credit.
     lookback_days, half_life_days
         Settings of the journeys; None where paths were read from a file.
     interval_method
@@ -240,6 +241,7 @@ class AttributionResults:
     baseline: str = "last_click"
     model: str = "markov"
     order: int = 1
+    convention: str = "exact"
     lookback_days: float | None = None
     half_life_days: float | None = None
     interval_method: str = "delta method"

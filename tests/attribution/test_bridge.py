@@ -42,6 +42,7 @@ def test_bridge_by_hand(shop):
     assert table.sharing.tolist() == pytest.approx([0, -1, 1])
     assert table.participation.tolist() == pytest.approx([4.8, 1.6, 1.6])
     assert table.weighting.tolist() == pytest.approx([-1.2, 0.6, 0.6])
+    assert table.alone.tolist() == [6, 0, 0]
     # Start: a 18/20, b 2/20. a converts 6/18, leads to b 8/18; b leads to c 2/12, converts 2/12; c leads to b.
     # h_b = 1/6 + h_b / 6 = 1/5, h_a = 1/3 + 4/9 * 1/5 = 19/45, P = .9 * 19/45 + .1 / 5 = .4.
     # Without a .02, without b .3, without c: b 1/6, a 11/27: .9 * 11/27 + 1/60 = .38333.
@@ -63,6 +64,9 @@ def test_bridge_is_exact_and_sums_to_zero(paths, measure, order):
     )
     assert (table.position_low <= table.position_effect).all()
     assert (table.model_effect <= table.model_high).all()
+    for step in ("sharing", "weighting"):
+        assert (table[f"{step}_low"] <= table[step]).all()
+        assert (table[step] <= table[f"{step}_high"]).all()
 
 
 def test_smoothing_vanishes_as_the_order_grows():
@@ -91,10 +95,16 @@ def test_participation_gradient_is_the_derivative(paths):
 
 
 @settings(max_examples=40)
-@given(some_paths(), st.sampled_from(["conversions", "value"]), st.integers(1, 3))
-def test_flows_into_a_channel_are_its_credit(paths, measure, order):
-    table = flows(paths, order=order, measure=measure)
-    credit = getattr(model_credit(paths, "markov", order=order, options=RuleOptions()), measure)
+@given(
+    some_paths(),
+    st.sampled_from(["conversions", "value"]),
+    st.integers(1, 3),
+    st.sampled_from(["exact", "channelattribution"]),
+)
+def test_flows_into_a_channel_are_its_credit(paths, measure, order, convention):
+    table = flows(paths, order=order, measure=measure, convention=convention)
+    options = RuleOptions()
+    credit = getattr(model_credit(paths, "markov", order=order, options=options, convention=convention), measure)
     arrived = table.groupby("credited")[measure].sum().reindex(paths.channels).fillna(0)
     assert arrived.to_numpy() == pytest.approx(credit, abs=1e-9)
     assert table.groupby("last_click")["share"].sum().to_numpy() == pytest.approx(1)

@@ -100,6 +100,11 @@ def test_the_convention_and_a_high_order_reach_the_credit(tmp_path):
         assert found.removal_effects["removal_effect"].tolist() == effects["removal_effect"].tolist()
         plain = attribute(paths, models=["markov"])
         assert not np.allclose(credit.to_numpy(), plain["conversions"].to_numpy())
+        depth = channel_depth(paths, configuration, OrderChoice(wanted.order), None)
+        own = depth.sensitivity.query("choice == 'as configured'").set_index("channel")["conversions"]
+        into = depth.flows.groupby("credited")["conversions"].sum()
+        for same in (own, into, depth.bridge.set_index("channel")["markov"]):
+            assert same.to_dict() == pytest.approx(credit.to_dict())
 
 
 def test_custom_credit_goes_by_the_weights_configured(tmp_path):
