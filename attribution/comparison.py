@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attribution.bootstrap import Replicates, bootstrap_credit, percentile_interval
-from attribution.credit import check_models, model_credit
+from attribution.credit import DIRECT_RULE, check_models, model_credit
 from attribution.credit_spread import credit_variance
 from attribution.delta import interval
+from attribution.direct import warn_of_missing_direct
 from attribution.intervals import difference_interval
 from attribution.markov import Convention, require_convention
 from attribution.paths import Paths
@@ -93,6 +94,8 @@ def compare(
             f"replicates: {replicates!r} give no percentiles. Give 0 (the delta method) or {FEWEST_REPLICATES} or more."
         )
     options = options or RuleOptions()
+    if DIRECT_RULE in (baseline, model):
+        warn_of_missing_direct(paths.channels, options.direct, where=DIRECT_RULE)
     (before, exact_before), (after, exact_after) = (
         _credit(paths, name, measure, order=order, options=options, convention=convention) for name in (baseline, model)
     )

@@ -9,6 +9,7 @@ import numpy as np
 from attribution.chain import Chain, chain
 from attribution.credit_spread import model_gradient
 from attribution.delta import interval, normal_reach, variance
+from attribution.direct import warn_of_missing_direct
 from attribution.gradient import effects_gradient
 from attribution.intervals import score_interval
 from attribution.markov import Convention, RemovalEffects
@@ -40,6 +41,7 @@ CREDIT_COLUMNS = (
 )
 
 ENDS = ("low", "high")
+DIRECT_RULE = "last_non_direct_click"
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +110,8 @@ def attribute(
     check_models(paths, models)
     if confidence is not None:
         normal_reach(confidence)
+    if DIRECT_RULE in models:
+        warn_of_missing_direct(paths.channels, direct, where=DIRECT_RULE)
     tables = []
     for model in models:
         known = chain(paths, transitions(paths, order=order)) if model == "markov" else None

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attribution import ragged
+from attribution.direct import direct_codes
 from attribution.paths import Paths
 from attribution.ragged import Floats
 from customer_data.errors import ConfigurationError
@@ -37,7 +38,8 @@ class RuleOptions:
         Weights counted back from the last touch, for ``custom``: the last touch, the one before it, and so on. Earlier
         touches than weights get nothing; a path's weights are divided by their sum. The first is above 0.
     direct
-        Names of the channels that ``last_non_direct_click`` passes over, compared without regard to upper case.
+        Name or names of the channels that ``last_non_direct_click`` and ``drop_direct_unless_alone`` pass over, see
+        :mod:`attribution.direct`: ``"direct"`` also finds ``"(Direct)"``.
 
     Raises
     ------
@@ -121,11 +123,10 @@ def _last_click(paths: Paths, options: RuleOptions) -> Floats:
 
 def _last_non_direct_click(paths: Paths, options: RuleOptions) -> Floats:
     """The last touch of another channel than direct; a path of direct touches alone goes to its last."""
-    names = [options.direct] if isinstance(options.direct, str) else options.direct
-    direct_names = {name.strip().casefold() for name in names}
-    is_direct = np.array([channel.strip().casefold() in direct_names for channel in paths.channels], dtype=bool)
+    is_other = np.ones(len(paths.channels), dtype=bool)
+    is_other[direct_codes(paths.channels, options.direct)] = False
     last = paths.starts[1:] - 1
-    others = np.flatnonzero(~is_direct[paths.codes])
+    others = np.flatnonzero(is_other[paths.codes])
     chosen = last.copy()
     chosen[paths.rows[others]] = others
     return _only(paths, chosen)

@@ -10,13 +10,14 @@ from attribution.credit import check_models, model_credit
 from attribution.credit_spread import model_gradient
 from attribution.customer_folds import Recounts
 from attribution.delta import interval, normal_reach, variance, without_sharing
+from attribution.direct import warn_of_missing_direct
 from attribution.intervals import score_interval, share_interval
 from attribution.markov import Convention
 from attribution.paths import Paths
 from attribution.ragged import Floats, Integers
 from attribution.rules import RuleOptions
 from attribution.shifts import Seen, ShareAnswers, Spread, Walked, spreads_by_customer, spreads_by_path
-from attribution.transforms import TRANSFORMS, transform_numbered
+from attribution.transforms import DROPS_DIRECT, TRANSFORMS, transform_numbered
 from customer_data.errors import ConfigurationError, ModelError
 
 if TYPE_CHECKING:
@@ -119,6 +120,8 @@ def sensitivity(
     options = options or RuleOptions()
     if confidence is not None:
         normal_reach(confidence)
+    if DROPS_DIRECT in (transform, *transforms):
+        warn_of_missing_direct(paths.channels, options.direct, where=DROPS_DIRECT)
     tried = _tried(paths, model, order, orders, transforms, transform, alternatives, options)
     credits = [
         model_credit(one.paths, model, order=one.order, options=options, convention=convention).conversions
@@ -156,7 +159,7 @@ def _tried(
     options: RuleOptions,
 ) -> list[_Choice]:
     """The choice as configured, and the others."""
-    direct = options.direct if isinstance(options.direct, str) else next(iter(options.direct), "direct")
+    direct = options.direct
     known, walked = _recounted(paths, alternatives)
     own = walked.get(AS_CONFIGURED)
     configured = _Choice(*AS_CONFIGURED, *transform_numbered(paths, transform, direct=direct), order, own)

@@ -4,7 +4,7 @@ Each turns distinct paths into distinct paths and keeps conversions, value and n
 are no longer known afterwards, so credit by time decay is not available on transformed paths.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attribution import ragged
+from attribution.direct import direct_codes, warn_of_missing_direct
 from attribution.paths import FileCounts, Paths
 from attribution.ragged import Integers
 from customer_data.channel_names import renamed_name
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 Mask = NDArray[np.bool_]
+DROPS_DIRECT = "drop_direct_unless_alone"
 
 
-def transform_paths(paths: Paths, transform: str, *, direct: str = "direct") -> Paths:
+def transform_paths(paths: Paths, transform: str, *, direct: str | Sequence[str] = "direct") -> Paths:
     """Distinct paths as they look after one of the named transforms.
 
     Parameters
@@ -35,21 +37,26 @@ def transform_paths(paths: Paths, transform: str, *, direct: str = "direct") -> 
         ``"first_of_each"``: each channel once, where it came first. ``"last_of_each"``: where it came last.
         ``"drop_direct_unless_alone"``: without the touches of ``direct``, except where a path holds nothing else.
     direct
-        Name of the channel of visits without a known source; a name that no path holds changes nothing.
+        Name or names of the channels of visits without a known source, as :mod:`attribution.direct` finds them; of a
+        name that no channel has there is a warning.
 
     Raises
     ------
     ConfigurationError
         When the transform's name is not one of these.
     """
+    if transform == DROPS_DIRECT:
+        warn_of_missing_direct(paths.channels, direct, where=DROPS_DIRECT)
     return transform_numbered(paths, transform, direct=direct)[0]
 
 
-def transform_numbered(paths: Paths, transform: str, *, direct: str = "direct") -> tuple[Paths, Integers]:
+def transform_numbered(
+    paths: Paths, transform: str, *, direct: str | Sequence[str] = "direct"
+) -> tuple[Paths, Integers]:
     """The same, and for each path given the number of the path that it becomes."""
     if transform == "keep_all":
         return paths, np.arange(len(paths))
-    if transform == "drop_direct_unless_alone":
+    if transform == DROPS_DIRECT:
         return _kept(paths, _not_direct_unless_alone(paths, direct))
     if transform not in _RULES:
         raise ConfigurationError(f'transform: "{transform}" is unknown. Choose one of {", ".join(TRANSFORMS)}.')
@@ -116,10 +123,8 @@ def _last_of_each(paths: Paths) -> Mask:
     return _mask(len(paths.codes) - 1 - first_from_behind, len(paths.codes))
 
 
-def _not_direct_unless_alone(paths: Paths, direct: str) -> Mask:
-    if direct not in paths.channels:
-        return np.ones(len(paths.codes), dtype=bool)
-    other = paths.codes != paths.channels.index(direct)
+def _not_direct_unless_alone(paths: Paths, direct: str | Sequence[str]) -> Mask:
+    other = ~np.isin(paths.codes, direct_codes(paths.channels, direct))
     alone = np.bincount(paths.rows, weights=other, minlength=len(paths)) == 0
     kept: Mask = other | alone[paths.rows]
     return kept
@@ -140,7 +145,7 @@ _RULES: dict[str, Callable[[Paths], Mask]] = {
     "first_of_each": _first_of_each,
     "last_of_each": _last_of_each,
 }
-TRANSFORMS = ("keep_all", *_RULES, "drop_direct_unless_alone")
+TRANSFORMS = ("keep_all", *_RULES, DROPS_DIRECT)
 
 
 def _kept(paths: Paths, kept: Mask) -> tuple[Paths, Integers]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
+from attribution.direct import is_usual_direct
 from reports.pages import prose
 from reports.results.channel_returns import channel_returns
 from reports.results.run_results import AttributionResults, ClvResults, RunResults
@@ -60,7 +61,7 @@ def _channels(attribution: AttributionResults, run: RunResults) -> list[Proposal
         ]
     costs = {} if attribution.costs is None else attribution.costs.groupby("channel")["cost"].sum().to_dict()
     clear = clear.assign(cost=clear["channel"].map(costs).fillna(0.0).astype(float))
-    clear = clear[clear["channel"].map(lambda name: clean(name).casefold() != "direct")]
+    clear = clear[~clear["channel"].map(is_usual_direct).astype(bool)]
     tested = set() if attribution.experiments is None else set(attribution.experiments.tests["channel"])
     gains = clear[(clear["difference"] > 0) & ~clear["channel"].isin(tested)]
     losses = clear[clear["difference"] < 0]

@@ -31,7 +31,7 @@ def test_each_transform_by_hand(transform, expected):
 
 def test_a_direct_channel_that_does_not_occur_changes_nothing():
     paths = Paths.from_strings(["a>b"])
-    assert by_name(transform_paths(paths, "drop_direct_unless_alone", direct="(none)")) == {"a>b": 1}
+    assert by_name(transform_paths(paths, "drop_direct_unless_alone", direct="direct")) == {"a>b": 1}
 
 
 def test_an_unknown_transform_names_those_there_are():
