@@ -70,9 +70,10 @@ def compare(
     Returns
     -------
     Columns channel, <baseline>, <model>, difference (model minus baseline), difference_low, difference_high, verdict.
-    Differences sum to 0. Rows are sorted by the size of the difference,
-    largest first, then by name. The verdict is "under-credited by last click" (or the baseline's name) when the whole
-    interval is above 0, "over-credited by ..." when it is below, else "no clear difference".
+    Differences sum to 0. Rows are sorted by the size of the difference, largest first, then by name. The verdict is
+    "under-credited by last click" (or the baseline's name) when the whole interval is above 0, "over-credited by ..."
+    when it is below, else "no clear difference". Intervals of value are missing, and so nothing is clear, where nothing
+    tells how far values spread (``Paths.value_spread_known``).
 
     Raises
     ------
@@ -101,6 +102,7 @@ def compare(
     )
     total = float(getattr(paths, measure).sum())
     difference, exact = after - before, exact_after - exact_before
+    is_lower_bound = measure == "value" and drawn is None and not paths.value_spread_known
     if replicates == 0 and drawn is None:
         spread = credit_variance(paths, model, baseline=baseline, order=order, options=options)
         low, high = ends_of_difference(
@@ -116,6 +118,8 @@ def compare(
         )
         replicated = drawn.of(model, paths, measure) - drawn.of(baseline, paths, measure) + (difference - exact)
         low, high = percentile_interval(replicated, confidence=confidence)
+    if is_lower_bound:
+        low = high = np.full(len(difference), np.nan)
     table = pandas.DataFrame(
         {
             "channel": paths.channels,

@@ -2,9 +2,10 @@
 
 Customers arrive independently, so what came of distinct paths are Poisson counts: with g the derivative of credit by
 one more journey, Cov(credit) = sum over journeys of g g'. Per distinct path that needs its conversions, its nulls, its
-value and the sum of its squared values; credit of *value* thereby carries the spread of single values. Where only the
-sum of values is known (``Paths.value_squares`` is None) all conversions of a path are taken to be worth the same, and
-standard errors of value are lower bounds. Customers with several journeys add the products between their journeys
+value and the sum of its squared values, which is estimated where only sums of values are known
+(:mod:`attribution.value_spread`); credit of *value* thereby carries the spread of single values. Where nothing tells it
+(``Paths.value_spread_known`` is false) all conversions of a path are taken to be worth the same, and standard errors of
+value are lower bounds. Customers with several journeys add the products between their journeys
 (``Paths.shared``), which makes standard errors robust to that.
 
 :func:`variance` sums what conversions bring over all distinct paths, and what journeys by themselves change over SAMPLE

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas
 
 LABEL = "paths"
+ROUNDING = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,6 +210,16 @@ def _amounts(
     if (wrong := (amounts["value"] > 0) & (amounts["conversions"] == 0)).any():
         told = _rows_at_fault(wrong, places)
         problems.append(f"{source}: {told} have value without a conversion. Add conversions or set value to 0.")
+    if "value_squares" in given and not problems:
+        squares, whole, conversions = amounts["value_squares"], amounts["value"] ** 2, amounts["conversions"]
+        least = whole / np.maximum(conversions, 1.0)
+        most = whole / np.where(conversions > 0, np.minimum(conversions, 1.0), 1.0)
+        if (wrong := (squares < least * (1 - ROUNDING)) | (squares > most * (1 + ROUNDING))).any():
+            told = _rows_at_fault(wrong, places, "value_squares")
+            problems.append(
+                f"{source}: column {columns['value_squares']!r} (value_squares): {told} hold less than value squared "
+                "by conversions, or more than value squared. Give the sum of the squared values of single conversions."
+            )
     if problems:
         raise InputError(problems)
     return amounts

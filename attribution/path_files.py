@@ -22,6 +22,11 @@ from customer_data.sources import Source
 if TYPE_CHECKING:
     import pandas
 
+UNKNOWN_SPREAD = (
+    "nothing tells how far the values of single conversions spread, so intervals of value are lower bounds. Give rows "
+    "of one conversion each, several rows for each path, or a column of the sums of squared values (value_squares)."
+)
+
 
 def read_paths(
     data: "str | Path | pandas.DataFrame",
@@ -31,6 +36,7 @@ def read_paths(
     conversions: str = "conversions",
     value: str | None = None,
     nulls: str | None = None,
+    value_squares: str | None = None,
     step: str = ">",
     encoding: str = "utf-8",
     decimal: str = ".",
@@ -51,6 +57,10 @@ def read_paths(
         Names of the columns: the path; its conversions (a count, fractions allowed); their total value in one
         currency; journeys on that path that ended without conversion. The last two may be absent; where they are
         not named, but there are columns called so, a `UserWarning` tells that these are not read.
+    value_squares
+        Name of the column of the sums of the squared values of single conversions, which say how far values spread.
+        Without it that is estimated (:mod:`attribution.value_spread`); where nothing tells it, a `UserWarning` says
+        that intervals of value are lower bounds.
     step
         What stands between the channels of a path.
 
@@ -58,10 +68,11 @@ def read_paths(
     ------
     InputError
         When the file cannot be read, lines are broken, columns are missing, numbers are missing, negative or not
-        finite, there is value without conversions, or no row is left. Every problem at once, in CSV files with the line
-        of the first case.
+        finite, there is value without conversions, squared values cannot be those of the values, or no row is left.
+        Every problem at once, in CSV files with the line of the first case.
     ConfigurationError
-        When ``sep`` is not one character, ``step`` is empty, or ``encoding`` or ``decimal`` is none that is known.
+        When ``sep`` is not one character, ``step`` is empty, ``encoding`` or ``decimal`` is none that is known, or
+        ``value_squares`` are named without ``value``.
     """
     import pandas
 
@@ -69,7 +80,9 @@ def read_paths(
         raise ConfigurationError(f"sep: {sep!r} is not one character. Give the one between columns, such as ';'.")
     if not step.strip():
         raise ConfigurationError(f"step: {step!r} is empty. Give what stands between two channels, such as '>'.")
-    wanted = {"path": path, "conversions": conversions, "value": value, "nulls": nulls}
+    if value_squares is not None and value is None:
+        raise ConfigurationError(f"value_squares: {value_squares!r} are the squares of no value. Name the value, too.")
+    wanted = {"path": path, "conversions": conversions, "value": value, "nulls": nulls, "value_squares": value_squares}
     columns = {ours: theirs for ours, theirs in wanted.items() if theirs is not None}
     if isinstance(data, pandas.DataFrame):
         read = columns_of_frame(data, columns)
@@ -82,6 +95,8 @@ def read_paths(
     paths = _paths(read, step=step, columns=columns, unread=unread)
     if unread:
         warnings.warn(f"{read.source}:{unread}", UserWarning, stacklevel=2)
+    if not paths.value_spread_known:
+        warnings.warn(f"{read.source}: {UNKNOWN_SPREAD}", UserWarning, stacklevel=2)
     return paths
 
 
@@ -129,4 +144,6 @@ def _paths(read_columns: PathColumns, *, step: str, columns: dict[str, str], unr
         amounts = {kind: given[kept] for kind, given in amounts.items()}
     group, codes, lengths = distinct_paths(read.packed, Packing.of(len(read.channels)))
     paths = Paths.from_groups(read.channels, codes, lengths, group, amounts, nulls_known="nulls" in columns)
+    if not paths.value_spread_known:
+        counts = replace(counts, notes=(*counts.notes, f"{source}: {UNKNOWN_SPREAD}"))
     return paths.with_counts(replace(counts, merged_rows=len(group) - len(paths)))

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from attribution import ragged
 from attribution.amount_checks import checked_strings
 from attribution.ragged import Codes, Floats, Integers
+from attribution.value_spread import estimated_squares
 from customer_data.errors import InputError
 
 if TYPE_CHECKING:
@@ -109,7 +110,8 @@ class Paths:
     conversions, value, nulls
         Per distinct path: conversions, their value in the report currency, journeys that ended without conversion.
     value_squares
-        Per distinct path the sum of the squared values of its journeys, or None when only sums are known.
+        Per distinct path the sum of the squared values of its conversions, estimated where rows hold several
+        (:mod:`attribution.value_spread`); None when nothing tells it, and without values.
     nulls_known
         False when the source knew nothing of journeys that did not convert.
     counts
@@ -199,16 +201,22 @@ class Paths:
         """Add up what came of rows whose distinct paths, in canonical order, are known.
 
         ``group`` is the number of each row's path; ``amounts`` are the conversions, the nulls and, unless they are
-        absent or None, the value and the squared value of each row.
+        absent or None, the value and the squared value of each row. Squared values that are not given are estimated
+        (:mod:`attribution.value_spread`).
         """
-        known = [kind for kind, given in amounts.items() if given is not None]
+        known = {kind: np.asarray(given, dtype=float) for kind, given in amounts.items() if given is not None}
 
-        def summed(kind: str) -> Floats:
-            weights = np.asarray(amounts[kind], dtype=float)
+        def summed(weights: Floats) -> Floats:
             return np.bincount(group, weights, minlength=len(lengths)).astype(float, copy=False)
 
+        def summed_estimates() -> Floats | None:
+            squares = estimated_squares(known["conversions"], known["value"], group, len(lengths))
+            return None if squares is None else summed(squares)
+
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            sums = {"value": np.zeros(len(lengths))} | dict(zip(known, pool.map(summed, known), strict=True))
+            is_unknown = "value_squares" not in known and "value" in known and known["value"].any()
+            estimated = pool.submit(summed_estimates) if is_unknown else None
+            sums = {"value": np.zeros(len(lengths))} | dict(zip(known, pool.map(summed, known.values()), strict=True))
         return cls(
             channels=tuple(channels),
             codes=codes,
@@ -216,7 +224,7 @@ class Paths:
             conversions=sums["conversions"],
             value=sums["value"],
             nulls=sums["nulls"],
-            value_squares=sums.get("value_squares"),
+            value_squares=estimated.result() if estimated else sums.get("value_squares"),
             nulls_known=nulls_known,
         )
 
@@ -265,6 +273,14 @@ class Paths:
     def rows(self) -> Integers:
         """For each entry of ``codes`` the number of its path."""
         return np.repeat(np.arange(len(self.lengths)), self.lengths)
+
+    @property
+    def value_spread_known(self) -> bool:
+        """Whether it is known how far values of single conversions spread.
+
+        Where it is not, intervals of value are lower bounds: all conversions of a path are taken to be worth the same.
+        """
+        return self.value_squares is not None or not self.value.any()
 
     @cached_property
     def transitions_by_order(self) -> "dict[int, Transitions]":

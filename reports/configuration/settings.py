@@ -160,12 +160,14 @@ class PathColumns(Section):
     conversions: str = "conversions"
     value: str | None = None
     nulls: str | None = None
+    value_squares: str | None = None
 
 
 class PathsSection(Section):
     file: str = Field(description="Aggregated paths, one row per path: CSV (also .gz) or Parquet.")
     columns: PathColumns = Field(
-        default_factory=PathColumns, description="Theirs of path, conversions, value, nulls, where they are not ours."
+        default_factory=PathColumns,
+        description="Theirs of path, conversions, value, nulls, value_squares, where they are not ours.",
     )
     separator: str | None = Field(default=None, description="Between the fields of a CSV file; found if not given.")
     step: str = Field(default=">", description="Between the channels of a path.")

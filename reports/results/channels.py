@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import warnings
 from typing import TYPE_CHECKING
 
 from customer_data.errors import InputError
@@ -72,17 +73,20 @@ def paths_of_file(configuration: Configuration) -> Paths:
     )
     try:
         named |= unread_columns(column_names(written), named)
-        return read_paths(
-            file,
-            sep=wanted.separator,
-            path=named["path"],
-            conversions=named["conversions"],
-            value=named["value"],
-            nulls=named["nulls"],
-            step=wanted.step,
-            encoding=wanted.encoding,
-            decimal=wanted.decimal,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # the notes of the paths tell the same
+            return read_paths(
+                file,
+                sep=wanted.separator,
+                path=named["path"],
+                conversions=named["conversions"],
+                value=named["value"],
+                nulls=named["nulls"],
+                value_squares=named["value_squares"],
+                step=wanted.step,
+                encoding=wanted.encoding,
+                decimal=wanted.decimal,
+            )
     except InputError as error:
         remedy = " Name theirs in [paths.columns]."
         raise InputError([f"{one}{remedy * (': no column ' in one)}" for one in error.problems]) from error
@@ -202,7 +206,10 @@ def channel_results(
 
 
 def value_comparison(paths: Paths, configuration: Configuration, *, order: int) -> pd.DataFrame | None:
-    """Compare the two models in money, with intervals by the delta method; None where paths carry no value."""
+    """Compare the two models in money, with intervals by the delta method; None where paths carry no value.
+
+    Intervals are missing where nothing tells how far values spread.
+    """
     from attribution.comparison import compare
 
     if not paths.value.sum() > 0:

@@ -22,7 +22,7 @@ def paths():
     generator = np.random.default_rng(21)
     lengths = generator.integers(1, 6, 60)
     conversions = generator.integers(0, 30, 60)
-    return Paths.from_codes(
+    of_rows = Paths.from_codes(
         ["a", "b", "c", "d", "unseen"],
         generator.integers(0, 4, lengths.sum()),
         lengths,
@@ -30,6 +30,7 @@ def paths():
         nulls=generator.integers(0, 90, 60),
         value=conversions * generator.uniform(1, 9, 60),
     )
+    return dataclasses.replace(of_rows, value_squares=None)
 
 
 @pytest.mark.parametrize("order", [1, 2, 3])

@@ -82,7 +82,7 @@ def test_standard_errors_are_those_of_exact_refits_to_customers_drawn_again(engi
 
 def test_where_all_conversions_are_worth_the_same_value_is_a_multiple_of_conversions():
     paths = drawn_paths()
-    paths = replace(paths, value=3.0 * paths.conversions)
+    paths = replace(paths, value=3.0 * paths.conversions, value_squares=9.0 * paths.conversions)
     table = regression_credit(paths)
     for end in ("", "_low", "_high"):
         assert table[f"value{end}"].to_numpy() == pytest.approx(3 * table[f"conversions{end}"].to_numpy())

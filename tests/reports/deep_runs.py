@@ -17,7 +17,9 @@ MEMORY = (
 
 def configured(tmp_path: Path, text: str = MEMORY, **keys: str) -> Configuration:
     (tmp_path / "paths.csv").write_text(text)
-    names = [name for name in ("path", "conversions", "nulls", "value") if name in text.splitlines()[0]]
+    names = [
+        name for name in ("path", "conversions", "nulls", "value", "value_squares") if name in text.splitlines()[0]
+    ]
     columns = "".join(f"{name} = '{name}'\n" for name in names)
     wanted = "".join(f"{key} = {value}\n" for key, value in keys.items())
     (tmp_path / "p.toml").write_text(f"[paths]\nfile = 'paths.csv'\n[paths.columns]\n{columns}[attribution]\n{wanted}")
