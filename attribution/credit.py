@@ -93,9 +93,9 @@ def attribute(
     Returns
     -------
     Columns model, segment, channel, conversions, value, conversions_low, conversions_high, value_low, value_high; one
-    row per model and channel, channels in the order of ``paths.channels``. Conversions are counts, values are in the
-    currency of the paths; their intervals are lower bounds unless ``paths.value_spread_known``. Each model's credit sums to the conversions and the value of all paths; when nothing
-    converts, all credit is 0.
+    row per model and channel, channels in the order of ``paths.channels``. Conversions are counts, values are in
+    the currency of the paths; their intervals are lower bounds unless ``paths.value_spread_known``. Each model's
+    credit sums to the conversions and the value of all paths; when nothing converts, all credit is 0.
 
     Raises
     ------
