@@ -134,16 +134,22 @@ def _converted(name: str, opened: OpenSource) -> str:
     """SQL of a column's value, money in the currency of the report."""
     own = opened.report_currency
     if name == "currency" and opened.has(name):
-        return f"coalesce(upper({_value(name)}), {'NULL' if own is None else literal(own)})"
+        blank = "NULL" if own is None or opened.source.table == "refunds" else literal(own)
+        return f"coalesce(upper({_value(name)}), {blank})"
     is_money = opened.mapped.columns[name].column.kind is Kind.MONEY
     if not is_money or not opened.has("currency"):
         return _value(name)
+    return in_report_currency(_value(name), f"upper({_value('currency')})", opened.settings)
+
+
+def in_report_currency(amount: str, currency: str, settings: LoadSettings) -> str:
+    """SQL of an amount in the currency of the report, from one in the currency named, in capitals; NULL is its own."""
     cases = " ".join(
-        f"WHEN {literal(code.strip().upper())} THEN CAST(round({_value(name)} * CAST({rate!r} AS DOUBLE)) AS BIGINT)"
-        for code, rate in opened.settings.currency_rates.items()
-        if code.strip().upper() != own
+        f"WHEN {literal(code.strip().upper())} THEN CAST(round({amount} * CAST({rate!r} AS DOUBLE)) AS BIGINT)"
+        for code, rate in settings.currency_rates.items()
+        if settings.currency is None or code.strip().upper() != settings.currency.strip().upper()
     )
-    return f"CASE upper({_value('currency')}) {cases} ELSE {_value(name)} END" if cases else _value(name)
+    return f"CASE {currency} {cases} ELSE {amount} END" if cases else amount
 
 
 def _reason(opened: OpenSource, typed: dict[str, Typed]) -> str:
@@ -151,7 +157,12 @@ def _reason(opened: OpenSource, typed: dict[str, Typed]) -> str:
     problems = []
     for name, column in typed.items():
         mapped = opened.mapped.columns[name]
-        needs_currency = name == "currency" and opened.has(name) and opened.report_currency is None
+        needs_currency = (
+            name == "currency"
+            and opened.has(name)
+            and opened.report_currency is None
+            and opened.source.table != "refunds"
+        )
         if not mapped.column.may_be_blank or needs_currency:
             missing = "is missing or cannot be computed" if mapped.computed else "is missing"
             problems.append((f"{identifier(name)} IS NULL", f"{name} {missing}"))

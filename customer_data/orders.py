@@ -1,9 +1,9 @@
 """From order lines to orders: lines of one order summed, refunds netted.
 
-Refunds are taken by one rule. A refund that names its order comes off that order first. What is left of it, and every
-refund that names none, comes off the customer's latest order before it, then off the one before that, and so on. What
-finds no order is reported and changes nothing. An order that is refunded in full is no purchase; an order that was
-worth zero from the beginning is one.
+Refunds are taken by one rule. One that names its order and no currency is in its order's. A refund that names its order
+comes off that order first. What is left of it, and every refund that names none, comes off the customer's latest order
+before it, then off the one before that, and so on. What finds no order is reported and changes nothing. An order that
+is refunded in full is no purchase; an order that was worth zero from the beginning is one.
 
 The second step has a closed form. Per customer let C be the running sum of orders less refunds, M = min(0, running
 minimum of C) and S = C - M, the height of the stack of value not yet refunded. Order i lies on the stack between
@@ -17,7 +17,7 @@ lines of an order_id begun by then, are counted and change nothing.
 from datetime import date
 from typing import TYPE_CHECKING
 
-from customer_data.judging import OpenSource, judged_sql
+from customer_data.judging import OpenSource, in_report_currency, judged_sql
 from customer_data.known_orders import keep_refunds
 from customer_data.netting import take_refunds
 from customer_data.quarantine import quarantine_orders
@@ -65,7 +65,7 @@ def make_orders(
     late = _leave_out_late_lines(connection, settings)
     _quarantine_orders(connection, orders, settings)
     _sum_lines(connection)
-    _gather_refunds(connection, refunds)
+    _gather_refunds(connection, refunds, settings)
     late += _leave_out_late_refunds(connection, settings)
     found = connection.execute("SELECT count(*) FROM __refunds").fetchone()
     has_refunds = found is not None and found[0] > 0
@@ -107,10 +107,12 @@ def _make_lines(connection: "duckdb.DuckDBPyConnection", orders: list[OpenSource
             prefix = f"'{opened.number}-' || " if len(orders) > 1 else ""
             order_id = f"{prefix}CAST(row_number() OVER (ORDER BY customer_id, time, value{tie}) AS VARCHAR)"
         refund_of = "CAST(refund_of AS VARCHAR)" if opened.has("refund_of") else "CAST(NULL AS VARCHAR)"
+        currency = "currency" if opened.has("currency") else "CAST(NULL AS VARCHAR)"
         texts = ", ".join(name if opened.has(name) else f"CAST(NULL AS VARCHAR) AS {name}" for name in TEXTS)
         parts.append(
             f"SELECT {opened.number} AS source, {order_id} AS order_id, customer_id, time AS time_us, value, "
-            f"{texts}, {refund_of} AS refund_of FROM ({judged_sql(opened)}) WHERE __reason IS NULL"
+            f"{texts}, {currency} AS currency, {refund_of} AS refund_of "
+            f"FROM ({judged_sql(opened)}) WHERE __reason IS NULL"
         )
     connection.execute(f"CREATE TEMP TABLE __lines AS {' UNION ALL '.join(parts)}")
 
@@ -180,7 +182,7 @@ def _sum_lines(connection: "duckdb.DuckDBPyConnection") -> None:
         CREATE TEMP TABLE __sums AS
         SELECT order_id, min(source) AS source, min(customer_id) AS customer_id, min(time_us) AS time_us,
                CAST(sum(value) AS BIGINT) AS value, max_by(product, (value, product)) AS product,
-               max_by(type, (value, type)) AS type,
+               max_by(type, (value, type)) AS type, max_by(currency, (value, currency)) AS currency,
                count(*) AS lines, bool_or(value < 0) AS has_negative
         FROM __lines ANTI JOIN __doomed USING (order_id)
         WHERE refund_of IS NULL
@@ -215,23 +217,29 @@ def _keep_refunded_customers(connection: "duckdb.DuckDBPyConnection") -> None:
     )
 
 
-def _gather_refunds(connection: "duckdb.DuckDBPyConnection", refunds: list[OpenSource]) -> None:
+def _gather_refunds(connection: "duckdb.DuckDBPyConnection", refunds: list[OpenSource], settings: LoadSettings) -> None:
     parts = [
-        "SELECT source, customer_id, time_us, -value AS amount, CAST(NULL AS VARCHAR) AS named "
+        "SELECT source, customer_id, time_us, -value AS amount, CAST(NULL AS VARCHAR) AS named, currency "
         "FROM __sums WHERE value < 0",
-        "SELECT source, customer_id, time_us, abs(value), refund_of FROM __lines WHERE refund_of IS NOT NULL",
+        "SELECT source, customer_id, time_us, abs(value), refund_of, currency FROM __lines WHERE refund_of IS NOT NULL",
     ]
     for opened in refunds:
         customer = "customer_id" if opened.has("customer_id") else "NULL"
+        currency = "currency" if opened.has("currency") else "NULL"
         parts.append(
-            f"SELECT {opened.number}, {customer}, time, abs(value), order_id FROM ({judged_sql(opened)}) "
+            f"SELECT {opened.number}, {customer}, time, abs(value), order_id, {currency} FROM ({judged_sql(opened)}) "
             "WHERE __reason IS NULL"
         )
+    its_orders = in_report_currency("booked.amount", "sums.currency", settings)
     connection.execute(
         f"""
         CREATE TEMP TABLE __refunds AS
         SELECT *, row_number() OVER (ORDER BY time_us, customer_id, named, amount, source) AS number
-        FROM ({" UNION ALL ".join(parts)})
+        FROM (
+            SELECT booked.source, booked.customer_id, booked.time_us,
+                   CASE WHEN booked.currency IS NULL THEN {its_orders} ELSE booked.amount END AS amount, named
+            FROM ({" UNION ALL ".join(parts)}) AS booked LEFT JOIN __sums AS sums ON named = sums.order_id
+        )
         """
     )
 

@@ -14,10 +14,11 @@ from reports.configuration.direct_channel import direct_warnings, with_direct_ch
 from reports.interruption import interruptible
 from reports.libraries import load_libraries
 from reports.publishing.earlier_runs import DRIFT_SINCE, LAST_RUN, MODELS, earlier_run
-from reports.publishing.manifest import input_files, library_versions, read_manifest, run_key, write_manifest
+from reports.publishing.manifest import library_versions, read_manifest, run_key, write_manifest
 from reports.publishing.run_folder import building, find_published, locked, point_latest, publish
 from reports.publishing.run_tables import run_tables, settings_table
 from reports.publishing.table_files import write_tables
+from reports.publishing.watched_inputs import WatchedInputs, watched_inputs
 from reports.results.channel_customers import channel_customers, new_customers
 from reports.results.channel_depth import channel_depth, order_choice, with_depth
 from reports.results.channel_experiments import calibrated_with_tests
@@ -73,7 +74,7 @@ def run_report(configuration: Configuration, progress: Progress, *, force: bool 
     ConfigurationError
         The output folder cannot be written, or an option does not fit the data.
     InputError
-        The data cannot be used.
+        The data cannot be used, or changed while they were read.
     ModelError
         No part of the report has a model that could be fitted; nothing is published.
     """
@@ -81,8 +82,8 @@ def run_report(configuration: Configuration, progress: Progress, *, force: bool 
     output = configuration.output
     with locked(output):
         with progress.step("Looking for what has changed"):
-            inputs = input_files(configuration)
-            key = run_key(configuration, inputs)
+            inputs = watched_inputs(configuration)
+            key = run_key(configuration, inputs.files)
             done = None if force else find_published(output, key)
         if done is not None:
             point_latest(output, done)
@@ -92,13 +93,13 @@ def run_report(configuration: Configuration, progress: Progress, *, force: bool 
             return Run(done, 0, up_to_date=True)
         with building(output) as folder:
             started = dt.datetime.now(dt.UTC)
-            results, checks = analyse(configuration, folder, progress)
+            results, checks = analyse(configuration, inputs, folder, progress)
             results = write_results(results, configuration, folder, progress)
             write_manifest(
                 folder,
                 key=key,
                 configuration=configuration,
-                inputs=inputs,
+                inputs=inputs.files,
                 results=results,
                 checks=[asdict(check) for check in checks],
                 exit_code=exit_code(checks),
@@ -108,7 +109,9 @@ def run_report(configuration: Configuration, progress: Progress, *, force: bool 
             return Run(publish(folder, output, name), exit_code(checks))
 
 
-def analyse(configuration: Configuration, folder: Path, progress: Progress) -> tuple[RunResults, list[Check]]:
+def analyse(
+    configuration: Configuration, inputs: WatchedInputs, folder: Path, progress: Progress
+) -> tuple[RunResults, list[Check]]:
     """Load the data and fit the models; a part whose model fails is left out, and the report says so.
 
     Beside the engine's reading, a second thread loads the libraries of the models; then it goes through the part about
@@ -125,6 +128,7 @@ def analyse(configuration: Configuration, folder: Path, progress: Progress) -> t
         libraries = beside.submit(load_libraries, configuration)
         if configuration.sources():
             results = read_data(connection, configuration, results, progress)
+            inputs.require_unchanged()
             if results.quality is not None and results.quality.quarantine_rows:
                 write_quarantine(connection, folder)
             configuration = with_direct_channel(configuration, channel_names(connection))
@@ -137,6 +141,7 @@ def analyse(configuration: Configuration, folder: Path, progress: Progress) -> t
         channels = beside.submit(channel_part, second, configuration, results, of_channels)
         value, value_checks = value_part(connection, configuration, results, folder, of_customers)
         results, channel_checks, first = channels.result()
+        inputs.require_unchanged(paths=True)
         results = join_parts(connection, configuration, replace(results, clv=value), progress, first)
     for part in (of_channels, of_customers):
         progress.keep(part)

@@ -244,3 +244,16 @@ def test_the_as_of_day_ends_at_midnight_of_the_zone(connection: duckdb.DuckDBPyC
     settings = LoadSettings(as_of=date(2024, 1, 3), timezone="Europe/Berlin")
     load(connection, [Source(table="orders", data=aware)], settings)
     assert netted(connection) == {"1": 10.0}
+
+
+@pytest.mark.parametrize("column", [False, True])
+def test_a_refund_that_names_no_currency_is_in_its_orders(connection: duckdb.DuckDBPyConnection, column: bool) -> None:
+    # At 0.5 EUR the 50 CHF of order 2 are 25 EUR; the refund of 50 is all of it, and nothing comes off order 1.
+    orders = order_frame([("1", "b", 0, 100.0), ("2", "b", 1, 50.0)]).assign(currency=["EUR", "CHF"])
+    refunds = pd.DataFrame({"order_id": ["2"], "time": [START + timedelta(days=30)], "value": [50.0]})
+    if column:  # of a file that names some currencies, the blank one is the order's too
+        stated = pd.DataFrame({"order_id": ["1"], "time": [START], "value": [20.0], "currency": ["CHF"]})
+        refunds = pd.concat([refunds.assign(currency=None), stated])
+    sources = [Source(table="orders", data=orders), Source(table="refunds", data=refunds)]
+    load(connection, sources, LoadSettings(currency="EUR", currency_rates={"CHF": 0.5}))
+    assert netted(connection) == {"1": 90.0 if column else 100.0}

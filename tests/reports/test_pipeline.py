@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from customer_data.errors import InputError, ModelError
 from reports.configuration.reading import read_configuration
 from reports.pipeline import run_report
 from reports.progress import Progress
@@ -218,3 +219,25 @@ def test_the_example_of_three_files_joins_sessions_orders_and_refunds(example):
     credit = pd.read_csv(tables / "credit.csv")
     assert credit.groupby("model")["conversions"].sum().nunique() == 1
     assert {"direct", "organic", "gsearch nonbrand"} <= set(credit["channel"])
+
+
+@pytest.mark.parametrize("content", ["customer_id,time,value\na,2025-01-05 10:00,99\n", None])
+def test_an_input_that_is_replaced_while_it_is_read_stops_the_run(tmp_path, monkeypatch, content):
+    import reports.pipeline
+
+    orders = tmp_path / "orders.csv"
+    orders.write_text("customer_id,time,value\na,2025-01-05 10:00,10\n")
+    (tmp_path / "p.toml").write_text('[orders]\nfile = "orders.csv"\n')
+    read = reports.pipeline.read_data
+
+    def replaced_first(*arguments):
+        (tmp_path / "new.csv").write_text(content or orders.read_text())
+        (tmp_path / "new.csv").replace(orders)
+        return read(*arguments)
+
+    monkeypatch.setattr(reports.pipeline, "read_data", replaced_first)
+    # The same content under another date is no change: the run goes on, to a model that one order cannot fit.
+    expected = (InputError, "orders.file: 'orders.csv' changed while it was read") if content else (ModelError, "order")
+    with pytest.raises(expected[0], match=expected[1]):
+        run_report(read_configuration(tmp_path / "p.toml", environment={}), Progress(verbosity=0))
+    assert not (tmp_path / "reports").exists()
