@@ -29,6 +29,7 @@ from attribution import delta
 from attribution.credit import check_models, model_credit
 from attribution.credit_spread import model_gradient
 from attribution.gradient import ShareGradient
+from attribution.markov import Convention
 from attribution.paths import Paths
 from attribution.poisson import PoissonDraws
 from attribution.ragged import Floats, Integers
@@ -329,11 +330,13 @@ def rank_stability(
     seed: int | None = None,
     confidence: float = 0.90,
     options: RuleOptions | None = None,
+    convention: Convention = "exact",
     drawn: Replicates | None = None,
 ) -> "pandas.DataFrame":
     """How sure the order of channels by credit of conversions is.
 
-    ``drawn`` are replicates of this model made already, in place of ``replicates`` and ``seed``.
+    ``drawn`` are replicates of this model made already, in place of ``replicates`` and ``seed``. Replicates are exact;
+    under another convention they are moved by what it changes of the credit.
 
     Returns
     -------
@@ -346,9 +349,11 @@ def rank_stability(
     options = options or RuleOptions()
     if drawn is None:
         drawn = bootstrap_credit(paths, [model], order=order, replicates=replicates, seed=seed, options=options)
-    estimate = model_credit(paths, model, order=order, options=options).conversions
+    estimate = exact = model_credit(paths, model, order=order, options=options).conversions
+    if convention != "exact":
+        estimate = model_credit(paths, model, order=order, options=options, convention=convention).conversions
     by_rank = np.argsort(-estimate, kind="stable")
-    replicated = drawn.of(model, paths)[:, by_rank]
+    replicated = (drawn.of(model, paths) + (estimate - exact))[:, by_rank]
     ranks = np.argsort(np.argsort(-replicated, axis=1, kind="stable"), axis=1) + 1
     low, high = np.quantile(ranks, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0, method="inverted_cdf").astype(
         int

@@ -221,7 +221,11 @@ def draw_multipliers(
         middle = np.exp((edges[1:] + edges[:-1]) / 2)
         log_likelihood = -0.5 * (((middle[:, None] - ratio[own]) / error[own]) ** 2).sum(axis=1)
         likelihood = np.exp(log_likelihood - log_likelihood.max())
-        mass = np.diff(ndtr((edges - mean[:, None]) / spread[:, None]), axis=1) * likelihood
+        # Above the mean by the upper tail, where the distribution itself is 1 to the last digit; 1 more across it.
+        standard = (edges - mean[:, None]) / spread[:, None]
+        above, tail = standard > 0, ndtr(-np.abs(standard))
+        normal = np.diff(np.where(above, -tail, tail), axis=1) + np.diff(above, axis=1)
+        mass = normal * likelihood
         log_weight = log_weight + np.log(np.maximum(mass.sum(axis=1), 1e-300))
         posterior[int(tested)] = edges, np.cumsum(np.maximum(mass, 1e-300), axis=1)
     weight = np.exp(log_weight - log_weight.max())

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attribution.chain import chain, reachable
-from attribution.delta import covariance, interval
+from attribution.delta import interval, variance
 from attribution.gradient import effects_gradient
 from attribution.markov import removal_effects
 from attribution.participation import unknown_channel
@@ -55,14 +55,14 @@ def removal(
     substitution
         Share of the traffic into the set that finds its way otherwise, between 0 and 1.
     confidence
-        Of the intervals, by the delta method and unclipped.
+        Of the intervals, by the delta method and cut off at 1, and at 0 where nothing is substituted.
 
     Returns
     -------
-    Columns channels (names joined by " + "), substitution, removal_effect, removal_effect_low, removal_effect_high,
-    conversions_lost, removal_effect_value, removal_effect_value_low, removal_effect_value_high, value_lost; one row per
-    set, in the order given. Effects are shares; an effect below 0 means that those who would be led elsewhere convert
-    better there.
+    Columns channels (names joined by " + "), substitution, removal_effect, conversions_lost, removal_effect_value,
+    value_lost, the last four each followed by its interval in ``_low`` and ``_high``; one row per set, in the order
+    given. Effects are shares, losses these shares of the conversions and the value of all paths as they were; an effect
+    below 0 means that those who would be led elsewhere convert better there.
 
     Raises
     ------
@@ -85,23 +85,19 @@ def removal(
     else:
         solved = substituted_survival(found, paths, keep, substitution)
     effects, slopes = effects_gradient(found, solved)
-    spread = covariance(paths, [slopes])
-    low, high = interval(effects[0], spread.conversions, confidence=confidence)
-    value_low, value_high = interval(effects[1], spread.value, confidence=confidence)
-    return pandas.DataFrame(
-        {
-            "channels": [" + ".join(names) for names in named],
-            "substitution": float(substitution),
-            "removal_effect": effects[0],
-            "removal_effect_low": low,
-            "removal_effect_high": high,
-            "conversions_lost": effects[0] * paths.conversions.sum(),
-            "removal_effect_value": effects[1],
-            "removal_effect_value_low": value_low,
-            "removal_effect_value_high": value_high,
-            "value_lost": effects[1] * paths.value.sum(),
-        }
-    )
+    spread = variance(paths, slopes)
+    columns: dict[str, Floats] = {}
+    for effect, variances, total, (share, lost) in (
+        (effects[0], spread.conversions, paths.conversions.sum(), ("removal_effect", "conversions_lost")),
+        (effects[1], spread.value, paths.value.sum(), ("removal_effect_value", "value_lost")),
+    ):
+        low, high = interval(effect, variances, confidence=confidence)
+        ends = (low if substitution else np.maximum(low, 0)), np.minimum(high, 1)
+        for name, scale in ((share, 1.0), (lost, float(total))):
+            columns[name] = effect * scale
+            columns |= {f"{name}_{side}": end * scale for side, end in zip(("low", "high"), ends, strict=True)}
+    names = [" + ".join(names) for names in named]
+    return pandas.DataFrame({"channels": names, "substitution": float(substitution), **columns})
 
 
 def _removed_states(paths: Paths, found: Transitions, named: Sequence[tuple[str, ...]]) -> Mask:
@@ -207,7 +203,7 @@ def interactions(paths: Paths, *, order: int = 1, largest: int = 20, confidence:
     largest
         How many channels to pair, those with the largest removal effects.
     confidence
-        Of the interval, by the delta method and unclipped.
+        Of the interval, by the delta method and cut off at 0 and 1.
 
     Returns
     -------
@@ -226,50 +222,33 @@ def interactions(paths: Paths, *, order: int = 1, largest: int = 20, confidence:
     found = transitions(paths, order=order)
     effects = removal_effects(chain(paths, found)).conversions
     by_effect = np.argsort(-effects, kind="stable")[: max(largest, 0)]
-    chosen = [int(channel) for channel in by_effect if effects[channel] > 0]
-    rows: list[tuple[str, str, float, float, float, float, float, float]] = []
-    for place, channel in enumerate(chosen):
-        others = chosen[place + 1 :]
-        if others:
-            rows.extend(_pairs(paths, found, channel, others, confidence))
+    chosen = by_effect[effects[by_effect] > 0]
+    first, second = np.triu_indices(len(chosen), 1)
+    held = found.holds[:, chosen]
+    keep = np.column_stack([np.ones(len(held), dtype=bool), ~held, ~(held[:, first] | held[:, second])])
+    solved = survival(found, paths, keep)
+    alone, both = np.split(1 - solved.worth[0, 1:] / solved.worth[0, 0], [len(chosen)])
+
+    def apart(worth: Floats) -> Floats:
+        """Of worths of the whole, without each and without both: of the whole, and P_a + P_b - P_ab of each pair."""
+        without_both = worth[..., 1 + len(chosen) :]
+        return np.concatenate([worth[..., :1], worth[..., 1 + first] + worth[..., 1 + second] - without_both], axis=-1)
+
+    (shared, _), slopes = effects_gradient(found, solved.mapped(apart))
+    shared = np.maximum(shared, 0)
+    low, high = interval(shared, variance(paths, slopes).conversions, confidence=confidence)
+    names = np.asarray(paths.channels, dtype=object)[chosen]
     table = pandas.DataFrame(
-        rows,
-        columns=[
-            "channel_a",
-            "channel_b",
-            "removal_effect_a",
-            "removal_effect_b",
-            "removal_effect_both",
-            "interaction",
-            "interaction_low",
-            "interaction_high",
-        ],
+        {
+            "channel_a": pandas.Series(names[first], dtype="str"),
+            "channel_b": pandas.Series(names[second], dtype="str"),
+            "removal_effect_a": alone[first],
+            "removal_effect_b": alone[second],
+            "removal_effect_both": both,
+            "interaction": shared,
+            "interaction_low": np.maximum(low, 0),
+            "interaction_high": np.minimum(high, 1),
+            "affinity": shared / (alone[first] * alone[second]),
+        }
     )
-    table["affinity"] = table.interaction / (table.removal_effect_a * table.removal_effect_b)
     return table.sort_values("interaction", ascending=False, kind="stable", ignore_index=True)
-
-
-def _pairs(
-    paths: Paths, found: Transitions, channel: int, others: Sequence[int], confidence: float
-) -> list[tuple[str, str, float, float, float, float, float, float]]:
-    """Rows of one channel with each of the others."""
-    held, held_others = found.holds[:, [channel]], found.holds[:, list(others)]
-    keep = np.column_stack([np.ones(len(held), dtype=bool), ~held, ~held_others, ~(held | held_others)])
-    effects, slopes = effects_gradient(found, survival(found, paths, keep))
-    count = len(others)
-    combine = np.hstack([np.ones((count, 1)), np.eye(count), -np.eye(count)])
-    interaction = combine @ effects[0]
-    low, high = interval(interaction, covariance(paths, [slopes]).combined(combine).conversions, confidence=confidence)
-    return [
-        (
-            paths.channels[channel],
-            paths.channels[other],
-            float(effects[0, 0]),
-            float(effects[0, 1 + number]),
-            float(effects[0, 1 + count + number]),
-            float(interaction[number]),
-            float(low[number]),
-            float(high[number]),
-        )
-        for number, other in enumerate(others)
-    ]

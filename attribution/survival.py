@@ -61,6 +61,16 @@ class Survival:
     reward: Floats
     along: Callable[[NDArray[Any], Integers], list[Floats]] | None = None
 
+    def mapped(self, linear: Callable[[Floats], Floats]) -> "Survival":
+        """The same for linear combinations of worths, which ``linear`` makes along the last axis."""
+        along = self.along
+        return Survival(
+            linear(self.worth),
+            lambda chosen: linear(self.step_of(chosen)),
+            linear(self.reward),
+            None if along is None else lambda state, begins: [linear(part) for part in along(state, begins)],
+        )
+
 
 def survival(found: Transitions, paths: Paths, keep: Mask) -> Survival:
     """Solve the chain of ``paths`` for each column of ``keep``: array ``(states, sets)``, False where removed."""

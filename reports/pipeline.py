@@ -47,6 +47,7 @@ from reports.results.customer_depth import origins, value_depth, write_lists
 from reports.results.customers import value_forecast, value_holdout, value_results, without_end
 from reports.results.data_quality import data_quality, rows_after, with_path_file
 from reports.results.run_results import ClvResults, RunResults
+from reports.results.switched_off import switched_off
 
 if TYPE_CHECKING:
     import duckdb
@@ -297,9 +298,10 @@ def credit_channels(
         progress.warn(f"attribution.order: it could not be chosen, so it is {choice.order}: {choice.why_not}")
     with progress.step("Asking why credit moved, and what else it could be"):
         depth = channel_depth(paths, configuration, choice, touches, first)
+        without = switched_off(seen, configuration, channels)
     for note in () if depth is None or depth.segments is None else depth.segments.notes:
         progress.say(f"note: {note}")
-    return replace(results, attribution=with_depth(replace(channels, experiments=tested), depth))
+    return replace(results, attribution=with_depth(replace(channels, experiments=tested, switched_off=without), depth))
 
 
 def read_path_file(configuration: Configuration, results: RunResults, progress: Progress) -> tuple[Paths, RunResults]:

@@ -47,6 +47,7 @@ def require_in_data(
     ]
     if settings.touchpoints and "channels" in settings.report.parts:
         problems += _lift_test_problems(connection, configuration, first, as_of)
+        problems += _unknown_removed(configuration, channel_names(connection))
     if problems:
         raise ConfigurationError("\n".join(problems))
 
@@ -103,9 +104,9 @@ def _lift_test_problems(
     return problems
 
 
-def require_tested_channels(configuration: Configuration, channels: Sequence[str]) -> None:
-    """Raise `ConfigurationError` with every lift test of a channel that a file of paths does not hold."""
-    if problems := _unknown_channels(configuration, channels):
+def require_named_channels(configuration: Configuration, channels: Sequence[str]) -> None:
+    """Raise `ConfigurationError` with every channel of lift tests and of `remove` that a file of paths lacks."""
+    if problems := [*_unknown_channels(configuration, channels), *_unknown_removed(configuration, channels)]:
         raise ConfigurationError("\n".join(problems))
 
 
@@ -118,6 +119,18 @@ def _unknown_channels(configuration: Configuration, channels: Sequence[str]) -> 
         )
         for number, test in enumerate(configuration.settings.attribution.experiments)
         if test.channel not in channels
+    ]
+
+
+def _unknown_removed(configuration: Configuration, channels: Sequence[str]) -> list[str]:
+    return [
+        at_place(
+            configuration.place(("attribution", "remove", number, place)),
+            f"attribution.remove: there is no channel {name!r}.{_hint(name, list(channels))}",
+        )
+        for number, names in enumerate(configuration.settings.attribution.remove)
+        for place, name in enumerate(names)
+        if name not in channels
     ]
 
 

@@ -16,8 +16,9 @@ from customer_data.errors import ConfigurationError, InputError
 from customer_data.nearest import did_you_mean
 from reports.configuration.contradictions import VARIABLE, contradictions
 from reports.configuration.messages import at_place, key_text, syntax_message, unknown_key, value_message
-from reports.configuration.settings import SOURCE_TABLES, Settings, SourceSection, SqlText
+from reports.configuration.settings import SOURCE_TABLES, Settings, SourceSection
 from reports.configuration.toml_positions import KeyPath, Position, positions_of
+from reports.configuration.value_types import SqlText
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

@@ -13,65 +13,18 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationIn
 from pydantic_core import PydanticCustomError
 
 from customer_data.nearest import did_you_mean
-
-
-def _as_date(value: Any) -> Any:
-    if isinstance(value, str):
-        try:
-            return dt.date.fromisoformat(value)
-        except ValueError:
-            pass
-    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
-        return value
-    raise PydanticCustomError("date", "{given} is not a date. Write one as in 2026-01-31", {"given": repr(value)})
-
-
-def _as_order(value: Any) -> Any:
-    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 20):
-        return value
-    raise PydanticCustomError(
-        "order", 'order is a whole number from 1 to 20 or "auto", not {given}', {"given": repr(value)}
-    )
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-def _as_blocks(value: Any) -> Any:
-    if isinstance(value, dict):
-        raise PydanticCustomError("blocks", "each test is a block of its own, with two brackets on either side")
-    return value
-
-
-def _as_sources(value: Any) -> Any:
-    return value if isinstance(value, list | tuple) else [value]
-
-
-class SqlText(BaseModel):
-    """``{ sql = "..." }`` in place of a column's name."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-    sql: str
-
-
-def _as_column(value: Any) -> str | SqlText:
-    if isinstance(value, str) and value:
-        return value
-    if isinstance(value, dict) and set(value) == {"sql"} and isinstance(value["sql"], str):
-        return SqlText(sql=value["sql"])
-    raise PydanticCustomError(
-        "column",
-        'a column is the name of theirs, as in "user_id", or an expression, as in {example}, not {given}',
-        {"example": '{ sql = "price * quantity" }', "given": repr(value)},
-    )
-
-
-Day = Annotated[dt.date, BeforeValidator(_as_date)]
-Names = Annotated[tuple[str, ...], Field(strict=False), BeforeValidator(_as_list)]
-Column = Annotated[str | SqlText, BeforeValidator(_as_column)]
-Share = Annotated[float, Field(gt=0, lt=1)]
+from reports.configuration.value_types import (
+    ChannelSet,
+    Column,
+    Day,
+    Names,
+    Share,
+    as_blocks,
+    as_list,
+    as_order,
+    as_sets,
+    as_sources,
+)
 
 
 class Section(BaseModel):
@@ -81,7 +34,7 @@ class Section(BaseModel):
 
 
 class ReportSection(Section):
-    parts: Annotated[tuple[Literal["channels", "value"], ...], Field(strict=False), BeforeValidator(_as_list)] = Field(
+    parts: Annotated[tuple[Literal["channels", "value"], ...], Field(strict=False), BeforeValidator(as_list)] = Field(
         default=("channels", "value"), min_length=1, description="What to report, as far as there is data for it."
     )
     title: str = Field(default="Channels and customer value", min_length=1, description="Stands on the first page.")
@@ -150,9 +103,9 @@ class OrdersSection(SourceSection):
     )
 
 
-Sources = Annotated[tuple[SourceSection, ...], Field(strict=False, min_length=1), BeforeValidator(_as_sources)]
-Touches = Annotated[tuple[TouchpointsSection, ...], Field(strict=False, min_length=1), BeforeValidator(_as_sources)]
-Orders = Annotated[tuple[OrdersSection, ...], Field(strict=False, min_length=1), BeforeValidator(_as_sources)]
+Sources = Annotated[tuple[SourceSection, ...], Field(strict=False, min_length=1), BeforeValidator(as_sources)]
+Touches = Annotated[tuple[TouchpointsSection, ...], Field(strict=False, min_length=1), BeforeValidator(as_sources)]
+Orders = Annotated[tuple[OrdersSection, ...], Field(strict=False, min_length=1), BeforeValidator(as_sources)]
 
 
 class PathColumns(Section):
@@ -212,7 +165,7 @@ class AttributionSection(Section):
     )
     baseline: str = Field(default="last_click", description="The model to compare against.")
     model: str = Field(default="markov", description="The model compared with the baseline.")
-    order: Annotated[int | Literal["auto"], BeforeValidator(_as_order)] = Field(
+    order: Annotated[int | Literal["auto"], BeforeValidator(as_order)] = Field(
         default=1, description='Of the Markov chain: how many last channels it remembers, 1 to 20, or "auto": held out.'
     )
     convention: Literal["exact", "channelattribution"] = Field(
@@ -242,16 +195,43 @@ class AttributionSection(Section):
     transform: Literal["keep_all", "collapse_repeats", "first_of_each", "last_of_each", "drop_direct_unless_alone"] = (
         Field(default="keep_all", description="What of a path counts, by name; keep_all: every touch.")
     )
-    segments: Annotated[tuple[Literal["customers", "types"], ...], Field(strict=False), BeforeValidator(_as_list)] = (
+    segments: Annotated[tuple[Literal["customers", "types"], ...], Field(strict=False), BeforeValidator(as_list)] = (
         Field(
             default=("customers", "types"),
             description="Credit apart for first and later orders (customers) and for each type of orders (types); "
             "full depth.",
         )
     )
-    experiments: Annotated[tuple[ExperimentSection, ...], Field(strict=False), BeforeValidator(_as_blocks)] = Field(
+    experiments: Annotated[tuple[ExperimentSection, ...], Field(strict=False), BeforeValidator(as_blocks)] = Field(
         default=(),
         description="Lift tests to calibrate the credit with: one block [[attribution.experiments]] for each.",
+    )
+    prior_multiplier: float = Field(
+        default=1.0,
+        ge=0.1,
+        le=10,
+        description="Before any lift test: what a typical channel causes for one conversion credited.",
+    )
+    prior_multiplier_spread: float = Field(
+        default=0.5,
+        ge=0.1,
+        le=1,
+        description="How unsure that is: the standard deviation of its logarithm; 0.5 is 0.44 to 2.3 times, with 90 %.",
+    )
+    prior_channel_spread: float = Field(
+        default=0.5,
+        ge=0.1,
+        le=1,
+        description="How far channels differ from it: the scale of the half-normal standard deviation of logarithms.",
+    )
+    remove: Annotated[tuple[ChannelSet, ...], Field(strict=False), BeforeValidator(as_sets)] = Field(
+        default=(), description='Sets of channels to switch off together, as in [["Email", "SMS"], ["Display"]].'
+    )
+    substitution: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Share of the traffic into what is switched off that comes another way; 0.3 is 30 %.",
     )
     bootstrap_replicates: int = Field(
         default=0, ge=0, le=100_000, description="0: intervals by the delta method; 20 or more: by bootstrap."

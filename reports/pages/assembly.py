@@ -12,6 +12,7 @@ from reports.pages.data_quality import quality_section
 from reports.pages.front import front_page
 from reports.pages.method import method_section
 from reports.pages.parameters import parameter_sections
+from reports.pages.switched_off import switched_off_sections
 from reports.results.run_results import RunResults
 from reports.wording.number_format import day, day_range
 
@@ -27,6 +28,7 @@ def build_report(results: RunResults) -> Report:
         front_page(results),
         *channel_sections(results),
         *depth_sections(results),
+        *switched_off_sections(results),
         *channel_customer_sections(results),
         *clv_sections(results),
         *value_depth_sections(results),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from reports.figures.comparison import draw_dumbbell, largest_channels
 from reports.pages import prose
 from reports.pages.channel_experiments import experiment_sections
+from reports.pages.channel_ranks import ranks_table
 from reports.pages.channel_returns import money_table
 from reports.pages.content import Block, Column, Figure, Prose, Section, Table
 from reports.pages.journeys import conversions_n, journey_blocks, window
@@ -78,6 +79,7 @@ def _credit_tables(blocks: list[Block], attribution: AttributionResults, run: Ru
     tables = (
         _conversions_table(attribution, run),
         _value_table(attribution, run),
+        ranks_table(attribution, run, most=MOST_CHANNELS, left_out=left_out(len(attribution.comparison))),
         _returns_table(attribution, run),
         _models_table(attribution, run),
     )

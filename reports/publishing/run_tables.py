@@ -32,7 +32,10 @@ def run_tables(results: RunResults) -> dict[str, pd.DataFrame]:
             "time_lags": channels.time_lags,
             "channel_costs": channels.costs,
             "channel_returns": channel_returns(channels),
+            "rank_stability": channels.rank_stability,
         }
+        if (without := channels.switched_off) is not None:
+            found |= {"removed_sets": without.sets, "interactions": without.pairs}
         if (experiments := channels.experiments) is not None:
             found |= {"lift_tests": experiments.tests, "calibrated_credit": experiments.calibrated}
         if (depth := channels.depth) is not None:
@@ -117,5 +120,5 @@ def _shown(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{ours} = {_shown(theirs)}" for ours, theirs in value.items())
     if isinstance(value, list):
-        return ", ".join(_shown(one) for one in value)
+        return ", ".join(f"[{_shown(one)}]" if isinstance(one, list) else _shown(one) for one in value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from typing import TYPE_CHECKING
 
 from customer_data.errors import InputError
@@ -35,7 +36,7 @@ def calibrated_with_tests(
     """
     import pandas as pd
 
-    from attribution.calibration import calibrate
+    from attribution.calibration import MultiplierPrior, calibrate
 
     wanted, report = configuration.settings.attribution, configuration.settings.report
     if not wanted.experiments or not paths.conversions.sum() > 0:
@@ -55,6 +56,11 @@ def calibrated_with_tests(
         model=wanted.model,
         order=order,
         confidence=report.confidence,
+        prior=MultiplierPrior(
+            mean=math.log(wanted.prior_multiplier),
+            mean_spread=wanted.prior_multiplier_spread,
+            spread=wanted.prior_channel_spread,
+        ),
         draws=max(FEWEST_DRAWS, min(MOST_DRAWS, MOST_NUMBERS_DRAWN // len(paths.channels))),
         seed=report.seed,
         options=rule_options(wanted),

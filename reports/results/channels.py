@@ -99,13 +99,13 @@ def with_named_channels(paths: Paths, configuration: Configuration) -> tuple[Pat
     from attribution.paths import FileCounts
     from attribution.transforms import rename_channels
     from customer_data.channel_names import renaming_warnings, similar_channel_warnings, step_warnings
-    from reports.configuration.against_data import require_tested_channels
+    from reports.configuration.against_data import require_named_channels
 
     wanted = configuration.settings.paths
     assert wanted is not None
     notes = paths.counts.notes if isinstance(paths.counts, FileCounts) else ()
     named = rename_channels(paths, wanted.rename_channels)
-    require_tested_channels(configuration, named.channels)
+    require_named_channels(configuration, named.channels)
     journeys_of_touches = np.repeat(named.conversions + named.nulls, named.lengths)
     touches = np.bincount(named.codes, weights=journeys_of_touches, minlength=len(named.channels))
     cut = step_warnings(named.channels, wanted.step, most_touches=int(named.lengths.max(initial=0)))
@@ -150,6 +150,7 @@ def channel_results(
 
     ``drawn`` are the replicates of both where customers were drawn (see :func:`drawn_customers`).
     """
+    from attribution.bootstrap import bootstrap_credit, rank_stability
     from attribution.comparison import compare
     from attribution.credit import attribute, removal_effects
     from attribution.descriptions import path_lengths, time_lags, top_paths
@@ -158,6 +159,16 @@ def channel_results(
     wanted, report = configuration.settings.attribution, configuration.settings.report
     options = rule_options(wanted)
     from_file = configuration.settings.paths is not None
+    how = interval_method(wanted, of_customers=drawn is not None)
+    if drawn is None and wanted.bootstrap_replicates:
+        drawn = bootstrap_credit(
+            paths,
+            [wanted.baseline, wanted.model],
+            order=order,
+            replicates=wanted.bootstrap_replicates,
+            seed=report.seed,
+            options=options,
+        )
     credit = attribute(
         paths,
         models=all_models(wanted),
@@ -175,8 +186,6 @@ def channel_results(
             baseline=wanted.baseline,
             model=wanted.model,
             order=order,
-            replicates=wanted.bootstrap_replicates,
-            seed=report.seed,
             confidence=report.confidence,
             options=options,
             convention=wanted.convention,
@@ -199,9 +208,20 @@ def channel_results(
         convention=wanted.convention,
         lookback_days=None if from_file else wanted.lookback_days,
         half_life_days=None if from_file else wanted.half_life_days,
-        interval_method=interval_method(wanted, of_customers=drawn is not None),
+        interval_method=how,
         from_file=from_file,
         made_of=_made_of(wanted),
+        rank_stability=None
+        if drawn is None
+        else rank_stability(
+            paths,
+            model=wanted.model,
+            order=order,
+            confidence=report.confidence,
+            options=options,
+            convention=wanted.convention,
+            drawn=drawn,
+        ),
     )
 
 

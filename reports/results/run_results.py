@@ -171,6 +171,29 @@ class ExperimentResults:
 
 
 @dataclass(frozen=True)
+class SwitchedOff:
+    """What the chain loses without channels.
+
+    Attributes
+    ----------
+    sets
+        As `attribution.counterfactual.removal` gives it: ``channels, substitution, removal_effect, conversions_lost,
+        removal_effect_value, value_lost``, the last four with ``_low`` and ``_high``. First the sets configured, then
+        single channels, the largest first.
+    asked
+        How many of the rows of ``sets`` are configured.
+    pairs
+        As `attribution.counterfactual.interactions` gives it: ``channel_a, channel_b, removal_effect_a,
+        removal_effect_b, removal_effect_both, interaction, interaction_low, interaction_high, affinity``; None in a
+        brief run.
+    """
+
+    sets: pd.DataFrame
+    asked: int = 0
+    pairs: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True)
 class AttributionResults:
     """Credit of channels and what it rests on.
 
@@ -225,6 +248,11 @@ class AttributionResults:
         What lies behind the credit; None in a brief run.
     experiments
         Lift tests and what they make of the credit; None where none are configured.
+    switched_off
+        What would be lost without channels; None in a brief run that is asked for no sets of them.
+    rank_stability
+        ``channel, conversions, rank, rank_low, rank_high, same_rank, above_next`` of the run's model, as
+        `attribution.bootstrap.rank_stability` gives it; None without a bootstrap.
     """
 
     credit: pd.DataFrame
@@ -249,6 +277,8 @@ class AttributionResults:
     made_of: str = ""
     depth: ChannelDepth | None = None
     experiments: ExperimentResults | None = None
+    switched_off: SwitchedOff | None = None
+    rank_stability: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)

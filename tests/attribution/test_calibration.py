@@ -173,6 +173,14 @@ def test_channels_without_credit_missing_columns_and_no_tests(shop):
         calibrate(shop, lift_tests(search=(1, 1)).iloc[:0])
 
 
+def test_a_sharp_test_far_above_a_narrow_prior_is_believed(shop):
+    # Some 25 standard deviations of log multipliers above their mean: the normal distribution is 1 there in doubles.
+    narrow = MultiplierPrior(mean=np.log(0.1), mean_spread=0.1, spread=0.1)
+    tests = lift_tests(search=(1000, 1)).assign(credited=500.0)
+    table = calibrate(shop, tests, model="last_click", prior=narrow).set_index("channel")
+    assert table.loc["search", "multiplier"] == pytest.approx(2, abs=0.01)
+
+
 def test_options_out_of_range(shop):
     with pytest.raises(ConfigurationError, match="spreads above 0"):
         MultiplierPrior(spread=0)

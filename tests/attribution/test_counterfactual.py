@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from attribution.counterfactual import interactions, removal, substituted_survival
 from attribution.credit import removal_effects
+from attribution.delta import covariance
+from attribution.gradient import effects_gradient
 from attribution.paths import Paths
 from attribution.survival import survival
 from attribution.transitions import transitions
@@ -264,6 +266,33 @@ def test_interactions_are_the_walks_that_visit_both(order):
         assert row.interaction_low <= row.interaction <= row.interaction_high
         assert -1e-12 < row.interaction <= min(effect_a, effect_b) + 1e-12
     assert table.interaction.is_monotonic_decreasing
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_intervals_of_interactions_are_those_of_the_three_removals_together(shop, order):
+    table = interactions(shop, order=order, confidence=0.8).set_index(["channel_a", "channel_b"])
+    found = transitions(shop, order=order)
+    for (a, b), row in table.iterrows():
+        holds = [found.holds[:, [shop.channels.index(name) for name in names]].any(axis=1) for names in (a, b, (a, b))]
+        keep = ~np.column_stack([np.zeros(len(found.states), dtype=bool), *holds])
+        slopes = effects_gradient(found, survival(found, shop, keep))[1]
+        spread = covariance(shop, [slopes]).combined(np.array([[1.0, 1.0, -1.0]])).conversions[0, 0]
+        reach = 1.2815515655446004 * np.sqrt(spread)
+        assert row["interaction_high"] == pytest.approx(row["interaction"] + reach)
+        assert row["interaction_low"] == pytest.approx(max(row["interaction"] - reach, 0))
+
+
+def test_losses_are_the_shares_of_what_there_was_with_their_intervals(shop):
+    for substitution in (0, 0.4):
+        table = removal(shop, ["a", ["b", "c"]], substitution=substitution)
+        for share, lost, total in (
+            ("removal_effect", "conversions_lost", 126),
+            ("removal_effect_value", "value_lost", 1130),
+        ):
+            for end in ("", "_low", "_high"):
+                assert table[f"{lost}{end}"].to_numpy() == pytest.approx(table[f"{share}{end}"].to_numpy() * total)
+            assert (table[f"{share}_low"] < table[share]).all()
+            assert (table[f"{share}_high"] <= 1).all()
 
 
 def test_channels_that_never_meet_do_not_interact():

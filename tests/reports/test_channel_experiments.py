@@ -58,6 +58,18 @@ def test_a_sharp_test_decides_its_channels_multiplier_and_the_rest_is_the_baseli
     assert {"lift_tests", "calibrated_credit"} <= set(run_tables(run))
 
 
+def test_what_is_believed_before_any_test_is_a_choice(tmp_path):
+    # A vague test of a says nothing against what is believed; b, without a test, follows it too.
+    vague = block(found=300, error=3000)
+    for keys, believed in (("", 1.0), ("prior_multiplier = 0.5\n", 0.5)):
+        narrow = f"{keys}prior_multiplier_spread = 0.1\nprior_channel_spread = 0.1\n"
+        table = result(of_file(tmp_path, narrow + vague)).attribution.experiments.calibrated.set_index("channel")
+        assert table.loc[["a", "b"], "multiplier"].tolist() == pytest.approx([believed] * 2, rel=0.03)
+        assert table.loc["b", "multiplier_high"] < 1.5 * believed
+    with pytest.raises(ConfigurationError, match=r"prior_multiplier must be at most 10, not 50"):
+        of_file(tmp_path, "prior_multiplier = 50\n" + vague)
+
+
 def test_the_page_has_credit_before_and_after_and_the_baseline(tmp_path):
     (section,) = experiment_sections(result(of_file(tmp_path, block() + block("b", found=60, error=5))))
     said, calibrated, tests = section.blocks
