@@ -86,7 +86,7 @@ def init(files: Sequence[Path], out: Path, *, force: bool) -> int:
         raise ConfigurationError(f"{out} is there already. Name another file with --out, or replace it with --force.")
     if missing := [one for one in files if not one.is_file()]:
         raise InputError([f"{one}: there is no such file.{_nearest_file(one)}" for one in missing])
-    found = [recognise(one) for one in files]
+    found = [section for one in files for section in recognise(one)]
     text = configuration_text(found, folder=out.parent)
     _write(out, text)
     for one in found:

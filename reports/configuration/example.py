@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from customer_data.table_specs import TABLE_SPECS
+from reports.configuration.drafting import draft
+from reports.configuration.payments import SAME_FILE
 from reports.configuration.recognition import Recognised, required_columns
+from reports.configuration.toml_text import toml_sql, toml_text
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -19,30 +22,30 @@ def configuration_text(found: Sequence[Recognised] = (), *, folder: Path = Path(
     """Return a commented configuration; without files it shows the sections of touchpoints and orders to fill in."""
     from reports.configuration.settings import Settings
 
-    by_section: dict[str, Recognised] = {}
-    unused = []
-    for one in found:
-        if one.section is None or one.section in by_section:
-            unused.append(f"# Not used: {one.file.name}, {one.says}")
-        else:
-            by_section[one.section] = one
-    if not by_section:
-        by_section = {
-            name: Recognised(folder / f"{name}.csv", name, {one: one for one in required_columns(name)}, ())
-            for name in ("touchpoints", "orders")
-        }
-    parts = [_HEAD, *unused]
+    drawn = draft(found)
+    sections = drawn.sections or {
+        name: Recognised(folder / f"{name}.csv", name, {one: one for one in required_columns(name)})
+        for name in ("touchpoints", "orders")
+    }
+    parts = [_HEAD, *("\n".join(_comments(one)) for one in drawn.unused)]
     explained: set[str] = set()
     for name in Settings.model_fields:
         model = _section_model(name)
-        if name in by_section:
-            parts.append("\n".join(_data_lines(by_section[name], model, folder, explained)))
+        if name in sections:
+            parts.append("\n".join(_data_lines(sections[name], model, folder, explained)))
             explained |= set(model.model_fields)
         elif name not in (*TABLE_SPECS, "paths"):
-            parts.append("\n".join([f"[{name}]", *_key_lines(model, ())]))
+            stated = drawn.keys.get(name, {})
+            lines = [f"{key} = {toml_text(value)}" for key, value in stated.items()]
+            said = [line for note in drawn.notes.get(name, ()) for line in _comments(note)]
+            parts.append("\n".join([f"[{name}]", *lines, *said, *_key_lines(model, [*stated])]))
         else:
             parts.append(f"# [{name}]  {_ABSENT[name]}")
     return "\n\n".join(parts) + "\n"
+
+
+def _comments(note: str) -> list[str]:
+    return [f"# {line}" for line in note.split("\n")]
 
 
 _HEAD = """\
@@ -78,26 +81,26 @@ def _data_lines(one: Recognised, model: type[BaseModel], folder: Path, explained
     assert one.section is not None
     yield f"[{one.section}]  # {_ABSENT[one.section]}"
     file = one.file if one.file.is_absolute() else Path(os.path.relpath(one.file, folder))
-    yield f"file = {_text(file.as_posix())}"
+    yield f"file = {toml_text(file.as_posix())}"
     given = ["file", "columns", *one.options]
-    if one.section == "paths" and one.separator not in (None, ","):
-        yield f"separator = {_text(one.separator or ',')}"
+    if one.section == "paths" and one.head.separator not in (None, ","):
+        yield f"separator = {toml_text(one.head.separator or ',')}"
         given.append("separator")
     for key, value in one.options.items():
-        yield f"{key} = {_text(value)}"
+        yield f"{key} = {toml_text(value)}"
     for note in one.notes:
-        yield f"# {note}"
+        yield from _comments(note.replace(SAME_FILE, toml_text(file.as_posix())))
     yield from _key_lines(model, given)
     yield f'[{one.section}.columns]  # ours = theirs, or ours = {{ sql = "an expression of theirs" }}'
-    for ours, theirs in one.columns.items():
-        yield f"{ours} = {_text(theirs)}"
-    for ours, expression in one.computed.items():
-        yield f"{ours} = {{ sql = {_text(expression)} }}"
-    for ours in required_columns(one.section):
-        if ours not in (*one.columns, *one.computed):
-            if ours == "channel":
-                yield "# channel = { sql = \"'Paid Search'\" }  # one name for all of the file, if it is of one channel"
-            yield f'{ours} = ""  # to be filled in; the file has: {", ".join(one.theirs)}'
+    mapped = {ours: toml_text(theirs) for ours, theirs in one.columns.items()}
+    mapped |= {ours: toml_sql(expression) for ours, expression in one.computed.items()}
+    order = [*required_columns(one.section), *mapped]
+    for ours in sorted(mapped, key=order.index):
+        yield f"{ours} = {mapped[ours]}"
+    for ours in one.missing:
+        if ours == "channel":
+            yield "# channel = { sql = \"'Paid Search'\" }  # one name for all of the file, if it is of one channel"
+        yield f'{ours} = ""  # to be filled in; the file has: {", ".join(one.theirs)}'
 
 
 def _key_lines(model: type[BaseModel], given: Sequence[str]) -> Iterator[str]:
@@ -115,7 +118,3 @@ def _default_text(value: object) -> str:
     if isinstance(value, tuple):
         return json.dumps(list(value))
     return json.dumps(value) if not isinstance(value, dict) else "{}"
-
-
-def _text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)

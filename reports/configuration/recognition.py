@@ -1,79 +1,55 @@
-"""Looking at files of data: which section of a configuration each could fill, and by which of its columns."""
+"""Looking at files of data: which sections of a configuration each could fill, and by which of its columns."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from customer_data.errors import InputError
 from customer_data.file_heads import Head, heads
-from customer_data.sql_text import identifier
+from customer_data.sql_text import literal
 from customer_data.table_specs import TABLE_SPECS, Kind
 from customer_data.written_forms import guessed_decimal, guessed_time_format
+from reports.configuration.clocks import utc_time
+from reports.configuration.column_names import PATH_VALUES, REFUND_VALUES, SYNONYMS, ColumnNames, currency_of
+from reports.configuration.payments import sales_of
+from reports.configuration.visits import Channel, Events, events_of, touch_channel
 
-SYNONYMS: dict[str, tuple[str, ...]] = {
-    "customer_id": (
-        "customer_id", "customerid", "customer", "user_id", "userid", "user", "visitor_id", "visitorid", "client_id",
-        "user_pseudo_id", "domain_userid", "anonymous_id", "idvisitor", "contact_id", "master_id", "customer_email",
-        "email",
-    ),
-    "order_id": (
-        "order_id", "orderid", "order", "transaction_id", "invoice_no", "invoiceno", "invoice", "order_number", "name",
-    ),
-    "time": (
-        "time", "timestamp", "created_at", "started_at", "converted_at", "event_timestamp", "derived_tstamp", "paid_at",
-        "order_date", "invoice_date", "invoicedate", "visit_time", "created_date_(utc)", "created_(utc)", "date",
-    ),
-    "date": ("date", "day", "date_day", "reporting_starts", "spend_date"),
-    "channel": (
-        "channel", "channel_group", "channel_grouping", "session_default_channel_group",
-        "default_channel_group", "default_channel_grouping", "utm_source", "mkt_source", "manual_source", "source",
-        "source_medium", "session_source_medium",
-    ),
-    "campaign": ("campaign", "utm_campaign", "campaign_name", "mkt_campaign", "manual_campaign_name"),
-    "device": ("device", "device_type", "device_category"),
-    "value": (
-        "value", "revenue", "total", "amount", "order_value", "price_usd", "dollar_value", "purchase_revenue",
-        "total_price", "order_total", "sales",
-    ),
-    "cost": ("cost", "spend", "amount_spent", "ad_spend", "costs"),
-    "currency": ("currency", "currency_code"),
-    "product": ("product", "product_id", "sku", "stock_code", "stockcode", "lineitem_name"),
-    "refund_of": ("refund_of", "refunded_order", "original_order_id"),
-    "path": ("path",),
-    "conversions": ("conversions", "total_conversions"),
-    "nulls": ("nulls", "total_null", "total_nulls", "null"),
-}  # fmt: skip
-_REFUND_VALUES = ("refund_amount", "refund_amount_usd", "refunded_amount", "amount_refunded", "refund", "refund_value")
-_PATH_VALUES = ("value", "total_conversion_value", "conversion_value")
-_MEDIUM_OF = {"manual_source": "manual_medium", "utm_source": "utm_medium", "mkt_source": "mkt_medium"}
-_CURRENCY = re.compile(r"[ _]\(([A-Z]{3})\)$")
-_SALES = {
-    "financial_status": ("paid", "partially_refunded"),
-    "status": ("paid", "succeeded", "partially refunded"),
-}
-"""What Shopify and Stripe call payments that were made and not taken back whole."""
+_NO_ROWS = Head((), ())
 
 
 @dataclass(frozen=True)
 class Recognised:
-    """A file that was looked at: the section it fills (None when unknown) and its columns by our names.
+    """A file that was looked at, as one section that it fills (None when unknown), and its columns by our names.
 
     ``computed`` are SQL expressions in place of some columns, ``options`` further keys of the section, ``notes`` lines
-    that say what a user may want to change.
+    that say what a user may want to change, ``customers`` further columns that may name the customer. ``by_visit``
+    tells that touches of one visit should count as one, ``beside`` that the file fills another section, too.
     """
 
     file: Path
     section: str | None
     columns: dict[str, str]
-    theirs: tuple[str, ...]
-    separator: str | None = None
+    head: Head = _NO_ROWS
     computed: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    customers: tuple[str, ...] = ()
+    by_visit: bool = False
+    beside: bool = False
+
+    @property
+    def theirs(self) -> tuple[str, ...]:
+        """The names of the file's columns."""
+        return self.head.names
+
+    @property
+    def missing(self) -> list[str]:
+        """Our columns that the section needs and that have to be filled in."""
+        assert self.section is not None
+        given = {**self.columns, **self.computed}
+        return [name for name in required_columns(self.section) if name not in given]
 
     @property
     def says(self) -> str:
@@ -82,124 +58,183 @@ class Recognised:
             return f"not recognised; it has the columns {', '.join(self.theirs)}"
         columns = {**self.columns, **self.computed}
         mapped = ", ".join(f"{ours} = {theirs}" for ours, theirs in columns.items())
-        missing = [name for name in required_columns(self.section) if name not in columns]
-        open_ends = f"; to be filled in: {', '.join(missing)}" if missing else ""
+        open_ends = f"; to be filled in: {', '.join(self.missing)}" if self.missing else ""
         stated = "".join(f"; {key} = {value}" for key, value in self.options.items())
         return f"[{self.section}] {mapped}{open_ends}{stated}"
 
 
-def recognise(file: Path) -> Recognised:
-    """Look at a file's header, and at some of its rows, and tell which section it could fill.
+def recognise(file: Path) -> tuple[Recognised, ...]:
+    """Look at a file's header, and at some of its rows, and tell which sections it could fill: at least one answer.
 
-    The header is the first line, or the first further line by which the file is recognised.
+    The header is the first line, or the first further line by which the file is recognised. A file of events or visits
+    in which customers buy fills two sections.
     """
     try:
-        found = (_recognised(file, head) for head in heads(file, "init"))
+        found = (_sections(file, head) for head in heads(file, "init"))
         first = next(found)
-        if first.section is not None:
+        if first[0].section is not None:
             return first
-        return next((one for one in found if one.section is not None), first)
+        return next((one for one in found if one[0].section is not None), first)
     except InputError as error:
         raise InputError([_of_a_file_alone(problem) for problem in error.problems]) from error
 
 
-def _recognised(file: Path, head: Head) -> Recognised:
-    theirs, separator = head.names, head.separator
-    plain = {_plain(_CURRENCY.sub("", name)): name for name in reversed(theirs)} | {_plain(n): n for n in theirs}
-
-    def named(synonyms: Sequence[str]) -> str | None:
-        return next((plain[name] for name in synonyms if name in plain), None)
-
-    found = {ours: name for ours, synonyms in SYNONYMS.items() if (name := named(synonyms)) is not None}
-    refunded = named(_REFUND_VALUES)
+def _sections(file: Path, head: Head) -> tuple[Recognised, ...]:
+    names = ColumnNames(head.names)
+    found = {ours: name for ours, synonyms in SYNONYMS.items() if (name := names.named(*synonyms)) is not None}
+    if "name" in names and "financial_status" in names:
+        found.setdefault("order_id", names.named("name") or "")  # Shopify
+    refunded = names.named(*REFUND_VALUES)
+    channel = touch_channel(names, head)
+    base = Recognised(file, None, found, head, customers=tuple(names.all_named(*SYNONYMS["customer_id"])))
     if "path" in found and "conversions" in found:
-        return _with_forms(
-            Recognised(file, "paths", _path_columns(found, named(_PATH_VALUES)), theirs, separator), head
-        )
+        paths = {ours: name for ours, name in found.items() if ours in ("path", "conversions", "nulls")}
+        if (value := names.named(*PATH_VALUES)) is not None:
+            paths["value"] = value
+        return (_with_forms(replace(base, section="paths", columns=paths)),)
     if refunded is not None and "order_id" in found and "value" not in found:
-        section, found["value"] = "refunds", refunded
-    elif {"customer_id", "time"} <= set(found) and ("value" in found or _looks_like_orders(found)):
-        section = "orders"
-    elif {"cost", "date"} <= set(found) and {"channel", "campaign"} & set(found) and "customer_id" not in found:
-        section = "spend"
-    elif {"customer_id", "time"} <= set(found):
-        section = "touchpoints"
-    elif "customer_id" in found:
-        section = "customers"
-    else:
-        return Recognised(file, None, {}, theirs, separator)
-    known = {"customer_id"} if section == "customers" else set(TABLE_SPECS[section].column_names)
-    columns = {ours: name for ours, name in found.items() if ours in known}
-    one = Recognised(file, section, columns, theirs, separator)
-    if section == "orders":
-        texts = [text for name in (found.get("value"), refunded) if name for text in head.values[name]]
-        one = _with_sales(one, plain, refunded, guessed_decimal(texts) or ".")
-    medium = plain.get(_MEDIUM_OF.get(_plain(columns.get("channel", "")), ""))
-    if medium is not None and section == "touchpoints":
-        both = f"concat_ws(' / ', {identifier(columns['channel'])}, {identifier(medium)})"
-        one = replace(one, notes=(*one.notes, f"channel = {{ sql = {json.dumps(both)} }}  # by source and medium"))
-    return _with_forms(one, head)
+        refunds = replace(base, section="refunds", columns={**found, "value": refunded})
+        return (_with_forms(_cut(refunds)),)
+    is_of_customers = {"customer_id", "time"} <= set(found)
+    if is_of_customers and (events := events_of(names, head, channel)) is not None:
+        return _of_events(base, names, channel, events)
+    if is_of_customers and ("value" in found or ("order_id" in found and channel is None)):
+        bought = _of_visits_with_orders(base, channel)
+        return bought or (_orders(base, names),)
+    if {"cost", "date"} <= set(found) and (channel or "campaign" in found) and "customer_id" not in found:
+        return (_spend(base, names, channel),)
+    if is_of_customers:
+        return (_touches(base, channel),)
+    if "customer_id" in found:
+        return (replace(base, section="customers", columns={"customer_id": found["customer_id"]}),)
+    return (replace(base, columns={}),)
 
 
-def _with_sales(one: Recognised, plain: Mapping[str, str], refunded: str | None, decimal: str) -> Recognised:
-    """Orders of which refunds are among the columns, and payments that failed among the rows.
-
-    Where the columns are those of Shopify or Stripe, the values that mean a sale are known; elsewhere they are to be
-    filled in.
-    """
-    value, computed, kept, notes = one.columns.get("value"), {}, [], list(one.notes)
-    if refunded is not None and value is not None:
-        back = _number(refunded, decimal)
-        less = f"CASE WHEN {identifier(refunded)} IS NULL THEN 0 ELSE {back} END"
-        computed["value"] = f"{_number(value, decimal)} - {less}"
-    status = next((name for name in _SALES if name in plain), None)
-    is_known = status == "financial_status" or (status == "status" and (refunded is not None or "captured" in plain))
-    if status is not None:
-        sales = ", ".join(f"'{name}'" for name in _SALES[status])
-        test = f"lower(CAST({identifier(plain[status])} AS VARCHAR)) IN ({sales})"
-        if is_known:
-            kept.append(test)
-        else:
-            notes.append(f"filter = {json.dumps(test)}  # those values of {plain[status]} that mean a sale")
-    if "captured" in plain and is_known:
-        kept.append(f"lower(CAST({identifier(plain['captured'])} AS VARCHAR)) = 'true'")
-    if "cancelled_at" in plain:
-        kept.append(f"{identifier(plain['cancelled_at'])} IS NULL")
-    if status == "financial_status" and value is not None:
-        kept.append(f"{identifier(value)} IS NOT NULL")
-    columns = {ours: theirs for ours, theirs in one.columns.items() if ours not in computed}
-    if is_known and "id" in plain and "order_id" not in columns:
-        columns["order_id"] = plain["id"]
-    options = {**one.options, **({"filter": " AND ".join(kept)} if kept else {})}
-    return replace(one, columns=columns, computed=computed, options=options, notes=tuple(notes))
+def _of_events(base: Recognised, names: ColumnNames, channel: Channel | None, events: Events) -> tuple[Recognised, ...]:
+    """A file of events: its touches, and its purchases as orders where they tell what was bought for."""
+    touches = replace(_touches(base, channel), by_visit=events.by_visit)
+    touches = replace(
+        touches,
+        options={**touches.options, **({"filter": events.touches} if events.touches else {})},
+        notes=(events.note, *touches.notes),
+    )
+    if events.purchases is None or "value" not in base.columns:
+        return (touches,)
+    if events.bought and not any(base.head.column(base.columns["value"])[row] for row in events.bought):
+        note = f"purchases here have no {base.columns['value']}: orders have to come from another file"
+        return (replace(touches, notes=(*touches.notes, note)),)
+    orders = _with_forms(_with_computed_times(_cut(replace(base, section="orders"))))
+    note = "events of one order_id are summed: one that is sent again, as when its page is loaded again, counts twice"
+    orders = replace(
+        orders, options={**orders.options, "filter": events.purchases}, notes=(note, *orders.notes), beside=True
+    )
+    return (orders,) if channel is None else (replace(touches, beside=True), orders)
 
 
-def _number(name: str, decimal: str) -> str:
-    """SQL of a column as a number without thousands' groups; NULL, so that the row is set aside, if it is none."""
-    text = f"replace(CAST({identifier(name)} AS VARCHAR), '{',' if decimal == '.' else '.'}', '')"
-    if decimal == ",":
-        text = f"replace({text}, ',', '.')"
-    return f"TRY_CAST({text} AS DECIMAL(18,4))"
+def _of_visits_with_orders(base: Recognised, channel: Channel | None) -> tuple[Recognised, ...]:
+    """Visits of which some rows have an order; empty where all have, or no column names a channel."""
+    key = base.columns.get("order_id", base.columns.get("value", ""))
+    texts = base.head.column(key)
+    is_source_alone = channel is not None and channel.column is not None and channel.column.casefold() == "source"
+    if channel is None or is_source_alone or all(texts) or not any(texts):
+        return ()
+    orders = _with_forms(_with_computed_times(_cut(replace(base, section="orders", beside=True))))
+    orders = replace(orders, options={**orders.options, "filter": f"{base.head.sql(key)} IS NOT NULL"})
+    return (replace(_touches(base, channel), beside=True), orders)
 
 
-def _with_forms(one: Recognised, head: Head) -> Recognised:
-    """The same with how the file is written: encoding, times and numbers, as some of its rows show."""
-    options, notes = dict(one.options), list(one.notes)
+def _touches(base: Recognised, channel: Channel | None) -> Recognised:
+    touches = _cut(replace(base, section="touchpoints"))
+    touches.columns.pop("cost", None)
+    return _with_forms(_with_computed_times(_with_channel(touches, channel)))
+
+
+def _spend(base: Recognised, names: ColumnNames, channel: Channel | None) -> Recognised:
+    spend = _with_channel(_cut(replace(base, section="spend")), channel)
+    head, notes, kept = base.head, [], []
+    first = head.names[0]
+    if "impr" in names or "campaign_type" in names or "campaign_status" in names or head.preamble:
+        kept.append(f"coalesce({head.text_sql(first)}, '') NOT LIKE 'Total%'")  # the last rows of Google Ads
+    begins, ends = names.named("reporting_starts"), names.named("reporting_ends")
+    if begins is not None and (campaign := base.columns.get("campaign")) is not None:
+        kept.append(f"{head.sql(campaign)} IS NOT NULL")  # Meta's row of the totals names none
+    is_of_periods = begins is not None and ends is not None and head.column(begins) != head.column(ends)
+    if is_of_periods and spend.columns.get("date") == begins:
+        notes.append(f"the cost of {begins} to {ends} counts on the first day: export it by day")
+    options = {**spend.options, **({"filter": " AND ".join(kept)} if kept else {})}
+    return _with_forms(replace(spend, options=options, notes=(*spend.notes, *notes)))
+
+
+def _orders(base: Recognised, names: ColumnNames) -> Recognised:
+    sales = sales_of(_cut(replace(base, section="orders")).columns, names, base.head)
+    guests = sales.columns["customer_id"]
+    known = [name for name in base.customers if base.head.texts(name) and "0" not in base.head.texts(name)]
+    if "0" in base.head.texts(guests) and known:
+        sales.columns["customer_id"] = known[0]
+        sales.notes.append(f"customer_id is {known[0]} and not {guests}, which is 0 for all guests")
+    if "financial_status" in names and (number := names.named("id")) is not None:
+        sales.columns.setdefault("order_id", number)
+    elif sales.filter is not None and "order_id" not in sales.columns and (number := names.named("id", "record_id")):
+        sales.columns["order_id"] = number
+    options = {} if sales.filter is None else {"filter": sales.filter}
+    one = replace(base, section="orders", columns=sales.columns, computed=sales.computed, options=options)
+    return _with_forms(_with_computed_times(replace(one, notes=tuple(sales.notes))))
+
+
+def _cut(one: Recognised) -> Recognised:
+    """The same with the columns of its section alone."""
+    assert one.section is not None
+    known = TABLE_SPECS[one.section].column_names
+    return replace(one, columns={ours: name for ours, name in one.columns.items() if ours in known})
+
+
+def _with_channel(one: Recognised, channel: Channel | None) -> Recognised:
+    if channel is None:
+        return one
+    notes = one.notes if channel.note is None else (*one.notes, f"channel: {channel.note}")
+    if channel.column is not None:
+        return replace(one, columns={**one.columns, "channel": channel.column}, notes=notes)
+    return replace(one, computed={**one.computed, "channel": channel.sql or ""}, notes=notes)
+
+
+def _with_computed_times(one: Recognised) -> Recognised:
+    """The same with times of UTC read as such, whatever the zone of the report."""
+    time = one.columns.get("time")
+    sql = None if time is None else utc_time(time, one.head)
+    if sql is None:
+        return one
+    columns = {ours: name for ours, name in one.columns.items() if ours != "time"}
+    return replace(one, columns=columns, computed={**one.computed, "time": sql})
+
+
+def _with_forms(one: Recognised) -> Recognised:
+    """The same with how the file is written: encoding, times, numbers, currency, and fields inside of records."""
+    head, options, computed = one.head, dict(one.options), dict(one.computed)
     if head.encoding != "utf-8":
         options["encoding"] = head.encoding
     spec = TABLE_SPECS.get(one.section or "")
     kinds = {column.name: column.kind for column in spec.columns} if spec else {}
     times = [name for ours, name in one.columns.items() if kinds.get(ours) in (Kind.TIME, Kind.DAY)]
-    if times and (fits := guessed_time_format(head.values[times[0]])) is not None:
+    if times and (fits := guessed_time_format(head.texts(times[0]))) is not None:
         options["time_format"] = fits
-    amounts = [
-        name for name in (one.columns.get("value"), one.columns.get("cost"), one.columns.get("conversions")) if name
-    ]
-    if any(guessed_decimal(head.values[name]) == "," for name in amounts):
+    amounts = [one.columns[ours] for ours in ("value", "cost", "conversions") if ours in one.columns]
+    if any(guessed_decimal(head.texts(name)) == "," for name in amounts):
         options["decimal"] = ","
-    if amounts and "currency" not in one.columns and (code := _CURRENCY.search(amounts[0])):
-        notes.append(f'the amounts of {amounts[0]} are in {code[1]}: say so in [report], currency = "{code[1]}"')
-    return replace(one, options=options, notes=tuple(notes))
+    columns = dict(one.columns)
+    if spec and "currency" in kinds and "currency" not in columns:
+        codes = [code for name in head.names if _is_amount_of(one, name) and (code := currency_of(name)) is not None]
+        if codes:
+            computed["currency"] = literal(codes[0])
+    for ours, name in one.columns.items():
+        if name in head.paths:
+            computed[ours] = head.sql(columns.pop(ours))
+    return replace(one, columns=columns, computed=computed, options=options)
+
+
+def _is_amount_of(one: Recognised, name: str) -> bool:
+    """Whether a column is the section's amount, or a part of its expression."""
+    plain = {one.columns.get("value"), one.columns.get("cost")}
+    return name in plain or one.head.sql(name) in one.computed.get("value", "")
 
 
 def required_columns(section: str) -> list[str]:
@@ -207,19 +242,6 @@ def required_columns(section: str) -> list[str]:
     if section == "paths":
         return ["path", "conversions"]
     return [column.name for column in TABLE_SPECS[section].columns if column.required]
-
-
-def _plain(name: str) -> str:
-    return name.casefold().strip().replace(" ", "_")
-
-
-def _looks_like_orders(found: dict[str, str]) -> bool:
-    return "order_id" in found and "channel" not in found
-
-
-def _path_columns(found: dict[str, str], value: str | None) -> dict[str, str]:
-    columns = {ours: found[ours] for ours in ("path", "conversions", "nulls") if ours in found}
-    return columns | ({} if value is None else {"value": value})
 
 
 def _of_a_file_alone(problem: str) -> str:

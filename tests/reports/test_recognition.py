@@ -29,7 +29,7 @@ Name,Email,Financial Status,Paid at,Currency,Total,Created at,Lineitem name,Canc
 )
 def test_init_leaves_out_payments_that_failed_and_takes_refunds_off(tmp_path, connection, content, kept):
     (tmp_path / "orders.csv").write_text(content)
-    text = configuration_text([recognise(tmp_path / "orders.csv")])
+    text = configuration_text([*recognise(tmp_path / "orders.csv")])
     (tmp_path / "p.toml").write_text(text)
     load(connection, read_configuration(tmp_path / "p.toml", environment={}).sources())
     assert connection.execute("SELECT order_id, value / 10000 FROM orders ORDER BY 1").fetchall() == kept
@@ -42,13 +42,13 @@ def test_init_leaves_out_payments_that_failed_and_takes_refunds_off(tmp_path, co
             "Campaign report\nJanuary 1 - 31, 2025\nDay,Campaign,Clicks,Cost,Currency code\n2025-01-01,A,3,2.5,EUR\n",
             "spend",
             {"date": "Day", "cost": "Cost", "currency": "Currency code"},
-            {},
+            {"filter": "coalesce(\"Day\", '') NOT LIKE 'Total%'"},
         ),
         (
             "Reporting starts;Campaign name;Amount spent (EUR)\n2025-01-01;A;1.234,56\n",
             "spend",
             {"date": "Reporting starts", "cost": "Amount spent (EUR)"},
-            {"decimal": ","},
+            {"filter": '"Campaign name" IS NOT NULL', "decimal": ","},
         ),
         (
             "user_pseudo_id,event_timestamp,session_default_channel_group\n1,1735689600123456,Direct\n",
@@ -73,16 +73,19 @@ def test_init_leaves_out_payments_that_failed_and_takes_refunds_off(tmp_path, co
 def test_exports_are_recognised_with_how_they_are_written(tmp_path, content, section, columns, options):
     file = tmp_path / "export.csv"
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    found = recognise(file)
+    (found,) = recognise(file)
     assert (found.section, found.columns, found.options) == (section, columns, options)
 
 
 def test_init_says_what_it_is_not_sure_of(tmp_path):
-    (tmp_path / "touches.csv").write_text("user_id,time,manual_source,manual_medium\n1,2025-01-01,google,cpc\n")
+    (tmp_path / "touches.csv").write_text("user_id,time,utm_source,utm_medium\n1,2025-01-01,google,cpc\n")
     (tmp_path / "orders.csv").write_text("user_id,time,value,status\n1,2025-01-01,5,complete\n")
     (tmp_path / "spend.csv").write_text("day,campaign,Cost (USD)\n2025-01-01,A,5\n")
-    text = configuration_text([recognise(tmp_path / f"{name}.csv") for name in ("touches", "orders", "spend")])
-    assert '# channel = { sql = "concat_ws(\' / \', \\"manual_source\\", \\"manual_medium\\")" }' in text
-    assert '# filter = "lower(CAST(\\"status\\" AS VARCHAR)) IN (' in text
+    files = [tmp_path / f"{name}.csv" for name in ("touches", "orders", "spend")]
+    text = configuration_text([one for file in files for one in recognise(file)])
+    assert "channel = { sql = \"concat_ws(' / ', utm_source, utm_medium)\" }" in text
+    assert "# channel: rows that name neither source nor medium have no channel" in text
+    test = """'''lower("status") IN ('complete')'''"""
+    assert f"# filter = {test}  # those values of status that mean a sale" in text
     assert "# channel = { sql = \"'Paid Search'\" }  # one name for all" in text
-    assert '# the amounts of Cost (USD) are in USD: say so in [report], currency = "USD"' in text
+    assert "currency = { sql = \"'USD'\" }" in text
