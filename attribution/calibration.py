@@ -1,18 +1,15 @@
 """Credit calibrated with lift tests: what experiments say was incremental, carried over to channels without one.
 
-A multiplier gamma_c says how many conversions channel c caused for each one it was credited with. Experiment t found a
-lift L_t with a standard error in a window where the channel was credited with A_t:
+A multiplier says how many conversions a channel caused for each one it was credited with; what tests say of multipliers
+stands in :mod:`attribution.multipliers`. Credit is drawn with its own covariance, of more than 200 channels with its
+variances alone, times draws of the multipliers. What the channels did not cause is an explicit baseline, all
+conversions minus the sum. It can come out negative: the experiments then say that channels caused more than there was,
+and one of the two is measured otherwise than the other.
 
-    L_t ~ N(gamma_c A_t, se_t^2),    log gamma_c ~ N(mu, tau^2),    mu ~ N(m, s^2),    tau ~ half-normal(w).
-
-Tested channels inform mu and tau, and by these the channels without a test, whose intervals stay wide. mu, tau and
-every gamma are integrated on grids (bins of exact normal mass, refined where a test is sharp), and drawn from these
-with a seed; credit is drawn with its own covariance, of more than 200 channels with its variances alone. What the
-channels did not cause is an explicit baseline, all conversions minus the sum. It can come out negative: the experiments
-then say that channels caused more than there was, and one of the two is measured otherwise than the other.
+Multipliers are above 0, and so is what a channel is said to have caused. Where a test found nothing or less, that is by
+this assumption and no proof of an effect; the column ``note`` says so.
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +19,7 @@ from attribution.bootstrap import percentile_interval
 from attribution.credit import check_models, model_credit
 from attribution.credit_spread import credit_covariance, credit_variance
 from attribution.markov import Convention
+from attribution.multipliers import MultiplierPrior, draw_multipliers
 from attribution.participation import unknown_channel
 from attribution.paths import Paths
 from attribution.ragged import Floats, Integers
@@ -31,35 +29,8 @@ from customer_data.errors import ConfigurationError, InputError
 if TYPE_CHECKING:
     import pandas
 
-MEANS, SPREADS, BINS = 61, 16, 161
 MOST_TOGETHER = 200
-
-
-@dataclass(frozen=True)
-class MultiplierPrior:
-    """What is believed of multipliers before any test.
-
-    Attributes
-    ----------
-    mean, mean_spread
-        m and s: mean and standard deviation of mu, the mean of log multipliers over channels. 0 and 0.5 say that the
-        typical channel caused between 0.44 and 2.3 of each credited conversion with 90 %.
-    spread
-        w: scale of tau, how much log multipliers differ between channels.
-
-    Raises
-    ------
-    ConfigurationError
-        When a spread is not above 0.
-    """
-
-    mean: float = 0.0
-    mean_spread: float = 0.5
-    spread: float = 0.5
-
-    def __post_init__(self) -> None:
-        if not (self.mean_spread > 0 and self.spread > 0 and np.isfinite(self.mean)):
-            raise ConfigurationError(f"prior: {self} needs a finite mean and spreads above 0.")
+NOT_ABOVE_ZERO = "a test found no effect; above zero by assumption"
 
 
 def calibrate(
@@ -97,7 +68,8 @@ def calibrate(
     Returns
     -------
     Columns channel, kind, experiments (their number), credited, multiplier, multiplier_low, multiplier_high,
-    conversions, conversions_low, conversions_high: posterior means with intervals. One row per channel (kind "channel")
+    conversions, conversions_low, conversions_high: posterior means with intervals; note: empty, or what must be known
+    to read the row (NOT_ABOVE_ZERO where a test of the channel found 0 or less). One row per channel (kind "channel")
     in the order of ``paths.channels``, then one of kind "baseline". ``conversions`` sum to those of all paths.
 
     Raises
@@ -146,6 +118,7 @@ def calibrate(
             "conversions": conversions.mean(axis=0),
             "conversions_low": low,
             "conversions_high": high,
+            "note": [*np.where(np.bincount(channel, lift <= 0, len(credit)) > 0, NOT_ABOVE_ZERO, ""), ""],
         }
     )
 
@@ -190,70 +163,6 @@ def _checked(paths: Paths, experiments: "pandas.DataFrame", credit: Floats) -> t
     if problems:
         raise InputError(problems)
     return channel.astype(np.int64), lift, error, whole
-
-
-def draw_multipliers(
-    channel: Integers,
-    ratio: Floats,
-    error: Floats,
-    *,
-    channels: int,
-    prior: MultiplierPrior,
-    draws: int,
-    generator: np.random.Generator,
-) -> Floats:
-    """Draws ``(draws, channels)`` of multipliers given tests.
-
-    ``channel`` are the tests' channels, ``ratio`` their lifts and ``error`` their standard errors, both per credited
-    conversion.
-    """
-    from scipy.special import ndtr, ndtri
-
-    means = prior.mean + prior.mean_spread * np.linspace(-5, 5, MEANS)
-    # tau by quantiles of its half-normal prior, so every one has the same weight; mu by its density.
-    spreads = prior.spread * ndtri(0.5 + (np.arange(SPREADS) + 0.5) / (2 * SPREADS))
-    mean, spread = (grid.ravel() for grid in np.meshgrid(means, spreads, indexing="ij"))
-    log_weight = -0.5 * ((mean - prior.mean) / prior.mean_spread) ** 2
-    posterior: dict[int, tuple[Floats, Floats]] = {}
-    for tested in np.unique(channel):
-        own = channel == tested
-        edges = _edges(ratio[own], error[own], prior)
-        middle = np.exp((edges[1:] + edges[:-1]) / 2)
-        log_likelihood = -0.5 * (((middle[:, None] - ratio[own]) / error[own]) ** 2).sum(axis=1)
-        likelihood = np.exp(log_likelihood - log_likelihood.max())
-        # Above the mean by the upper tail, where the distribution itself is 1 to the last digit; 1 more across it.
-        standard = (edges - mean[:, None]) / spread[:, None]
-        above, tail = standard > 0, ndtr(-np.abs(standard))
-        normal = np.diff(np.where(above, -tail, tail), axis=1) + np.diff(above, axis=1)
-        mass = normal * likelihood
-        log_weight = log_weight + np.log(np.maximum(mass.sum(axis=1), 1e-300))
-        posterior[int(tested)] = edges, np.cumsum(np.maximum(mass, 1e-300), axis=1)
-    weight = np.exp(log_weight - log_weight.max())
-    chosen = generator.choice(len(weight), size=draws, p=weight / weight.sum())
-    logs = mean[chosen, None] + spread[chosen, None] * generator.standard_normal((draws, channels))
-    for tested, (edges, cumulative) in posterior.items():
-        logs[:, tested] = _inverse_draws(generator, edges, cumulative, chosen)
-    return np.exp(logs)
-
-
-def _edges(ratio: Floats, error: Floats, prior: MultiplierPrior) -> Floats:
-    """Edges of bins of log gamma: over all that the prior can mean, and finely about what the tests say."""
-    reach = 5 * prior.mean_spread + 4 * prior.spread + 3
-    pooled_error = 1 / np.sqrt((error**-2).sum())
-    pooled = (ratio / error**2).sum() * pooled_error**2
-    likely = np.maximum(pooled + pooled_error * np.linspace(-6, 6, 121), 1e-9)
-    within = np.log(likely[likely > 1e-8])
-    return np.unique(np.concatenate([np.linspace(prior.mean - reach, prior.mean + reach, BINS), within]))
-
-
-def _inverse_draws(generator: np.random.Generator, edges: Floats, cumulative: Floats, chosen: Integers) -> Floats:
-    """One draw for each chosen row of ``cumulative`` masses of the bins between ``edges``, even within a bin."""
-    rows, bins = cumulative.shape
-    # Row r of the distribution functions is shifted to (r, r + 1], so that one search serves all rows.
-    shifted = (cumulative / cumulative[:, -1:] + np.arange(rows)[:, None]).ravel()
-    place = np.searchsorted(shifted, chosen + generator.random(len(chosen)), side="right") - chosen * bins
-    place = np.clip(place, 0, bins - 1)
-    return np.asarray(edges[place] + generator.random(len(chosen)) * (edges[place + 1] - edges[place]))
 
 
 def _normal_draws(generator: np.random.Generator, centre: Floats, spread: Floats, draws: int) -> Floats:

@@ -9,8 +9,17 @@ from attribution.direct import is_usual_direct
 from reports.pages import prose
 from reports.results.channel_returns import channel_returns
 from reports.results.run_results import AttributionResults, ClvResults, RunResults
-from reports.wording.labels import clean, plural, shorten
-from reports.wording.number_format import amount, amount_range, horizon, is_missing, number, percent, short_amount
+from reports.wording.labels import clean, listing, plural, shorten
+from reports.wording.number_format import (
+    amount,
+    amount_range,
+    horizon,
+    is_missing,
+    number,
+    number_range,
+    percent,
+    short_amount,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +33,7 @@ def what_to_do(run: RunResults) -> tuple[Proposal, ...]:
     """Return each proposal as a lead and its reason; none where nothing follows."""
     found: list[Proposal | None] = []
     if run.attribution is not None:
-        found += [_tracking(run.attribution), *_channels(run.attribution, run)]
+        found += [_tracking(run.attribution), _odd_tests(run.attribution), *_channels(run.attribution, run)]
     if run.clv is not None:
         found += [_customers(run.clv, run), _plan(run.clv, run)]
     return tuple(one for one in found if one is not None)
@@ -44,6 +53,22 @@ def _tracking(attribution: AttributionResults) -> Proposal | None:
     return (
         "Record more of the journeys.",
         f"{percent(share)} of all conversions came without a recorded touch; the credit speaks for the others only.",
+    )
+
+
+def _odd_tests(attribution: AttributionResults) -> Proposal | None:
+    odd = None if attribution.experiments is None else attribution.experiments.unexpected
+    if odd is None or not len(odd):
+        return None
+    names = list(dict.fromkeys(shorten(clean(name), prose.NAME_WIDTH) for name in odd["channel"]))
+    first = odd.iloc[0]
+    of = "It" if len(odd) == 1 else f"That of {names[0]}"
+    bounds = number_range(float(first["expected_low"]), float(first["expected_high"]), 2)
+    return (
+        f"Check the lift {plural(len(odd), 'test')} of {listing(names)}.",
+        f"{of} found {number(float(first['per_credited']), 2)} conversions caused for one credited, where {bounds} "
+        "were to be expected. It may count something else than these orders do; if it is right, credit is no guide to "
+        f"what {names[0]} causes, and a poor one for channels without a test.",
     )
 
 

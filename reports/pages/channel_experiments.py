@@ -7,8 +7,18 @@ from typing import TYPE_CHECKING
 from reports.pages import prose
 from reports.pages.content import Block, Column, Prose, Section, Table
 from reports.results.run_results import AttributionResults, ExperimentResults, RunResults
-from reports.wording.labels import clean, model_name, plural, shorten, table_name
-from reports.wording.number_format import credit_decimals, day, day_range, is_missing, number, percent, ranges, whole_or
+from reports.wording.labels import clean, listing, model_name, plural, shorten, table_name
+from reports.wording.number_format import (
+    credit_decimals,
+    day,
+    day_range,
+    is_missing,
+    level,
+    number,
+    percent,
+    ranges,
+    whole_or,
+)
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -49,7 +59,24 @@ def _said(found: ExperimentResults, run: RunResults) -> str:
             f"is below zero ({interval} {percent(low, 0)} to {percent(high, 0)} of {whole_or(total, 1)}). Tests and "
             "orders measure different things; check what the tests count."
         )
-    return text
+    return text + _without_effect(found.tests)
+
+
+def _without_effect(tests: pd.DataFrame) -> str:
+    """What to make of channels of which a test found no effect, and which stand above zero all the same."""
+    rows = tests[~(tests["incremental_conversions"] > 0)]
+    if not len(rows):
+        return ""
+    named = [
+        f"{shorten(clean(name), 40)} ({whole_or(lift, 2)}, standard error {whole_or(error, 2)})"
+        for name, lift, error in zip(
+            rows["channel"], rows["incremental_conversions"], rows["standard_error"], strict=True
+        )
+    ]
+    return (
+        f" No effect was found of {listing(named)}. What stands there as caused is above zero because the model knows "
+        "no channel that prevents conversions; it is no proof of an effect."
+    )
 
 
 def _calibrated_table(table: pd.DataFrame, attribution: AttributionResults, run: RunResults) -> Table:
@@ -62,7 +89,8 @@ def _calibrated_table(table: pd.DataFrame, attribution: AttributionResults, run:
     is_channel = rows["kind"] == "channel"
     rows = rows.assign(
         channel=[
-            table_name(name) if own else "No channel's" for name, own in zip(rows["channel"], is_channel, strict=True)
+            f"{table_name(name)}{', no effect found' if note else ''}" if own else "No channel's"
+            for name, own, note in zip(rows["channel"], is_channel, rows["note"], strict=True)
         ],
         credited=rows["credited"].where(is_channel),
         tests=[f"{count:.0f}" if count else "" for count in rows["experiments"]],
@@ -104,6 +132,7 @@ def _tests_table(tests: pd.DataFrame, run: RunResults) -> Table:
         Column("standard_error", "Standard\nerror", "significant"),
         Column("credited", "Credited", "credit"),
         Column("per_credited", "Caused for\none credited", "ratio"),
+        Column("expected_interval", "To be\nexpected", align="right"),
     ]
     if tests["cost"].notna().any():
         columns += [
@@ -113,8 +142,10 @@ def _tests_table(tests: pd.DataFrame, run: RunResults) -> Table:
     names = [shorten(clean(name), 40) for name in tests["channel"]]
     return Table(
         title="The tests, and what the model credited in their time",
-        data=tests.assign(channel=names, dates=dates),
+        data=tests.assign(channel=names, dates=dates, expected_interval=ranges(tests, "expected", 2)),
         columns=tuple(columns),
+        caption=f"To be expected: caused for one credited before any test, with {level(run.confidence)}, by a test of "
+        "that standard error. A test outside may count something else than orders do.",
     )
 
 

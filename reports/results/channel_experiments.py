@@ -36,7 +36,8 @@ def calibrated_with_tests(
     """
     import pandas as pd
 
-    from attribution.calibration import MultiplierPrior, calibrate
+    from attribution.calibration import calibrate
+    from attribution.multipliers import MultiplierPrior, expected_ratios
 
     wanted, report = configuration.settings.attribution, configuration.settings.report
     if not wanted.experiments or not paths.conversions.sum() > 0:
@@ -50,17 +51,18 @@ def calibrated_with_tests(
             "credited": credited,
         }
     )
+    prior = MultiplierPrior(
+        mean=math.log(wanted.prior_multiplier),
+        mean_spread=wanted.prior_multiplier_spread,
+        spread=wanted.prior_channel_spread,
+    )
     calibrated = calibrate(
         paths,
         tests,
         model=wanted.model,
         order=order,
         confidence=report.confidence,
-        prior=MultiplierPrior(
-            mean=math.log(wanted.prior_multiplier),
-            mean_spread=wanted.prior_multiplier_spread,
-            spread=wanted.prior_channel_spread,
-        ),
+        prior=prior,
         draws=max(FEWEST_DRAWS, min(MOST_DRAWS, MOST_NUMBERS_DRAWN // len(paths.channels))),
         seed=report.seed,
         options=rule_options(wanted),
@@ -70,6 +72,9 @@ def calibrated_with_tests(
     tests.insert(1, "from", [test.from_ for test in wanted.experiments])
     tests.insert(2, "until", [test.until for test in wanted.experiments])
     tests["per_credited"] = tests["incremental_conversions"] / tests["credited"]
+    tests["expected_low"], tests["expected_high"] = expected_ratios(
+        (tests["standard_error"] / tests["credited"]).to_numpy(), prior=prior, confidence=report.confidence
+    )
     tests["cost"] = pd.Series([test.cost for test in wanted.experiments], dtype=float)
     caused = tests["incremental_conversions"].where(tests["incremental_conversions"] > 0)
     tests["cost_per_incremental"] = tests["cost"] / caused

@@ -156,18 +156,25 @@ class ExperimentResults:
     Attributes
     ----------
     tests
-        ``channel, from, until, incremental_conversions, standard_error, credited, per_credited, cost,
-        cost_per_incremental``: ``credited`` are the conversions that the run's model credits to the channel in the time
-        of the test, ``per_credited`` the incremental ones for each of them; days, cost and what follows from them are
-        missing where they were not given.
+        ``channel, from, until, incremental_conversions, standard_error, credited, per_credited, expected_low,
+        expected_high, cost, cost_per_incremental``: ``credited`` are the conversions that the run's model credits to
+        the channel in the time of the test, ``per_credited`` the incremental ones for each of them, and the expected
+        ends those between which that was to be expected before any test, with the test's own error; days, cost and
+        what follows from them are missing where they were not given.
     calibrated
         ``channel, kind, experiments, credited, multiplier, multiplier_low, multiplier_high, conversions,
-        conversions_low, conversions_high``: as `attribution.calibration.calibrate` gives it, one row per channel and
-        one of kind ``baseline``.
+        conversions_low, conversions_high, note``: as `attribution.calibration.calibrate` gives it, one row per channel
+        and one of kind ``baseline``.
     """
 
     tests: pd.DataFrame
     calibrated: pd.DataFrame
+
+    @property
+    def unexpected(self) -> pd.DataFrame:
+        """The tests that found less or more for one credited than was to be expected of them."""
+        found = self.tests["per_credited"]
+        return self.tests[(found < self.tests["expected_low"]) | (found > self.tests["expected_high"])]
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,22 @@ def test_more_caused_than_there_was_is_said_in_words(tmp_path):
     assert "channels caused more conversions than there were" in section.blocks[0].text
 
 
+def test_a_test_that_found_no_effect_is_not_read_as_proof_of_one(tmp_path):
+    run = result(of_file(tmp_path, block(found=-5, error=60) + block("b", found=300)))
+    (section,) = experiment_sections(run)
+    said, calibrated, tests = section.blocks
+    assert said.text.endswith(
+        " No effect was found of a (\u22125, standard error 60). What stands there as caused is above zero because "
+        "the model knows no channel that prevents conversions; it is no proof of an effect."
+    )
+    assert [row[0] for row in calibrated.cells()][:2] == ["b", "a, no effect found"]
+    # a is credited with 300 and b with 700, so that the errors added to the prior are .2 and .02.
+    assert [row[5:7] for row in tests.cells()] == [["\u22120.02", "0.24 to 3.12"], ["0.43", "0.32 to 3.10"]]
+    assert run.attribution.experiments.unexpected["channel"].tolist() == ["a"]
+    (other,) = experiment_sections(result(of_file(tmp_path, block())))
+    assert "No effect" not in other.blocks[0].text
+
+
 def test_tests_are_settings_of_the_run(tmp_path):
     shown = settings_table(of_file(tmp_path, block(more="cost = 9\n"))).set_index("setting")
     assert (

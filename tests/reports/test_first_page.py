@@ -87,10 +87,25 @@ def test_intervals_are_said_to_hold_less_often_or_to_be_rough_where_conversions_
         assert "conversions in all" not in dict(certainty(run_of(enough)))["Intervals."]
 
 
+def lift_tests(*rows: tuple[str, float, float, float]) -> AttributionResults:
+    """Rows of channel, what its test found for one credited, and what was to be expected."""
+    tests = pd.DataFrame(rows, columns=["channel", "per_credited", "expected_low", "expected_high"])
+    return replace(MOVED, experiments=ExperimentResults(tests=tests, calibrated=pd.DataFrame()))
+
+
 def test_a_channel_that_was_tested_is_not_proposed_for_a_test():
-    tests = pd.DataFrame({"channel": ["Video"]})
-    tested = replace(MOVED, experiments=ExperimentResults(tests=tests, calibrated=pd.DataFrame()))
-    assert what_to_do(run_of(tested))[0][0] == "Test Social before cutting it."
+    assert what_to_do(run_of(lift_tests(("Video", 1.0, 0.3, 3.0))))[0][0] == "Test Social before cutting it."
+
+
+def test_a_lift_test_far_from_what_is_credited_is_to_be_checked():
+    lead, why = what_to_do(run_of(lift_tests(("Video", 1.0, 0.3, 3.0), ("Social", -0.31, 0.25, 3.1))))[0]
+    assert lead == "Check the lift test of Social."
+    assert why.startswith(
+        "It found \u22120.31 conversions caused for one credited, where 0.25 to 3.10 were to be expected."
+    )
+    lead, why = what_to_do(run_of(lift_tests(("Video", 7.0, 0.3, 3.0), ("Social", 0.2, 0.25, 3.1))))[0]
+    assert lead == "Check the lift tests of Video and Social."
+    assert why.startswith("That of Video found 7.00 conversions")
 
 
 def test_no_clear_change_and_hardly_a_touch_move_no_money():
