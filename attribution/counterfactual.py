@@ -138,7 +138,7 @@ def substituted_survival(found: Transitions, paths: Paths, keep: Mask, substitut
         for column in range(keep.shape[1])
     ]
     worth, by_step, by_reward = (np.stack(part, axis=-1) for part in zip(*parts, strict=True))
-    return Survival(worth, lambda chosen: by_step[:, chosen], by_reward)
+    return Survival(worth, lambda chosen: by_step[:, chosen], by_reward, np.arange(len(by_reward)))
 
 
 def _one_substituted(

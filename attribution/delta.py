@@ -108,7 +108,7 @@ def _of_gains(paths: Paths, parts: Sequence[Gradient]) -> Floats:
     width, squares, first = parts[0].width, (paths.conversions, value_squares(paths)), parts[0]
     if len(parts) == 1 and isinstance(first, ChainGradient):
         # All paths that end in one state gain the same.
-        ended = (first.found.at_last(of_paths) for of_paths in squares)
+        ended = (first.ended(of_paths) for of_paths in squares)
         return np.stack([at @ gain**2 for at, gain in zip(ended, _halves(first.gain), strict=True)])
     some = np.flatnonzero(paths.conversions)
 

@@ -129,7 +129,7 @@ class ChainGradient:
         Array ``(transitions, 2 channels)``: what one more of each transition changes, as in :class:`Survival`; None
         where that is more than TABLE_CELLS numbers, and transitions are then answered for as paths ask.
     gain
-        Array ``(states, 2 channels)``: ``gain`` of paths that end in a state.
+        Array ``(rows, 2 channels)``: ``gain`` of paths that end in a state, by the row that :class:`Survival` gives it.
     """
 
     found: Transitions
@@ -173,7 +173,11 @@ class ChainGradient:
 
     def gains(self, rows: slice | Integers) -> Floats:
         """Array ``(rows, 2 channels)``."""
-        return self.gain[self.found.last[rows]]
+        return self.gain[self.solved.row[self.found.last[rows]]]
+
+    def ended(self, amounts: Floats) -> Floats:
+        """Sum of ``amounts`` of the paths that end in the states of each row of ``gain``."""
+        return np.bincount(self.solved.row[self.found.last], weights=amounts, minlength=len(self.gain)).astype(float)
 
     def _states(self, rows: slice | Integers) -> tuple[NDArray[Any], Integers]:
         """The states of some journeys laid end to end, and where each begins."""

@@ -111,7 +111,7 @@ class ShareAnswers:
         width = len(self.shares)
         if isinstance(self.gradient, ChainGradient):
             gained: Floats = (self.gradient.gain[:, :width] - self.shares) / self.total
-            return gained[self.gradient.found.last[rows]]
+            return gained[self.gradient.solved.row[self.gradient.found.last[rows]]]
         of_others: Floats = (self.gradient.gains(rows)[:, :width] - self.shares) / self.total
         return of_others
 

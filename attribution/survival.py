@@ -49,7 +49,10 @@ class Survival:
         summed over the steps of a journey they are its own derivative if it brings nothing. All at once they can be
         more than memory holds.
     reward
-        Array ``(states, sets)``: what one conversion, or one unit of value, at the end adds to that.
+        Array ``(rows, sets)``: what one conversion, or one unit of value, at the end adds to that.
+    row
+        Of each state its row in ``reward``. States that no conversion follows may have a row of zeros in common: what
+        a conversion there would add is then not known, and nobody asks, for there is none.
     along
         Takes the states of journeys laid end to end, and where each begins (and the total). Gives for each measure the
         derivatives by one more of each journey that brings nothing, array ``(journeys, sets)``: the sum of those of its
@@ -59,6 +62,7 @@ class Survival:
     worth: Floats
     step_of: Callable[[slice | Integers], Floats]
     reward: Floats
+    row: Integers
     along: Callable[[NDArray[Any], Integers], list[Floats]] | None = None
 
     def mapped(self, linear: Callable[[Floats], Floats]) -> "Survival":
@@ -75,44 +79,58 @@ class Survival:
 def survival(found: Transitions, paths: Paths, keep: Mask) -> Survival:
     """Solve the chain of ``paths`` for each column of ``keep``: array ``(states, sets)``, False where removed."""
     whole = observed(paths, found)
-    return _survival(found, whole, *_solved(whole.step, whole.start, whole.ends, keep))
+    return _survival(found, whole, *_solved(whole.step, whole.start, whole.ends, keep), np.arange(len(keep)))
 
 
 def channel_survival(found: Transitions, known: Chain) -> Survival:
     """The same for the whole chain and without each channel in turn, from a chain perhaps solved already."""
-    whole, keep = known.observed, np.column_stack([np.ones(len(found.states), dtype=bool), ~found.holds])
-    if _few(keep):
-        return _survival(found, whole, *_solved(whole.step, whole.start, whole.ends, keep))
-    worth = _pushed_back(whole.step, whole.ends, keep, tolerance=FOR_ERRORS)
-    return _survival(found, whole, _visits_of_all(known, keep), worth)
+    whole = known.observed
+    if len(found.states) <= DENSE_STATES or bool((found.holds.sum(axis=0) <= 1).all()):
+        solved = _solved(whole.step, whole.start, whole.ends, _without_channels(found.holds))
+        return _survival(found, whole, *solved, np.arange(len(found.states)))
+    # All other states are worth nothing, and so nothing answers to how often they are visited.
+    worth = _pushed_back(known.step, known.ends, _without_channels(known.holds), tolerance=FOR_ERRORS)
+    row = np.where(known.live, np.cumsum(known.live) - 1, len(known.start))
+    return _survival(found, whole, known.visits, worth, row)
 
 
-def _survival(found: Transitions, whole: Observed, visits: Floats, worth: Floats) -> Survival:
+def _without_channels(holds: Mask) -> Mask:
+    """The states that are kept in the whole chain, and without each channel in turn."""
+    return np.column_stack([np.ones(len(holds), dtype=bool), ~holds])
+
+
+def _survival(found: Transitions, whole: Observed, visits: Floats, solved: Floats, row: Integers) -> Survival:
+    """From visits and worth of the states solved, those whose ``row`` is not past their end."""
     from scipy.sparse import csr_array
 
-    states = len(found.states)
-    rate = whole.rate
-    total = np.einsum("s,msr->mr", whole.start, worth)
+    states, rows, sets = len(found.states), int(row.max(initial=-1)) + 1, visits.shape[1]
+    some = np.flatnonzero(row < len(visits))
+    total = np.einsum("s,msr->mr", whole.start[some], solved)
     # What is read row by row must lie row by row.
-    worth = np.ascontiguousarray(worth)
-    per_count = np.vstack([np.ascontiguousarray(visits) * rate[:states, None], np.full((1, len(total[0])), rate[-1])])
+    worth, per_count = np.zeros((2, rows, sets)), np.zeros((rows + 1, sets))
+    worth[:, : len(visits)] = solved
+    np.multiply(visits, whole.rate[some, None], out=per_count[: len(visits)])
+    of_start = float(whole.rate[states])
+    per_count[rows] = of_start
+    row_of = np.append(row, rows)
 
     def step_of(chosen: slice | Integers) -> Floats:
         # per_count_k (x_l - x_k) for the step, per_count_k x_k - per_count_l x_l for the ending moved from k to l.
-        source, target = found.source[chosen], found.target[chosen]
+        source, target = row_of[found.source[chosen]], row[found.target[chosen]]
         less = per_count[source]
         less -= per_count[target]
         derivative = worth[:, target]
         derivative *= less
-        derivative[:, source == states] -= (rate[states] * total)[:, None]
+        derivative[:, source == rows] -= (of_start * total)[:, None]
         return derivative
 
     def along(state: NDArray[Any], begins: Integers) -> list[Floats]:
         # The sum of step_of, whose factors are those of one state and of its difference to the state before.
+        state = row[state]
         at = np.take(per_count, state, axis=0)
         left = np.empty_like(at)
         np.subtract(at[:-1], at[1:], out=left[1:])
-        np.subtract(rate[states], at[begins[:-1]], out=at[: len(begins) - 1])
+        np.subtract(of_start, at[begins[:-1]], out=at[: len(begins) - 1])
         left[begins[:-1]] = at[: len(begins) - 1]
         each = np.ones(len(state))
         journeys = csr_array((each, np.arange(len(state)), begins), shape=(len(begins) - 1, len(state)))
@@ -121,10 +139,10 @@ def _survival(found: Transitions, whole: Observed, visits: Floats, worth: Floats
             np.take(worth[measure], state, axis=0, out=at, mode="clip")  # "raise" copies first
             at *= left
             summed.append(np.asarray(journeys @ at))
-            summed[measure] -= rate[states] * total[measure]
+            summed[measure] -= of_start * total[measure]
         return summed
 
-    return Survival(total, step_of, per_count[:states], along)
+    return Survival(total, step_of, per_count[:rows], row, along)
 
 
 def _solved(step: "csr_array", start: Floats, ends: Floats, keep: Mask) -> tuple[Floats, Floats]:
@@ -147,20 +165,7 @@ def _pushed_back(step: "csr_array", ends: Floats, keep: Mask, *, tolerance: floa
     # States that lead to the same states stand together, which spares half the time: what they read is still near.
     order = np.argsort(np.append(step.indices, 0)[step.indptr[:-1]], kind="stable")
     worth = pushed(step, np.repeat(ends, keep.shape[1], axis=1), np.tile(keep, 2), order=order, tolerance=tolerance)
-    return np.stack(np.split(worth, 2, axis=1))
-
-
-def _visits_of_all(known: Chain, keep: Mask) -> Floats:
-    """Expected visits ``(states, sets)``: those the chain knows, and those of the states it leaves out."""
-    if known.live.all():
-        return known.visits
-    visits = np.zeros(keep.shape)
-    visits[known.live] = known.visits
-    # No walk comes back from a state left out, except to others of them.
-    backward, out = known.observed.step.T.tocsr()[~known.live], ~known.live
-    begin = known.observed.start[out, None] + backward[:, known.live] @ known.visits
-    visits[out] = pushed(backward[:, out], begin, keep[out])
-    return visits
+    return worth.reshape(len(keep), 2, keep.shape[1]).transpose(1, 0, 2)
 
 
 def _without_one(inverse: Floats, visits: Floats, worth: Floats, keep: Mask) -> tuple[Floats, Floats]:
