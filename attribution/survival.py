@@ -72,6 +72,7 @@ class Survival:
             linear(self.worth),
             lambda chosen: linear(self.step_of(chosen)),
             linear(self.reward),
+            self.row,
             None if along is None else lambda state, begins: [linear(part) for part in along(state, begins)],
         )
 
