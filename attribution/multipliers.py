@@ -22,8 +22,9 @@ from attribution.ragged import Floats, Integers
 from customer_data.errors import ConfigurationError
 
 MEANS, STEP, NEAR = 49, 0.08, 101
-# tau over w; below a thousandth nothing tells it from 0.
+# tau over w, even in its logarithm, and what each stands for: the first for all that is smaller, too.
 SPREADS = np.exp(np.linspace(-7, 2.5, 33))
+STANDS_FOR = SPREADS * np.append(1 / (1 - SPREADS[0] / SPREADS[1]), np.ones(32))
 REACH, NEGLIGIBLE = 12.0, 16.0
 
 
@@ -151,11 +152,11 @@ def _tested(channel: Integers, ratio: Floats, error: Floats, prior: MultiplierPr
 def _nodes(tested: Collection[_Tested], prior: MultiplierPrior) -> tuple[Floats, Floats, Floats]:
     reach = REACH * prior.mean_spread
     low, high = prior.mean - reach, prior.mean + reach
-    for thinned in (4, 4, 1):  # over all that may be, then over what has weight
+    for thinned in (4, 4, 4, 1):  # over all that may be, then over what has weight
         means, step = np.linspace(low, high, MEANS if thinned == 1 else MEANS // 2, retstep=True)
         mean, spread = (grid.ravel() for grid in np.meshgrid(means, prior.spread * SPREADS[::thinned], indexing="ij"))
         log_weight = -0.5 * ((mean - prior.mean) / prior.mean_spread) ** 2 - 0.5 * (spread / prior.spread) ** 2
-        log_weight += np.log(spread)  # nodes are even in log tau
+        log_weight += np.tile(np.log(STANDS_FOR[::thinned]), len(means))
         for test in tested:
             log_weight += np.log(np.maximum(test.joint(mean, spread).sum(axis=1), 1e-300))
         seen = mean[log_weight > log_weight.max() - NEGLIGIBLE]
@@ -187,7 +188,7 @@ def expected_ratios(error: Floats, *, prior: MultiplierPrior, confidence: float)
     from scipy.optimize import brentq
     from scipy.special import ndtr
 
-    weight = SPREADS * np.exp(-0.5 * SPREADS**2)
+    weight = STANDS_FOR * np.exp(-0.5 * SPREADS**2)
     spread = np.hypot(prior.mean_spread, prior.spread * SPREADS)[:, None]
     noise = np.linspace(-6, 6, 601)
     density = np.exp(-0.5 * noise**2)

@@ -16,8 +16,8 @@ def directly_integrated(ratio, error, prior):
     mu is integrated out by hand: log gamma of the tested channel is normal with variance s^2 + tau^2 given tau, and
     that of the other given both is normal about m + s^2 / (s^2 + tau^2) (log gamma - m). The rest is summed finely.
     """
-    log = np.linspace(prior.mean - 24, prior.mean + 8, 4001)
-    tau = prior.spread * np.exp(np.linspace(-9, 2.7, 301))[:, None]
+    log = np.linspace(prior.mean - 24, prior.mean + 8, 2001)
+    tau = prior.spread * np.exp(np.linspace(-9, 2.7, 121))[:, None]
     variance = prior.mean_spread**2 + tau**2
     away = (np.exp(log) - ratio) ** 2 - min(ratio, 0) ** 2
     joint = np.exp(-0.5 * away / error**2) * stats.norm.pdf(log, prior.mean, np.sqrt(variance))
