@@ -79,6 +79,7 @@ def check(file: Path, flags: Mapping[str, str], *, verbosity: int) -> int:
 
 def init(files: Sequence[Path], out: Path, *, force: bool) -> int:
     """Write a commented configuration; prints its path."""
+    from reports.configuration.drafting import draft
     from reports.configuration.example import configuration_text
     from reports.configuration.recognition import recognise
 
@@ -87,10 +88,12 @@ def init(files: Sequence[Path], out: Path, *, force: bool) -> int:
     if missing := [one for one in files if not one.is_file()]:
         raise InputError([f"{one}: there is no such file.{_nearest_file(one)}" for one in missing])
     found = [section for one in files for section in recognise(one)]
-    text = configuration_text(found, folder=out.parent)
-    _write(out, text)
-    for one in found:
-        click.echo(f"{one.file}: {one.says}", err=True)
+    drawn = draft(found)
+    _write(out, configuration_text(drawn, folder=out.parent))
+    for one in (block for blocks in drawn.sections.values() for block in blocks):
+        click.echo(f"{', '.join(map(str, (one.file, *one.further_files)))}: {one.says}", err=True)
+    for said in drawn.unused:
+        click.echo(said, err=True)
     tell(out, after=f"{out} is written, but ")
     return 0
 

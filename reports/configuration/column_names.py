@@ -8,7 +8,8 @@ from collections.abc import Sequence
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "customer_id": (
         "customer_id", "customerid", "customer", "user_id", "userid", "user", "visitor_id", "visitorid", "client_id",
-        "user_pseudo_id", "domain_userid", "anonymous_id", "idvisitor", "contact_id", "master_id", "amplitude_id",
+        "user_pseudo_id", "effective_user_id", "domain_userid",
+        "anonymous_id", "idvisitor", "contact_id", "master_id", "amplitude_id",
         "customer_email", "billing_email", "person_email", "email", "associated_contact_ids", "associated_contact",
     ),
     "order_id": (
@@ -20,18 +21,18 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
         "derived_tstamp", "visit_first_action_time", "first_action_timestamp", "server_timestamp", "paid_at",
         "order_date", "invoice_date", "invoicedate", "visit_time", "created_date", "created", "close_date", "date",
     ),
-    "date": ("date", "day", "date_day", "reporting_starts", "spend_date"),
+    "date": ("date", "day", "date_day", "tag", "reporting_starts", "spend_date", "berichtsstart"),
     "campaign": (
         "campaign", "utm_campaign", "campaign_name", "mkt_campaign", "manual_campaign_name", "session_campaign",
-        "collected_traffic_source_manual_campaign_name",
+        "collected_traffic_source_manual_campaign_name", "kampagne", "kampagnenname",
     ),
     "device": ("device", "device_type", "device_category"),
     "value": (
         "value", "revenue", "total", "amount", "order_value", "price_usd", "dollar_value", "purchase_revenue",
-        "ecommerce_purchase_revenue", "total_price", "order_total", "sales",
+        "ecommerce_purchase_revenue", "total_price", "order_total", "sales", "n_revenue",
     ),
-    "cost": ("cost", "spend", "amount_spent", "ad_spend", "costs"),
-    "currency": ("currency", "currency_code", "order_currency"),
+    "cost": ("cost", "spend", "amount_spent", "ad_spend", "costs", "kosten", "ausgegebener_betrag"),
+    "currency": ("currency", "currency_code", "order_currency", "währungscode"),
     "product": ("product", "product_id", "sku", "stock_code", "stockcode", "lineitem_name", "item_name"),
     "refund_of": ("refund_of", "refunded_order", "original_order_id"),
     "path": ("path",),

@@ -21,41 +21,49 @@ _CHANNELS_OF_ADS = {
 
 @dataclass(frozen=True)
 class Draft:
-    """What fills each section of data, files that fill none, and keys that the files decide, by section.
+    """What fills each section of data, block by block; files that fill none; keys that the files decide, by section.
 
     ``notes`` are lines above the keys of a section.
     """
 
-    sections: Mapping[str, Recognised]
+    sections: Mapping[str, tuple[Recognised, ...]]
     unused: Sequence[str] = ()
     keys: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def draft(found: Sequence[Recognised]) -> Draft:
-    """Choose the file of each section, and settle what depends on several: customers, channels of ads, currencies.
+    """Choose the files of each section, and settle what depends on several: customers, channels of ads, currencies.
 
-    Orders of a file of their own come before those of a file of events.
+    Files of one layout are read together, further ones of spend by blocks of their own. Of touches and orders another
+    file may hold the same again, so it is left to the user. Orders of a file of their own come before those of a file
+    of events.
     """
-    sections: dict[str, Recognised] = {}
+    sections: dict[str, tuple[Recognised, ...]] = {}
     unused = []
     for one in sorted(found, key=lambda one: one.section == "orders" and one.beside):
-        if one.section is None or (one.section in sections and one.beside):
+        blocks = sections.get(one.section or "", ())
+        alike = next((place for place, block in enumerate(blocks) if _alike(block, one)), None)
+        if one.section is None or (blocks and one.beside):
             unused.append(f"Not used: {one.file.name}, {one.says}")
-        elif one.section in sections:
-            first = sections[one.section].file.name
-            unused.append(
-                f"NOT USED: {one.file.name}, {one.says}\n[{one.section}] is read from {first} alone. Bring both "
-                f"files to the same columns (for spend: day, channel, cost), then write "
-                f'file = ["{first}", "{one.file.name}"]'
-            )
+        elif alike is not None:
+            joined = replace(blocks[alike], further_files=(*blocks[alike].further_files, one.file))
+            sections[one.section] = (*blocks[:alike], joined, *blocks[alike + 1 :])
+        elif not blocks or one.section == "spend":
+            sections[one.section] = (*blocks, one)
         else:
-            sections[one.section] = one
-    sections = with_customers_alike(sections)
+            unused.append(
+                f"NOT USED: {one.file.name}, {one.says}\nWhere it has further {one.section}, and not those of "
+                f"{blocks[0].file.name} again, give each file a block [[{one.section}]]"
+            )
+    if "orders" in sections:
+        sections["orders"] = (_each_order_once(sections["orders"][0]),)
+    sections |= {name: (one,) for name, one in _settled_customers(sections).items()}
+    touches = sections.get("touchpoints", (None,))[0]
     if "spend" in sections:
-        sections["spend"] = _with_channel_of_ads(sections["spend"], sections.get("touchpoints"))
+        sections["spend"] = tuple(_with_channel_of_ads(one, touches) for one in sections["spend"])
     keys: dict[str, dict[str, str]] = {}
-    if "touchpoints" in sections and sections["touchpoints"].by_visit:
+    if touches is not None and touches.by_visit:
         keys["attribution"] = {"grain": "session"}
     codes = _currencies(sections)
     notes: dict[str, list[str]] = {}
@@ -71,13 +79,34 @@ def draft(found: Sequence[Recognised]) -> Draft:
     return Draft(sections, unused, keys, notes)
 
 
+def _alike(one: Recognised, other: Recognised) -> bool:
+    """Whether two files are laid out alike, so that one mapping reads both."""
+    same = (one.columns, one.computed, one.options) == (other.columns, other.computed, other.options)
+    return same and one.section != "paths" and one.file != other.file
+
+
+def _each_order_once(orders: Recognised) -> Recognised:
+    """Orders of several files, of which one may be in two, are read once where no order has two rows in a file."""
+    column = orders.columns.get("order_id")
+    numbers = [] if column is None else orders.head.texts(column)
+    is_read_by_first_lines = "product" not in orders.columns and "IS NOT NULL" in orders.options.get("filter", "")
+    if not orders.further_files or not (is_read_by_first_lines or (numbers and len(numbers) == len({*numbers}))):
+        return orders
+    return replace(orders, options={**orders.options, "duplicates": "drop"})
+
+
+def _settled_customers(sections: Mapping[str, tuple[Recognised, ...]]) -> dict[str, Recognised]:
+    single = {name: sections[name][0] for name in ("touchpoints", "orders") if name in sections}
+    return with_customers_alike(single)
+
+
 def _with_channel_of_ads(spend: Recognised, touches: Recognised | None) -> Recognised:
     """The report of an ad platform that names campaigns alone, with its channel where touches know one such channel."""
     names = ColumnNames(spend.theirs)
     platform = None
-    if "amount_spent" in names or "reporting_starts" in names:
+    if names.named("amount_spent", "reporting_starts", "ausgegebener_betrag") is not None:
         platform = "meta"
-    elif "impr" in names or "campaign_type" in names or {"currency_code", "campaign"} <= {*map(plain, spend.theirs)}:
+    elif "impr" in names or "campaign_type" in names or names.named("currency_code", "währungscode") is not None:
         platform = "google"
     if touches is None or platform is None or "channel" not in spend.missing:
         return spend
@@ -101,14 +130,12 @@ def _channels(touches: Recognised) -> list[str]:
     return list(dict.fromkeys(" / ".join(row) for row in rows if all(row)))
 
 
-def _currencies(sections: Mapping[str, Recognised]) -> dict[str, list[str]]:
-    """The currencies that rows and names of columns tell, with their sections; the most common of orders first."""
+def _currencies(sections: Mapping[str, tuple[Recognised, ...]]) -> dict[str, list[str]]:
+    """The currencies that rows and names of columns tell, with their files; the most common of orders first."""
     found: dict[str, list[str]] = {}
-    for name in ("orders", "refunds", "spend"):
-        if (one := sections.get(name)) is None:
-            continue
+    for one in (block for name in ("orders", "refunds", "spend") for block in sections.get(name, ())):
         column, stated = one.columns.get("currency"), one.computed.get("currency")
         codes = [text.upper() for text in one.head.texts(column)] if column is not None else []
         for code, _ in Counter([stated.strip("'")] if stated is not None else codes).most_common():
-            found.setdefault(code, []).append(f"[{name}]")
+            found.setdefault(code, []).append(one.file.name)
     return found

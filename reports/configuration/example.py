@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from customer_data.table_specs import TABLE_SPECS
-from reports.configuration.drafting import draft
+from reports.configuration.drafting import Draft
 from reports.configuration.payments import SAME_FILE
 from reports.configuration.recognition import Recognised, required_columns
 from reports.configuration.toml_text import toml_sql, toml_text
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 
-def configuration_text(found: Sequence[Recognised] = (), *, folder: Path = Path()) -> str:
+def configuration_text(drawn: Draft | None = None, *, folder: Path = Path()) -> str:
     """Return a commented configuration; without files it shows the sections of touchpoints and orders to fill in."""
     from reports.configuration.settings import Settings
 
-    drawn = draft(found)
+    drawn = drawn or Draft({})
     sections = drawn.sections or {
-        name: Recognised(folder / f"{name}.csv", name, {one: one for one in required_columns(name)})
+        name: (Recognised(folder / f"{name}.csv", name, {one: one for one in required_columns(name)}),)
         for name in ("touchpoints", "orders")
     }
     parts = [_HEAD, *("\n".join(_comments(one)) for one in drawn.unused)]
@@ -32,8 +32,10 @@ def configuration_text(found: Sequence[Recognised] = (), *, folder: Path = Path(
     for name in Settings.model_fields:
         model = _section_model(name)
         if name in sections:
-            parts.append("\n".join(_data_lines(sections[name], model, folder, explained)))
-            explained |= set(model.model_fields)
+            header = f"[{name}]" if len(sections[name]) == 1 else f"[[{name}]]"
+            for one in sections[name]:
+                parts.append("\n".join([f"{header}  # {_ABSENT[name]}", *_data_lines(one, model, folder, explained)]))
+                explained |= set(model.model_fields)
         elif name not in (*TABLE_SPECS, "paths"):
             stated = drawn.keys.get(name, {})
             lines = [f"{key} = {toml_text(value)}" for key, value in stated.items()]
@@ -42,6 +44,10 @@ def configuration_text(found: Sequence[Recognised] = (), *, folder: Path = Path(
         else:
             parts.append(f"# [{name}]  {_ABSENT[name]}")
     return "\n\n".join(parts) + "\n"
+
+
+def _shown_path(file: Path, folder: Path) -> str:
+    return toml_text((file if file.is_absolute() else Path(os.path.relpath(file, folder))).as_posix())
 
 
 def _comments(note: str) -> list[str]:
@@ -79,9 +85,9 @@ def _section_model(name: str) -> type[BaseModel]:
 def _data_lines(one: Recognised, model: type[BaseModel], folder: Path, explained: set[str]) -> Iterator[str]:
     """The lines of a section of data; keys that an earlier section has explained are not said again."""
     assert one.section is not None
-    yield f"[{one.section}]  # {_ABSENT[one.section]}"
-    file = one.file if one.file.is_absolute() else Path(os.path.relpath(one.file, folder))
-    yield f"file = {toml_text(file.as_posix())}"
+    files = [_shown_path(file, folder) for file in (one.file, *one.further_files)]
+    named = files[0] if len(files) == 1 else f"[{', '.join(files)}]"
+    yield f"file = {named}"
     given = ["file", "columns", *one.options]
     if one.section == "paths" and one.head.separator not in (None, ","):
         yield f"separator = {toml_text(one.head.separator or ',')}"
@@ -89,7 +95,7 @@ def _data_lines(one: Recognised, model: type[BaseModel], folder: Path, explained
     for key, value in one.options.items():
         yield f"{key} = {toml_text(value)}"
     for note in one.notes:
-        yield from _comments(note.replace(SAME_FILE, toml_text(file.as_posix())))
+        yield from _comments(note.replace(SAME_FILE, named))
     yield from _key_lines(model, given)
     yield f'[{one.section}.columns]  # ours = theirs, or ours = {{ sql = "an expression of theirs" }}'
     mapped = {ours: toml_text(theirs) for ours, theirs in one.columns.items()}

@@ -12,7 +12,7 @@ from customer_data.sql_text import literal
 from customer_data.table_specs import TABLE_SPECS, Kind
 from customer_data.written_forms import guessed_decimal, guessed_time_format
 from reports.configuration.clocks import utc_time
-from reports.configuration.column_names import PATH_VALUES, REFUND_VALUES, SYNONYMS, ColumnNames, currency_of
+from reports.configuration.column_names import PATH_VALUES, REFUND_VALUES, SYNONYMS, ColumnNames, currency_of, plain
 from reports.configuration.payments import sales_of
 from reports.configuration.visits import Channel, Events, events_of, touch_channel
 
@@ -26,6 +26,7 @@ class Recognised:
     ``computed`` are SQL expressions in place of some columns, ``options`` further keys of the section, ``notes`` lines
     that say what a user may want to change, ``customers`` further columns that may name the customer. ``by_visit``
     tells that touches of one visit should count as one, ``beside`` that the file fills another section, too.
+    ``further_files`` are laid out alike and read with it.
     """
 
     file: Path
@@ -38,6 +39,7 @@ class Recognised:
     customers: tuple[str, ...] = ()
     by_visit: bool = False
     beside: bool = False
+    further_files: tuple[Path, ...] = ()
 
     @property
     def theirs(self) -> tuple[str, ...]:
@@ -70,11 +72,12 @@ def recognise(file: Path) -> tuple[Recognised, ...]:
     in which customers buy fills two sections.
     """
     try:
-        found = (_sections(file, head) for head in heads(file, "init"))
-        first = next(found)
-        if first[0].section is not None:
-            return first
-        return next((one for one in found if one[0].section is not None), first)
+        looked = []
+        for head in heads(file, "init"):
+            looked.append(_sections(file, head))
+            if looked[-1][0].section is not None:
+                return looked[-1]
+        return max(looked, key=lambda found: len(found[0].theirs))
     except InputError as error:
         raise InputError([_of_a_file_alone(problem) for problem in error.problems]) from error
 
@@ -103,7 +106,7 @@ def _sections(file: Path, head: Head) -> tuple[Recognised, ...]:
         return bought or (_orders(base, names),)
     if {"cost", "date"} <= set(found) and (channel or "campaign" in found) and "customer_id" not in found:
         return (_spend(base, names, channel),)
-    if is_of_customers:
+    if is_of_customers and not (channel is None and plain(found["time"]).startswith("create")):
         return (_touches(base, channel),)
     if "customer_id" in found:
         return (replace(base, section="customers", columns={"customer_id": found["customer_id"]}),)
@@ -118,10 +121,11 @@ def _of_events(base: Recognised, names: ColumnNames, channel: Channel | None, ev
         options={**touches.options, **({"filter": events.touches} if events.touches else {})},
         notes=(events.note, *touches.notes),
     )
-    if events.purchases is None or "value" not in base.columns:
+    if events.purchases is None:
         return (touches,)
-    if events.bought and not any(base.head.column(base.columns["value"])[row] for row in events.bought):
-        note = f"purchases here have no {base.columns['value']}: orders have to come from another file"
+    amounts = base.head.column(base.columns["value"]) if "value" in base.columns else []
+    if not amounts or (events.bought and not any(amounts[row] for row in events.bought)):
+        note = "purchases here have no amount: orders have to come from another file"
         return (replace(touches, notes=(*touches.notes, note)),)
     orders = _with_forms(_with_computed_times(_cut(replace(base, section="orders"))))
     note = "events of one order_id are summed: one that is sent again, as when its page is loaded again, counts twice"
@@ -134,12 +138,14 @@ def _of_events(base: Recognised, names: ColumnNames, channel: Channel | None, ev
 def _of_visits_with_orders(base: Recognised, channel: Channel | None) -> tuple[Recognised, ...]:
     """Visits of which some rows have an order; empty where all have, or no column names a channel."""
     key = base.columns.get("order_id", base.columns.get("value", ""))
-    texts = base.head.column(key)
+    unset = "(not set)" in base.head.column(key)
+    texts = [text for text in base.head.column(key) if text != "(not set)"] + [""] * unset
     is_source_alone = channel is not None and channel.column is not None and channel.column.casefold() == "source"
     if channel is None or is_source_alone or all(texts) or not any(texts):
         return ()
     orders = _with_forms(_with_computed_times(_cut(replace(base, section="orders", beside=True))))
-    orders = replace(orders, options={**orders.options, "filter": f"{base.head.sql(key)} IS NOT NULL"})
+    test = f"{base.head.sql(key)} <> '(not set)'" if unset else f"{base.head.sql(key)} IS NOT NULL"
+    orders = replace(orders, options={**orders.options, "filter": test})
     return (replace(_touches(base, channel), beside=True), orders)
 
 
@@ -154,7 +160,8 @@ def _spend(base: Recognised, names: ColumnNames, channel: Channel | None) -> Rec
     head, notes, kept = base.head, [], []
     first = head.names[0]
     if "impr" in names or "campaign_type" in names or "campaign_status" in names or head.preamble:
-        kept.append(f"coalesce({head.text_sql(first)}, '') NOT LIKE 'Total%'")  # the last rows of Google Ads
+        totals = literal("Gesamt%" if "kosten" in names else "Total%")  # the last rows of Google Ads
+        kept.append(f"coalesce({head.text_sql(first)}, '') NOT LIKE {totals}")
     begins, ends = names.named("reporting_starts"), names.named("reporting_ends")
     if begins is not None and (campaign := base.columns.get("campaign")) is not None:
         kept.append(f"{head.sql(campaign)} IS NOT NULL")  # Meta's row of the totals names none

@@ -189,7 +189,7 @@ def test_init_maps_the_columns_it_knows(command, tmp_path, monkeypatch):
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     written = command("init", "sessions.csv", "sales.csv", "other.csv")
     assert written.code == 0
-    assert "other.csv: not recognised; it has the columns a, b" in written.err
+    assert "Not used: other.csv, not recognised; it has the columns a, b" in written.err
     touches, orders = read_configuration(tmp_path / "pathworth.toml").sources()
     assert touches.columns == {"customer_id": "visitor_id", "time": "started_at", "channel": "utm_source"}
     assert orders.columns == {"customer_id": "User ID", "order_id": "Order ID", "time": "Paid at", "value": "Total"}

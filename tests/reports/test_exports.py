@@ -158,12 +158,13 @@ def test_records_inside_of_columns_are_read_as_bigquery_writes_them(command, con
     assert connection.execute("SELECT order_id, value / 10000 FROM orders").fetchall() == [("T1", 12.5)]
 
 
-def test_a_report_of_three_exports_credits_each_order_to_the_visit_before_it(command, tmp_path, monkeypatch):
+def test_a_report_of_four_exports_credits_each_order_to_the_visit_before_it(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exports.shopify(tmp_path / "orders.csv", ORDERS)
     exports.ga4(tmp_path / "events.csv", EVENTS)
     exports.google_ads(tmp_path / "google.csv")
-    assert command("init", "orders.csv", "events.csv", "google.csv").code == 0
+    exports.meta(tmp_path / "meta.csv")
+    assert command("init", "orders.csv", "events.csv", "google.csv", "meta.csv").code == 0
     brief = ("--set", "report.parts=channels", "--set", "attribution.depth=brief")
     assert command("report", "pathworth.toml", *brief).code == 0
     tables = tmp_path / "reports" / "latest" / "tables"
@@ -180,9 +181,26 @@ def test_a_report_of_three_exports_credits_each_order_to_the_visit_before_it(com
             conversions[named(visits[-1].channel)] += 1
     assert dict(credit["conversions"]) == dict(conversions)
     assert {name: round(amount * 100) for name, amount in credit["value"].items()} == dict(value)
-    costs = pd.read_csv(tables / "channel_costs.csv")
-    assert list(costs["channel"]) == ["google / cpc"]
-    assert costs["cost"].sum() == sum(1000.5 + day for day in range(exports.SPEND_DAYS))
+    costs = pd.read_csv(tables / "channel_costs.csv").set_index("channel")["cost"]
+    days = range(exports.SPEND_DAYS)
+    assert dict(costs) == {"google / cpc": sum(1000.5 + day for day in days), "facebook / paid_social": 5 * len(days)}
+
+
+def test_files_of_one_layout_are_read_together_and_what_both_hold_once(loaded, connection):
+    first, second = ORDERS[:90], ORDERS[60:]
+    loaded(one=lambda file: exports.shopify(file, first), two=lambda file: exports.shopify(file, second))
+    found = table(connection, "orders", "customer_id, time_us, value")
+    pd.testing.assert_frame_equal(found, truth(ORDERS, email, lambda one: one.kept), check_dtype=False)
+
+
+def test_payments_of_the_same_orders_are_not_added_to_them(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exports.shopify(tmp_path / "orders.csv", ORDERS)
+    exports.stripe(tmp_path / "payments.csv", ORDERS)
+    said = command("init", "orders.csv", "payments.csv").err
+    assert "NOT USED: payments.csv, [orders]" in said
+    assert "Where it has further orders, and not those of orders.csv again, give each file a block [[orders]]" in said
+    assert "payments.csv" not in [one.data.name for one in read_configuration(tmp_path / "pathworth.toml").sources()]
 
 
 def test_cost_in_another_currency_is_not_taken_for_that_of_orders(command, tmp_path, monkeypatch):

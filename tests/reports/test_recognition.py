@@ -3,6 +3,7 @@
 import pytest
 
 from customer_data.loading import load
+from reports.configuration.drafting import draft
 from reports.configuration.example import configuration_text
 from reports.configuration.reading import read_configuration
 from reports.configuration.recognition import recognise
@@ -29,7 +30,7 @@ Name,Email,Financial Status,Paid at,Currency,Total,Created at,Lineitem name,Canc
 )
 def test_init_leaves_out_payments_that_failed_and_takes_refunds_off(tmp_path, connection, content, kept):
     (tmp_path / "orders.csv").write_text(content)
-    text = configuration_text([*recognise(tmp_path / "orders.csv")])
+    text = configuration_text(draft(recognise(tmp_path / "orders.csv")))
     (tmp_path / "p.toml").write_text(text)
     load(connection, read_configuration(tmp_path / "p.toml", environment={}).sources())
     assert connection.execute("SELECT order_id, value / 10000 FROM orders ORDER BY 1").fetchall() == kept
@@ -82,10 +83,75 @@ def test_init_says_what_it_is_not_sure_of(tmp_path):
     (tmp_path / "orders.csv").write_text("user_id,time,value,status\n1,2025-01-01,5,complete\n")
     (tmp_path / "spend.csv").write_text("day,campaign,Cost (USD)\n2025-01-01,A,5\n")
     files = [tmp_path / f"{name}.csv" for name in ("touches", "orders", "spend")]
-    text = configuration_text([one for file in files for one in recognise(file)])
+    text = configuration_text(draft([one for file in files for one in recognise(file)]))
     assert "channel = { sql = \"concat_ws(' / ', utm_source, utm_medium)\" }" in text
     assert "# channel: rows that name neither source nor medium have no channel" in text
     test = """'''lower("status") IN ('complete')'''"""
     assert f"# filter = {test}  # those values of status that mean a sale" in text
     assert "# channel = { sql = \"'Paid Search'\" }  # one name for all" in text
     assert "currency = { sql = \"'USD'\" }" in text
+
+
+@pytest.mark.parametrize(
+    ("content", "section", "columns", "filtered"),
+    [
+        (  # Matomo, Live.getLastVisitsDetails
+            "idVisit,visitorId,serverTimestamp,referrerType,referrerTypeName,deviceType\n"
+            "55,abc1,1735689600,search,Search Engines,Desktop\n",
+            "touchpoints",
+            {"customer_id": "visitorId", "time": "serverTimestamp", "channel": "referrerTypeName"},
+            None,
+        ),
+        (  # HubSpot, deals
+            "Record ID,Deal Name,Deal Stage,Close Date,Amount,Associated Contact IDs\n"
+            '1,A,Closed Won,2024-01-02 10:00,"1,500",7\n',
+            "orders",
+            {"customer_id": "Associated Contact IDs", "time": "Close Date", "value": "Amount", "order_id": "Record ID"},
+            "lower(\"Deal Stage\") IN ('closed won', 'closedwon')",
+        ),
+        (  # Klaviyo, profiles: the time at which one was made is no touch
+            "Email,Klaviyo ID,City,Created\na@x.test,01H,Berlin,2024-01-02 10:00:00\n",
+            "customers",
+            {"customer_id": "Email"},
+            None,
+        ),
+        (  # Google Ads in German
+            'Kampagnenbericht\n1. Januar 2025\nTag,Kampagne,Währungscode,Kosten\n2025-01-01,Marke,EUR,"1.234,50"\n',
+            "spend",
+            {"date": "Tag", "cost": "Kosten", "currency": "Währungscode"},
+            "coalesce(\"Tag\", '') NOT LIKE 'Gesamt%'",
+        ),
+    ],
+    ids=["matomo", "hubspot", "klaviyo", "google-ads-de"],
+)
+def test_further_exports_are_recognised_by_their_columns(tmp_path, content, section, columns, filtered):
+    (tmp_path / "export.csv").write_text(content)
+    (found,) = recognise(tmp_path / "export.csv")
+    assert found.section == section
+    assert {ours: found.columns[ours] for ours in columns} == columns
+    assert found.options.get("filter") == filtered
+
+
+def test_rows_of_visits_are_touches_and_those_with_an_order_orders_too(tmp_path, connection):
+    (tmp_path / "visits.csv").write_text(
+        "# Free form\n\nDate,Session source / medium,Effective user ID,Transaction ID,Purchase revenue\n"
+        "20240105,google / cpc,u1,(not set),0\n20240106,google / organic,u1,T1,49.90\n"
+    )
+    (tmp_path / "p.toml").write_text(configuration_text(draft(recognise(tmp_path / "visits.csv"))))
+    load(connection, read_configuration(tmp_path / "p.toml", environment={}).sources())
+    assert connection.execute("SELECT order_id, value / 10000 FROM orders").fetchall() == [("T1", 49.9)]
+    touches = "SELECT channel FROM touchpoints JOIN channels ON code = channel_code ORDER BY time_us"
+    assert connection.execute(touches).fetchall() == [("google / cpc",), ("google / organic",)]
+
+
+def test_the_source_of_first_visits_is_not_taken_for_that_of_each(tmp_path):
+    first, each = "traffic_source.source,traffic_source.medium", "session_source,session_medium"
+    (tmp_path / "first.csv").write_text(f"user_pseudo_id,event_timestamp,{first}\n1,1735689600123456,google,cpc\n")
+    (tmp_path / "both.csv").write_text(f"user_pseudo_id,event_timestamp,{first},{each}\n1,1735689600123456,a,b,c,d\n")
+    (warned,), (sure,) = recognise(tmp_path / "first.csv"), recognise(tmp_path / "both.csv")
+    assert any("the source of the user's first visit, the same for all of its visits" in note for note in warned.notes)
+    assert (
+        sure.computed["channel"]
+        == "coalesce(session_source, '(direct)') || ' / ' || coalesce(session_medium, '(none)')"
+    )
+    assert sure.notes == ()
