@@ -137,7 +137,7 @@ def judge(world: World, *, shops: range, customers: int = CUSTOMERS, seed: int =
             origins = rolling_origins(connection, end_day=FIRST_DAY + SEEN - 1, **asked)
             plain = clv.forecast(connection, as_of_day=FIRST_DAY + SEEN - 1, annual_rate=0.0, **asked)
             row: dict[str, object] = {}
-            for name, made in (("plain", plain), ("changed", calibrate(plain, origins))):
+            for name, made in (("plain", plain), ("changed", calibrate(connection, plain, origins))):
                 total = made.segment_forecast.iloc[-1]
                 row[name] = float(((total["low"] <= came) & (came <= total["high"])).mean())
                 row["calibrated"] = bool(total["calibrated"])

@@ -51,7 +51,8 @@ def forecast_bridge(
         in place of the last one's); ``corrected orders`` (what is known only now of the days before the last);
         ``earned as forecast`` (what was expected between the two days); ``passage of time`` (what is still to come
         draws nearer); ``actual orders`` (what the same customers did instead); ``new customers``; ``horizon`` (the days
-        added at its end); ``parameters`` (fitted again, maybe of another model); ``this forecast``. ``change`` is money
+        added at its end); ``parameters`` (fitted again, maybe of another model); ``bias of past forecasts`` (by which
+        this one is moved otherwise than the last; only where it is); ``this forecast``. ``change`` is money
         by which ``value`` moves, and the last value is this forecast's ``clv``. Saved models that do not tell their
         terms begin with their forecast made again on this one's.
 
@@ -75,7 +76,8 @@ def forecast_bridge(
 
     def worth(fitted: SegmentModels, span: Span, *, oldest: float = -np.inf) -> float:
         """Of customers at least ``oldest`` days old within a span of days, on this forecast's terms."""
-        of_segments = np.array([margins.get(name, forecast.margin) for name in fitted.patterns.segments])
+        kept = np.array([margins.get(name, forecast.margin) for name in fitted.patterns.segments])
+        of_segments = previous.level * kept
         return _discounted(fitted, span, delta=rate, margins=of_segments, oldest=oldest)
 
     published, on_its_terms = previous.clv, None
@@ -84,7 +86,8 @@ def forecast_bridge(
         again = previous.applied_to(connection, table=_TABLE)
         of_segments = np.array([previous.margins.get(name, previous.margins[ALL]) for name in again.patterns.segments])
         whole = (0, calendar_months(then, terms.horizon_months).days)
-        on_its_terms = _discounted(again, whole, delta=continuous_rate(terms.annual_rate), margins=of_segments)
+        rate_then = continuous_rate(terms.annual_rate)
+        on_its_terms = previous.level * _discounted(again, whole, delta=rate_then, margins=of_segments)
     build_histories(connection, until_day=then, segment_by=segment_by, table=_TABLE)
     before = previous.applied_to(connection, table=_TABLE)
     build_histories(connection, until_day=now, segment_by=segment_by, table=_TABLE)
@@ -92,6 +95,7 @@ def forecast_bridge(
     to_come, made_again = worth(before, (passed, old.days)), worth(before, (0, old.days))
     if published is None or on_its_terms is None:
         published = on_its_terms = made_again
+    this = float(forecast.segment_forecast["clv"].iloc[-1])
     values = {
         "last forecast": published,
         "terms": published + made_again - on_its_terms,
@@ -101,9 +105,11 @@ def forecast_bridge(
         "actual orders": worth(after, (0, old.days - passed), oldest=passed),
         "new customers": worth(after, (0, old.days - passed)),
         "horizon": worth(after, (0, new.days)),
-        "parameters": float(forecast.segment_forecast["clv"].iloc[-1]),
+        "parameters": previous.level * this / forecast.level,
     }
-    amounts = np.array([*values.values(), values["parameters"]])
+    if forecast.level != previous.level:
+        values["bias of past forecasts"] = this
+    amounts = np.array([*values.values(), this])
     return pd.DataFrame(
         {"step": [*values, "this forecast"], "change": np.diff(amounts, prepend=amounts[:1]), "value": amounts}
     )

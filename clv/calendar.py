@@ -103,6 +103,11 @@ class Horizon:
         return int(self.edges[-1])
 
     @property
+    def month_days(self) -> list[int]:
+        """How many days of each month it covers."""
+        return [int(days) for days in np.diff(self.edges)]
+
+    @property
     def end_day(self) -> int:
         """The last day of the horizon, in days since 1970-01-01."""
         return self.as_of_day + self.days

@@ -24,7 +24,8 @@ _VIEW: Final = """
 CREATE OR REPLACE VIEW priced_customers AS
 SELECT customer_id, segment, p_alive, expected_orders, discounted_orders{infinite_orders},
        frequency, recency_days, age_days, spend, {margin} AS margin,
-       spend_p * (spend_v + greatest(spend, 0) / {scale}::DOUBLE) / (spend_p * frequency + spend_rest) AS per_order
+       (SELECT level FROM forecast_level) * spend_p * (spend_v + greatest(spend, 0) / {scale}::DOUBLE)
+           / (spend_p * frequency + spend_rest) AS per_order
 FROM {histories} JOIN pattern_forecast USING (segment, frequency, recency_days, age_days){infinite_table}{margin_table};
 CREATE OR REPLACE VIEW customer_forecast AS
 SELECT customer_id, segment, p_alive, expected_orders,
@@ -67,7 +68,13 @@ def create_customer_forecast(
            SELECT * REPLACE (CAST(segment AS VARCHAR) AS segment) FROM pattern_forecast_frame"""
     )
     connection.unregister("pattern_forecast_frame")
+    set_level(connection, 1.0)
     _create_view(connection, margin=margin, table=table)
+
+
+def set_level(connection: "duckdb.DuckDBPyConnection", level: float) -> None:
+    """Let the values of the view ``customer_forecast`` be so many times what the models say."""
+    connection.execute(f"CREATE OR REPLACE TABLE forecast_level AS SELECT {level!r}::DOUBLE AS level")
 
 
 def add_infinite_values(

@@ -28,19 +28,21 @@ class CashFlow:
     Attributes
     ----------
     flows : DataFrame
-        period (first day of the calendar month or quarter), segment, source, expected_orders, expected_revenue,
-        contribution (after margin), discounted (contribution on the as-of day), p10, p50, p90 (of the contribution).
+        period (first day of the calendar month or quarter), days (of it that the horizon covers), segment, source,
+        expected_orders, expected_revenue, contribution (after margin), discounted (contribution on the as-of day), p10,
+        p50, p90 (of the contribution).
         ``source`` is known customers, first orders of new customers, repeat orders of new customers, or total. The
         discounted flows of known customers add up to the forecast's ``clv``. Percentiles hold parameters, outcomes and,
         for new customers, their number to be uncertain; they do not add up over periods. Given rolling origins, they
-        are moved and widened as the interval of the segment's total is; the expectations stay the model's.
+        are widened as the interval of the segment's total is. Repeat orders, expected value and percentiles, are at the
+        forecast's ``level``.
     totals : DataFrame
         The same columns but ``period``: over the whole horizon.
     cohorts : DataFrame
-        cohort (first day of the quarter of first purchase), segment, period, expected_orders, expected_revenue,
+        cohort (first day of the quarter of first purchase), segment, period, days, expected_orders, expected_revenue,
         contribution, discounted: known customers. A cohort without customers of a segment has no rows for it.
     new_customers : DataFrame
-        period, expected, p10, p50, p90: customers to be won.
+        period, days, expected, p10, p50, p90: customers to be won.
     notes : tuple of str
     """
 
@@ -83,7 +85,7 @@ def cash_flow(
         The one `forecast` was made on, last of all forecasts.
     forecast : Forecast
     origins : RollingOrigins, optional
-        What forecasts from earlier days were worth: the percentiles heed it as `clv.calibrate` does.
+        What forecasts from earlier days were worth: the percentiles are widened as `calibrate` widens intervals.
     period : {"month", "quarter"}
         Calendar months, or quarters that begin in January, April, July and October.
     """
@@ -104,12 +106,21 @@ def cash_flow(
     new = np.stack([acquisitions.draws[:, group == index].sum(axis=1) for index in range(len(periods))], axis=1)
     p10, p50, p90 = np.quantile(new, [0.1, 0.5, 0.9], axis=0)
     factors = _doubt(forecast, origins, draws=draws, seed=seed)
+    covered = Horizon(months.as_of_day, edges, tuple(periods))
+    everything = [_over_horizon(source, forecast) for source in sources]
     return CashFlow(
-        flows=_flow_table(forecast, sources, periods, factors),
-        totals=_flow_table(forecast, [_over_horizon(source, forecast) for source in sources], None, factors),
-        cohorts=_cohort_table(forecast, Horizon(months.as_of_day, edges, tuple(periods))),
+        flows=_flow_table(forecast, sources, factors, covered.month_days, periods),
+        totals=_flow_table(forecast, everything, factors, [covered.days]),
+        cohorts=_cohort_table(forecast, covered),
         new_customers=pd.DataFrame(
-            {"period": periods, "expected": new.mean(axis=0), "p10": p10, "p50": p50, "p90": p90}
+            {
+                "period": periods,
+                "days": covered.month_days,
+                "expected": new.mean(axis=0),
+                "p10": p10,
+                "p50": p50,
+                "p90": p90,
+            }
         ),
         notes=acquisitions.notes,
     )
@@ -124,9 +135,8 @@ def _known(
         connection, forecast.models, edges=edges, delta=delta * DAYS_PER_WEEK, draws=draws, seed=seed
     )
     middle = np.exp(-delta * (edges[:-1] + edges[1:]) / 2)
-    return _Source(
-        KNOWN, predicted.orders, predicted.value, predicted.discounted, predicted.draws / middle[:, None]
-    )  # fmt: skip
+    value, discounted = forecast.level * predicted.value, forecast.level * predicted.discounted
+    return _Source(KNOWN, predicted.orders, value, discounted, predicted.draws / middle[:, None])
 
 
 def _new(
@@ -159,6 +169,7 @@ def _new(
             amounts.append((orders.mean(axis=0), mean.mean(axis=0), _gamma(mean, variance, rng)))
         by_month = [np.stack(part, axis=-1) for part in zip(*amounts, strict=True)]
         orders, value, drawn = by_month
+        value = value if name == FIRST else forecast.level * value
         sources.append(
             _Source(
                 name,
@@ -185,13 +196,15 @@ def _grouped(amounts: Floats, group: "np.ndarray[tuple[int], np.dtype[np.intp]]"
 def _doubt(forecast: Forecast, origins: RollingOrigins | None, *, draws: int, seed: int) -> Floats:
     """What draws of repeat orders are multiplied by, (draws, rows of the forecast): a doubt common to all times."""
     rows = list(forecast.segment_forecast["segment"])
-    factors = np.ones((draws, len(rows)))
+    factors = np.full((draws, len(rows)), forecast.level)
     if origins is None:
         return factors
     luck = np.random.default_rng([seed, 2]).standard_normal(draws)
+    adjustments = origins.adjustments(forecast.horizon_months)
     for row, name in enumerate(rows):
-        if name in origins.adjustments:
-            factors[:, row] = origins.adjustments[name].factors(luck)
+        if name in adjustments:
+            left = adjustments[name].shift - np.log(forecast.level)  # a bias the forecast was not moved by is doubt
+            factors[:, row] *= np.exp(np.hypot(adjustments[name].spread, left) * luck)
     return factors
 
 
@@ -206,7 +219,7 @@ def _over_horizon(source: _Source, forecast: Forecast) -> _Source:
 
 
 def _flow_table(
-    forecast: Forecast, sources: list[_Source], periods: list[date] | None, factors: Floats
+    forecast: Forecast, sources: list[_Source], factors: Floats, days: list[int], periods: list[date] | None = None
 ) -> "pd.DataFrame":
     """The rows of all sources and of their total, by period and segment; without periods, over the whole horizon."""
     import pandas as pd
@@ -234,6 +247,7 @@ def _flow_table(
             "p90": p90,
         }
         when = {} if periods is None else {"period": np.repeat(np.array(periods, dtype=object), len(names))}
+        when |= {"days": np.repeat(days, len(names))}
         tables.append(
             pd.DataFrame(
                 when
@@ -279,10 +293,11 @@ def _cohort_table(forecast: Forecast, horizon: Horizon) -> "pd.DataFrame":
             "cohort": np.repeat(np.array(cohorts, dtype=object)[cohort_of], len(horizon.months)),
             "segment": np.repeat(np.array(patterns.segments, dtype=object)[segment_of], len(horizon.months)),
             "period": list(horizon.months) * len(parts),
+            "days": horizon.month_days * len(parts),
             "expected_orders": orders.T.ravel(),
-            "expected_revenue": value.T.ravel(),
-            "contribution": (margins * value).T.ravel(),
-            "discounted": (margins * discounted).T.ravel(),
+            "expected_revenue": (forecast.level * value).T.ravel(),
+            "contribution": (forecast.level * margins * value).T.ravel(),
+            "discounted": (forecast.level * margins * discounted).T.ravel(),
         }
     )
 

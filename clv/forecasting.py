@@ -15,7 +15,7 @@ from clv.calendar import (
     check_months,
     continuous_rate,
 )
-from clv.customer_forecasts import create_customer_forecast, segment_margins
+from clv.customer_forecasts import create_customer_forecast, segment_margins, set_level
 from clv.histories import ALL, HistoriesSummary, build_histories
 from clv.margins import ProductMargins, check_margin, make_customer_margins, margin_notes
 from clv.missing_days import missing_days
@@ -47,8 +47,9 @@ class Forecast:
         and a last one of segment ``all``. ``clv`` is discounted and after margin; ``low`` and ``high`` bound it,
         parameters and outcomes both uncertain. ``calibrated`` is true only where such intervals were shown to hold.
     monthly_flows : DataFrame
-        segment, month (first day of the calendar month), expected_orders, expected_revenue, expected_value (after
-        margin, not discounted), discounted_value (the same, discounted): sums to ``clv``.
+        segment, month (first day of the calendar month), days (of it that the horizon covers), expected_orders,
+        expected_revenue, expected_value (after margin, not discounted), discounted_value (the same, discounted): sums
+        to ``clv``.
     parameters : DataFrame
         model, segment, parameter, estimate, std_error, low, high; times in weeks.
     convergence : DataFrame
@@ -77,6 +78,8 @@ class Forecast:
     model_comparison : DataFrame or None
         The models of orders that "auto" compared, the best first: the columns of `clv.compare_order_models`, and
         ``chosen``. None where the model was asked for by name, or nothing could be compared.
+    level : float
+        How many times what the models say all values are, see `at_level`; draws and ``models`` are the models' own.
     """
 
     segment_forecast: "pd.DataFrame"
@@ -97,6 +100,7 @@ class Forecast:
     terms: "Terms" = field(repr=False)
     warnings: tuple[str, ...] = ()
     model_comparison: "pd.DataFrame | None" = field(default=None, repr=False)
+    level: float = 1.0
 
     @property
     def row_margins(self) -> Floats:
@@ -105,7 +109,7 @@ class Forecast:
 
     @property
     def monthly(self) -> "pd.DataFrame":
-        """The rows of ``monthly_flows`` of all customers together: month and the four amounts."""
+        """The rows of ``monthly_flows`` of all customers together: month, days and the four amounts."""
         rows = self.monthly_flows[self.monthly_flows["segment"] == ALL]
         return rows.drop(columns="segment").reset_index(drop=True)
 
@@ -252,6 +256,22 @@ def forecast_with(
     )
 
 
+def at_level(connection: "duckdb.DuckDBPyConnection", forecast: Forecast, level: float) -> Forecast:
+    """The forecast with all values so many times what the models say: by segment, by month and of each customer.
+
+    Expected orders stay the models'; margins, too, so that all sums are kept. The view ``customer_forecast`` of the
+    connection moves with it.
+    """
+    times = level / forecast.level
+    if times == 1:
+        return replace(forecast, segment_forecast=forecast.segment_forecast.copy())
+    set_level(connection, level)
+    segments, months = forecast.segment_forecast.copy(), forecast.monthly_flows.copy()
+    segments[["clv", "low", "high"]] *= times
+    months[["expected_revenue", "expected_value", "discounted_value"]] *= times
+    return replace(forecast, segment_forecast=segments, monthly_flows=months, level=level)
+
+
 def _segment_table(
     fitted: SegmentModels, prediction: SegmentPrediction, draws: Floats, terms: Terms, margins: Floats
 ) -> "pd.DataFrame":
@@ -293,6 +313,7 @@ def _monthly_table(
         {
             "segment": np.repeat(np.array(names, dtype=object), len(horizon.months)),
             "month": list(horizon.months) * len(names),
+            "days": horizon.month_days * len(names),
         }
         | {name: with_total(segments, flow).T.ravel() for name, flow in amounts.items()}
     )

@@ -71,7 +71,7 @@ def infinite_horizon(
     add_infinite_values(connection, patterns, orders, margin=margin, table=table)
     margins = segment_margins(connection, names, orders="infinite_orders") if own_margins else forecast.margins
     rows = forecast.segment_forecast
-    endless = with_total(names, margins * patterns.by_segment(value))
+    endless = with_total(names, forecast.level * margins * patterns.by_segment(value))
     clv = rows["clv"].to_numpy(dtype=np.float64)
     return pd.DataFrame(
         {

@@ -8,6 +8,10 @@ it does not know of, such as a season or a fashion, moves all customers alike: i
 over earlier forecasts: the random effects of a meta-analysis. The spread is that of Paule & Mandel (1982, Journal of
 Research of the National Bureau of Standards 87(5)), and what the next forecast is unsure of beside its own s as in
 Higgins, Thompson & Spiegelhalter (2009, Journal of the Royal Statistical Society A 172(1), section 4.1).
+
+The bias is that of the total, and one for all its segments: so moved, segments, months and customers still add up to
+it, and were nearer to what came than with a bias each (docs/validation.md). A segment's own errors about it add to its
+doubt alone.
 """
 
 from dataclasses import dataclass
@@ -67,8 +71,10 @@ def middle_of(draws: Floats, offset: float) -> tuple[float, float]:
     return float(logs.mean()), max(float(logs.std()), 1e-9)
 
 
-def adjustment_of(errors: Floats, deviations: Floats, windows: float, confidence: float) -> Adjustment:
-    """What the errors of some origins ask of the interval; without any, nothing.
+def adjustment_of(
+    errors: Floats, deviations: Floats, windows: float, confidence: float, *, shift: float | None = None
+) -> Adjustment:
+    """What the errors of some origins ask of the interval; without any, nothing but the shift given.
 
     Parameters
     ----------
@@ -78,33 +84,40 @@ def adjustment_of(errors: Floats, deviations: Floats, windows: float, confidence
         How many of the origins count as independent.
     confidence : float
         Of the interval.
+    shift : float, optional
+        By which the logarithm moves whatever these errors say; then only their spread about it is asked for. Default:
+        their own bias.
 
     Notes
     -----
     The mean of the errors, weighted by what each tells, and the mean square about it are compared with those of a model
     that knows its doubt, by chi-square with as many degrees of freedom as there are windows. Only where either is
     larger than chance explains, the interval moves by the bias, shrunk towards 0 as far as chance explains it, and
-    takes up the spread and the doubt about the bias, with Student's t for the few windows.
+    takes up the spread and the doubt about the bias, with Student's t for the few windows. About a shift that is given
+    the mean square is taken whole, a bias beyond it included.
     """
     from scipy.stats import norm, t
 
+    own, given = shift is None, 0.0 if shift is None else shift
     if not len(errors):
-        return UNCHANGED
+        return Adjustment(given, 0.0)
+    errors = errors - given
     independent = max(1.0, min(windows, float(len(errors))))
     if not _speak_against_the_model(errors, deviations**2, independent):
-        return UNCHANGED
+        return Adjustment(given, 0.0)
+    excess = _excess if own else _excess_about_zero
     least, most = 0.0, float(np.mean(errors**2)) + float(np.mean(deviations**2))
-    if _excess(errors, deviations**2, independent) > 0:
-        while _excess(errors, deviations**2 + most, independent) > 0:
+    if excess(errors, deviations**2, independent) > 0:
+        while excess(errors, deviations**2 + most, independent) > 0:
             most *= 2
         for _ in range(_HALVINGS):
             middle = (least + most) / 2
-            too_small = _excess(errors, deviations**2 + middle, independent) > 0
+            too_small = excess(errors, deviations**2 + middle, independent) > 0
             least, most = (middle, most) if too_small else (least, middle)
-    shift, doubt = _shrunk_bias(errors, deviations**2 + least, independent)
+    bias, doubt = _shrunk_bias(errors, deviations**2 + least, independent) if own else (0.0, 0.0)
     upper = 0.5 + confidence / 2
-    few = float(t.ppf(upper, max(independent - 1, 1.0)) / norm.ppf(upper))
-    return Adjustment(shift, few * float(np.sqrt(least + doubt)))
+    few = float(t.ppf(upper, max(independent - own, 1.0)) / norm.ppf(upper))
+    return Adjustment(given + bias, few * float(np.sqrt(least + doubt)))
 
 
 def _speak_against_the_model(errors: Floats, variances: Floats, independent: float) -> bool:
@@ -140,6 +153,12 @@ def _excess(errors: Floats, variances: Floats, independent: float) -> float:
     bias, doubt = _bias(errors, variances, independent)
     kept = _kept(bias, doubt)
     return float(np.mean((errors - kept * bias) ** 2 / variances)) - (1 - kept / independent)
+
+
+def _excess_about_zero(errors: Floats, variances: Floats, independent: float) -> float:
+    """The same about no bias at all: by how much their mean square is more than these variances say."""
+    del independent
+    return float(np.mean(errors**2 / variances)) - 1
 
 
 def known_by_then(days: NDArray[np.intp], index: int, horizon: int) -> NDArray[np.bool_]:

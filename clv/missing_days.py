@@ -29,6 +29,6 @@ def missing_days(connection: "duckdb.DuckDBPyConnection", until_day: int) -> lis
     return [
         f"The last order is of {day_date(days[-1])}, {count_of(silence, 'day')} before the as-of day "
         f"{day_date(until_day)}, and never before were there more than {count_of(longest, 'day')} from one to the next."
-        " If orders are missing, every customer seems to have fallen silent: load them, or look back from the last day "
-        "that is complete."
+        " If orders are missing, every customer seems to have fallen silent, and is valued as if it had: load them, or "
+        "look back from the last day that is complete."
     ]

@@ -2,8 +2,9 @@
 
 Several days of the past are taken as the day of a forecast of the same length, and each forecast is compared with what
 came. The errors of the logarithm of the forecast total show bias (their mean) and doubt that the model does not know of
-(how much more than it says they scatter). Where they speak against the model, intervals are moved and widened by them,
-see `clv.interval_adjustments`; an interval is called calibrated only where enough origins have shown that it holds.
+(how much more than it says they scatter). Where they speak against the model, intervals are widened by them, and where
+they are of forecasts as long as the one to come, the whole forecast moves by the bias of the total, see
+`clv.interval_adjustments`; an interval is called calibrated only where enough origins have shown that it holds.
 """
 
 from collections.abc import Sequence
@@ -11,14 +12,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from clv.calendar import add_months, day_date, day_number
+from clv.calendar import Floats, add_months, day_date, day_number
 from clv.engine_queries import single_row
-from clv.forecasting import Forecast
+from clv.forecasting import Forecast, at_level
 from clv.histories import ALL, build_histories
 from clv.holdout_check import holdout_outcomes
 from clv.interval_adjustments import (
-    UNCHANGED,
     Adjustment,
     adjustment_of,
     known_by_then,
@@ -61,7 +62,10 @@ class RollingOrigins:
         changed by what was known by then: by the origins whose windows had ended (where that are fewer than three, by
         all whose windows do not overlap with its own; failing that by all others).
         ``log_shift`` and ``log_spread`` are the change, see `Adjustment`; ``shift`` and ``widening`` what it makes of
-        the interval of the last origin, in its standard deviations. ``calibrated``: see `shown_to_hold`.
+        the interval of the last origin, in its standard deviations. The shift is that of the total in every row, and 0
+        where the origins' forecasts are shorter than was asked for: what they miss in a quarter may be its season, and
+        moved by it forecasts of a year were farther from what came (docs/validation.md). ``calibrated``: see
+        `shown_to_hold`.
     horizon_months : int
         Length of the forecasts, in calendar months.
     confidence : float
@@ -74,13 +78,16 @@ class RollingOrigins:
     confidence: float
     notes: tuple[str, ...]
 
-    @property
-    def adjustments(self) -> dict[str, Adjustment]:
-        """By segment."""
-        return {
-            str(row["segment"]): Adjustment(float(row["log_shift"]), float(row["log_spread"]))
-            for row in self.calibration.to_dict("records")
-        }
+    def adjustments(self, horizon_months: int) -> dict[str, Adjustment]:
+        """What they ask of each segment's forecast over so many months; of another length than theirs no shift."""
+        found = {}
+        for row in self.calibration.to_dict("records"):
+            shift, spread = float(row["log_shift"]), float(row["log_spread"])
+            same = self.horizon_months == horizon_months
+            found[str(row["segment"])] = (
+                Adjustment(shift, spread) if same else Adjustment(0.0, float(np.hypot(shift, spread)))
+            )
+        return found
 
 
 def rolling_origins(
@@ -148,22 +155,23 @@ def rolling_origins(
     import pandas as pd
 
     table = pd.DataFrame(rows)
-    horizon = end - days[-1]
-    windows = (days[-1] - days[0]) / horizon + 1
-    calibration = pd.DataFrame(
-        [
-            _calibration(str(name), part, horizon=horizon, windows=windows, confidence=confidence)
-            for name, part in sorted(table.groupby("segment", sort=False), key=lambda found: found[0] == ALL)
-        ]
-    )
+    calibration = _calibrations(table, horizon=end - days[-1], moves=months == horizon_months, confidence=confidence)
     return RollingOrigins(table, calibration, months, confidence, tuple(notes))
 
 
-def calibrate(forecast: Forecast, origins: RollingOrigins) -> Forecast:
-    """The forecast with intervals moved and widened as rolling origins demand, and called calibrated where shown.
+def calibrate(connection: "duckdb.DuckDBPyConnection", forecast: Forecast, origins: RollingOrigins) -> Forecast:
+    """The forecast as rolling origins of its length ask for it, with intervals that are called calibrated where shown.
 
-    The point forecast and the monthly flows stay the model's: only ``low``, ``high`` and ``calibrated`` change, and a
-    note tells each change.
+    Its value moves by the bias of their totals, everywhere alike: by segment, month and customer (`at_level`), so that
+    it lies inside its intervals and adds up as before. Intervals are widened, and a note tells each change.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        The one the forecast was made on, last of all forecasts.
+    forecast : Forecast
+        As the model has it.
+    origins : RollingOrigins
 
     Raises
     ------
@@ -175,28 +183,38 @@ def calibrate(forecast: Forecast, origins: RollingOrigins) -> Forecast:
             f"the forecast's confidence is {forecast.confidence}, that of the origins {origins.confidence}; "
             "make both alike."
         )
-    known = {str(row["segment"]): row for row in origins.calibration.to_dict("records")}
-    table = forecast.segment_forecast.copy()
+    adjustments = origins.adjustments(forecast.horizon_months)
+    shown = dict(zip(origins.calibration["segment"], origins.calibration["calibrated"], strict=True))
     offsets = log_offsets(forecast)
-    notes = []
+    made = at_level(connection, forecast, float(np.exp(adjustments[ALL].shift)))
+    table = made.segment_forecast
+    notes = _bias_notes(made, origins)
     for row, name in enumerate(table["segment"]):
-        if name not in known:
+        if name not in adjustments:
             continue
-        found = known[name]
-        adjustment = origins.adjustments[name]
-        draws = forecast.value_draws[:, row]
+        adjustment, draws = adjustments[name], forecast.value_draws[:, row]
         margin = forecast.row_margins[row]
-        if margin != 0 and adjustment != UNCHANGED:
+        if margin != 0 and adjustment.spread > 0:
             interval = adjustment.interval(draws, offsets[row], forecast.confidence)
-            bounds = sorted(margin * bound for bound in interval)
-            table.loc[row, ["low", "high"]] = bounds
+            table.loc[row, ["low", "high"]] = sorted(margin * bound for bound in interval)
             _, deviation = middle_of(draws, offsets[row])
-            notes.append(
-                f"Segment {name!r}: past forecasts missed by {float(found['bias']):+.1%} on average; its interval is "
-                f"moved by {np.expm1(adjustment.shift):+.1%} and widened {adjustment.widening(deviation):.2f} times."
-            )
-        table.loc[row, "calibrated"] = bool(found["calibrated"]) and origins.horizon_months == forecast.horizon_months
-    return replace(forecast, segment_forecast=table, notes=forecast.notes + origins.notes + tuple(notes))
+            notes.append(f"Segment {name!r}: its interval is widened {adjustment.widening(deviation):.2f} times.")
+        table.loc[row, "calibrated"] = bool(shown[name]) and origins.horizon_months == forecast.horizon_months
+    return replace(made, notes=forecast.notes + origins.notes + tuple(notes))
+
+
+def _bias_notes(made: Forecast, origins: RollingOrigins) -> list[str]:
+    """What became of the bias of past forecasts, where there was more than chance explains."""
+    total = origins.calibration.iloc[-1]
+    missed = (
+        f"Forecasts of {origins.horizon_months} months from {total['origins']} earlier days missed what came by "
+        f"{total['bias']:+.1%} on average"
+    )
+    if made.level != 1:
+        return [f"{missed}: all values are {made.level:.3f} times the model's own."]
+    if total["log_spread"] > 0 and origins.horizon_months < made.horizon_months:
+        return [f"{missed}; as they were shorter than {made.horizon_months} months, values stay the model's own."]
+    return []
 
 
 def log_offsets(forecast: Forecast) -> list[float]:
@@ -292,21 +310,66 @@ def _one_origin(
     return rows
 
 
+def _calibrations(table: "pd.DataFrame", *, horizon: int, moves: bool, confidence: float) -> "pd.DataFrame":
+    """The table ``calibration``: all segments are moved by what their total asks for, if anything ``moves`` at all."""
+    import pandas as pd
+
+    parts = {str(name): part.reset_index(drop=True) for name, part in table.groupby("segment", sort=False)}
+    days = np.unique([day_number(day) for day in table["origin"]])
+    windows = (days[-1] - days[0]) / horizon + 1
+    shift: float | None = None if moves else 0.0
+    shifts: dict[int, float] = {}
+    rows = []
+    for name in sorted(parts, key=lambda name: name != ALL):
+        errors = _Errors.of(parts[name], windows=windows, confidence=confidence)
+        adjustment = errors.ask(np.ones(len(errors.days), dtype=bool), shift)
+        learnt = [
+            errors.ask(known_by_then(errors.days, place, horizon), shifts.get(day, shift))
+            for place, day in enumerate(errors.days.tolist())
+        ]
+        if name == ALL and moves:
+            shift = adjustment.shift
+            shifts = {day: one.shift for day, one in zip(errors.days.tolist(), learnt, strict=True)}
+        rows.append(_calibration(name, parts[name], errors, adjustment, learnt))
+    return pd.DataFrame([*rows[1:], rows[0]])
+
+
+@dataclass(frozen=True)
+class _Errors:
+    """By how much the logarithms of a segment's forecasts were off, of what standard deviation, from which days."""
+
+    missed: Floats
+    deviations: Floats
+    days: NDArray[np.intp]
+    windows: float
+    confidence: float
+
+    @classmethod
+    def of(cls, part: "pd.DataFrame", *, windows: float, confidence: float) -> "_Errors":
+        unit = part["log_deviation"].to_numpy(dtype=np.float64)
+        days = np.array([day_number(day) for day in part["origin"]])
+        return cls(part["deviation"].to_numpy(dtype=np.float64) * unit, unit, days, windows, confidence)
+
+    def ask(self, known: NDArray[np.bool_], shift: float | None) -> Adjustment:
+        """What those of the origins that are known ask of an interval."""
+        windows = self.windows * float(known.mean())
+        return adjustment_of(self.missed[known], self.deviations[known], windows, self.confidence, shift=shift)
+
+
 def _calibration(
-    segment: str, part: "pd.DataFrame", *, horizon: int, windows: float, confidence: float
+    segment: str, part: "pd.DataFrame", errors: _Errors, adjustment: Adjustment, learnt: Sequence[Adjustment]
 ) -> dict[str, object]:
     """One row of the table ``calibration`` from a segment's rows of ``origins``."""
-    deviation, low, high = (part[f"deviation{end}"].to_numpy(dtype=np.float64) for end in ("", "_low", "_high"))
-    unit = part["log_deviation"].to_numpy(dtype=np.float64)
-    days = np.array([day_number(day) for day in part["origin"]])
-    origins = len(part)
-    adjustment = adjustment_of(deviation * unit, unit, windows, confidence)
-    inside = []
-    for index in range(origins):
-        others = known_by_then(days, index, horizon)
-        learnt = adjustment_of((deviation * unit)[others], unit[others], windows * float(others.mean()), confidence)
-        bounds = learnt.shift / unit[index] + learnt.widening(unit[index]) * np.array([low[index], high[index]])
-        inside.append(bool(bounds[0] <= deviation[index] <= bounds[1]))
+    unit, origins = errors.deviations, len(part)
+    ends = part[["deviation_low", "deviation_high"]].to_numpy(dtype=np.float64)
+    inside = [
+        bool(low <= here <= high)
+        for here, (low, high) in zip(
+            part["deviation"],
+            (one.shift / of + one.widening(of) * end for one, of, end in zip(learnt, unit, ends, strict=True)),
+            strict=True,
+        )
+    ]
     coverage, widths = float(np.mean(inside)), np.hypot(unit, adjustment.spread)
     enough = (
         origins >= FEWEST_ORIGINS
@@ -315,6 +378,7 @@ def _calibration(
     )
     seen, expected = part["actual_value"].to_numpy(dtype=np.float64), part["forecast_value"].to_numpy(dtype=np.float64)
     some = (seen > 0) & (expected > 0)
+    windows = errors.windows
     return {
         "segment": segment,
         "origins": origins,
@@ -327,5 +391,5 @@ def _calibration(
         "log_shift": adjustment.shift,
         "log_spread": adjustment.spread,
         "calibrated": enough
-        and shown_to_hold(coverage, min(windows, float(origins)), confidence, widths=widths / widths[-1]),
+        and shown_to_hold(coverage, min(windows, float(origins)), errors.confidence, widths=widths / widths[-1]),
     }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from clv.calendar import check_day, day_date, day_number
-from clv.forecasting import Forecast, Terms, forecast_with
+from clv.forecasting import Forecast, Terms, at_level, forecast_with
 from clv.histories import ALL, build_histories
 from clv.margins import ProductMargins
 from clv.order_laws import BetaGeometricLaw, OrderLaw, ParetoLaw
@@ -48,6 +48,8 @@ class SavedModels:
         The total that was forecast, as it was given out.
     margins : mapping of str to float
         The margin of each segment of the forecast, and of segment ``all``.
+    level : float
+        How many times what its models say the values of the forecast were.
     """
 
     fitted_until: int
@@ -59,6 +61,7 @@ class SavedModels:
     terms: Terms | None = None
     clv: float | None = None
     margins: Mapping[str, float] = field(default_factory=dict)
+    level: float = 1.0
 
     def asked(
         self,
@@ -120,6 +123,7 @@ def save_models(forecast: Forecast, path: Path | str) -> None:
         "spend_correlation": fitted.spend_correlation,
         "terms": _written_terms(forecast),
         "clv": float(forecast.segment_forecast["clv"].iloc[-1]),
+        "level": forecast.level,
         "margins": dict(zip(forecast.segment_forecast["segment"], forecast.row_margins.tolist(), strict=True)),
     }
     target = Path(path)
@@ -155,6 +159,7 @@ def load_models(path: Path | str) -> SavedModels:
             terms=_read_terms(content["terms"]) if "terms" in content else None,
             clv=content.get("clv"),
             margins=content.get("margins", {}),
+            level=content.get("level", 1.0),
         )
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file; save_models writes it.") from None
@@ -197,6 +202,8 @@ def score(
             f"{day_date(summary.until_day)}: it would know its own future. Choose a later as-of day, or fit again."
         )
     made = forecast_with(connection, summary, saved.applied_to(connection), terms)
+    if saved.terms is not None and terms.horizon_months == saved.terms.horizon_months:
+        made = at_level(connection, made, saved.level)
     return replace(made, notes=(*assumed, *made.notes), warnings=(*assumed, *made.warnings))
 
 

@@ -131,5 +131,5 @@ def _totals(forecast: Forecast, overall: SegmentFit, own: Mapping[str, SegmentFi
     for model, members in parts:
         if members.any():
             total += expected_totals(patterns.part(members), model, edges=edges, delta=delta).discounted[0]
-    total = forecast.margins * total
+    total = forecast.level * forecast.margins * total
     return np.append(total, total.sum())

@@ -41,6 +41,7 @@ from reports.results.checks import (
     failed_model,
     holdout_checks,
     quarantine_checks,
+    silence_checks,
     time_checks,
 )
 from reports.results.customer_depth import origins, value_depth, write_lists
@@ -134,6 +135,9 @@ def analyse(
                 write_quarantine(connection, folder)
             configuration = with_direct_channel(configuration, channel_names(connection))
             late = time_checks(connection, as_of=configuration.settings.report.as_of)
+            if configuration.settings.orders and results.as_of is not None:
+                wanted = configuration.settings.checks.fail_on_silence
+                late += silence_checks(connection, as_of=results.as_of, wanted=wanted)
             results = replace(results, alarms=tuple(check.detail for check in late))
             checks += late
             checks += quarantine_checks(connection, most=configuration.settings.checks.max_quarantined_share)
@@ -331,7 +335,8 @@ def value_customers(
     with progress.step("Forecasting customers"):
         made = value_forecast(connection, configuration, results.as_of)
     for warning in made.warnings:
-        progress.warn(warning)
+        if not any(warning in alarm for alarm in results.alarms):
+            progress.warn(warning)
     for note in made.notes:
         if note not in made.warnings:
             progress.say(f"note: {note}")
@@ -339,7 +344,7 @@ def value_customers(
         held = value_holdout(connection, configuration, results.as_of, progress)
     with progress.step("Forecasting from earlier days"):
         tested = origins(connection, configuration, results.as_of, progress)
-        made = made if tested is None else calibrate(made, tested)
+        made = made if tested is None else calibrate(connection, made, tested)
     with progress.step("Writing the forecasts of customers"):
         (folder / "tables").mkdir(exist_ok=True)
         endless = without_end(connection, configuration, made)

@@ -16,7 +16,7 @@ Flags = dict[str, str]
 EXIT_CODES = """\b
 Exit codes:
   0    done, or nothing had changed
-  1    published, but a check failed (rows put aside, stray times, or drift with checks.fail_on_drift)
+  1    published, but a check failed (rows put aside, stray times, orders that stop, drift)
   2    the command line or the configuration is wrong, or the output cannot be written
   3    the input cannot be used
   4    a model did not converge or failed its gate (published without it, if anything is left)

@@ -333,6 +333,10 @@ class ChecksSection(Section):
     max_quarantined_share: float = Field(
         default=0.05, ge=0, le=1, description="Exit with 1 when more of a source's rows were put aside."
     )
+    fail_on_silence: bool = Field(
+        default=True,
+        description="Exit with 1 when no order came for more than a week before the as-of day, and longer than ever.",
+    )
     max_holdout_error: float | None = Field(
         default=None,
         gt=0,

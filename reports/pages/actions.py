@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING
 
 from attribution.direct import is_usual_direct
 from reports.pages import prose
+from reports.pages.booking import about, how_far, past_errors
 from reports.results.channel_returns import channel_returns
 from reports.results.run_results import AttributionResults, ClvResults, RunResults
 from reports.wording.labels import clean, listing, plural, shorten
@@ -18,7 +18,6 @@ from reports.wording.number_format import (
     number,
     number_range,
     percent,
-    short_amount,
 )
 
 if TYPE_CHECKING:
@@ -157,7 +156,7 @@ def _customers(clv: ClvResults, run: RunResults) -> Proposal | None:
     worth = ""
     if named and "value" in rows:
         at_stake = float(rows.loc[rows["list"].isin(["at_risk", "overdue"]), "value"].sum())
-        worth = f", worth {_about(at_stake, run.currency)}" if at_stake > 0 else ""
+        worth = f", worth {about(at_stake, run.currency)}" if at_stake > 0 else ""
     second = f"the {number(once)} {plural(once, 'customer')} most worth a second order" if once else ""
     if named and second:
         text = f"First the {named}{worth}; then {second}."
@@ -170,7 +169,7 @@ def _customers(clv: ClvResults, run: RunResults) -> Proposal | None:
 
 def _plan(clv: ClvResults, run: RunResults) -> Proposal | None:
     flows = None if clv.depth is None else clv.depth.flows
-    if flows is None or not len(flows) or run.as_of is None:
+    if flows is None or not len(flows):
         return None
     flows = flows[flows["segment"] == "all"]
     total = flows[flows["source"] == "total"].sort_values("period")
@@ -178,17 +177,11 @@ def _plan(clv: ClvResults, run: RunResults) -> Proposal | None:
     if not everything > 0:
         return None
     fresh = float(flows.loc[flows["source"].str.contains("new"), "contribution"].sum())
-    starts_whole = (run.as_of + dt.timedelta(days=1)).day == 1
-    month = total.iloc[0 if starts_whole or len(total) == 1 else 1]
     text = f"That is the {prose.what_value(clv)} expected over the next {horizon(clv.horizon_months)}, not discounted"
     if fresh > 0.005 * everything:
         text += f"; {percent(fresh / everything, 0)} of it from customers yet to be won"
-    text += (
-        f". {month['period']:%B %Y}: "
-        f"{_about(float(month['p10']), run.currency)} to {_about(float(month['p90']), None)} in eight cases of ten."
-    )
-    text += _missed_before(clv)
-    return f"Plan with {_about(everything, run.currency)}.", text
+    said = [f"{text}.", how_far(clv, run), past_errors(clv, run) or _missed_before(clv)]
+    return f"Plan with {about(everything, run.currency)}.", " ".join(one for one in said if one)
 
 
 def _missed_before(clv: ClvResults) -> str:
@@ -202,10 +195,4 @@ def _missed_before(clv: ClvResults) -> str:
     if not actual > 0 or is_missing(low) or is_missing(high) or low <= actual <= high:
         return ""
     error = forecast / actual - 1
-    return f" Leave room: orders held back were forecast {percent(abs(error), 0)} too {'high' if error > 0 else 'low'}."
-
-
-def _about(value: float, currency: str | None) -> str:
-    """Money in three digits, and without cents from a hundred on."""
-    rounded = float(f"{value:.3g}")
-    return amount(rounded, currency, decimals=0) if 100 <= rounded < 1000 else short_amount(rounded, currency)
+    return f"Leave room: orders held back were forecast {percent(abs(error), 0)} too {'high' if error > 0 else 'low'}."

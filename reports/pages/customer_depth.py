@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from reports.figures import customers as figure_clv
 from reports.pages import prose
+from reports.pages.booking import how_far, past_errors
 from reports.pages.content import Block, Column, Figure, Prose, Section, Table
 from reports.results.run_results import ClvResults, RunResults, ValueDepth
 from reports.wording.labels import plural, table_name
-from reports.wording.number_format import amount, amount_range, day, horizon, number, percent
+from reports.wording.months import cut_months, month_names
+from reports.wording.number_format import amount, day, horizon, number, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,9 +87,9 @@ def _origin_blocks(depth: ValueDepth, clv: ClvResults, run: RunResults) -> list[
                 Column("widening", "Widened\n(times)", "ratio"),
                 Column("verdict", "Held as\nstated"),
             ),
-            caption="Bias: forecast less what came, of what came. Intervals are moved and widened where past errors "
-            "are larger than chance explains. Held once changed: the share that holds then, each day changed by what "
-            "the days before it had taught.",
+            caption="Bias: forecast less what came, of what came. Where the total's is larger than chance explains, "
+            "all rows move by it alike, so that segments add up; what errors are left widens each interval. Held once "
+            "changed: the share that holds then, each day changed by what the days before it had taught.",
             bold_rows=tuple(place for place, is_all in enumerate(last) if is_all),
             tones=(("not shown", "muted"),),
         ),
@@ -127,11 +129,9 @@ def _cash_blocks(depth: ValueDepth, clv: ClvResults, run: RunResults) -> list[Bl
             f" and {amount(float(rows[names[1:3]].to_numpy().sum()), run.currency)} from {number(expected)} "
             f"{plural(round(expected), 'customer')} yet to be won"
         )
-    first = rows.iloc[0]
-    text += (
-        f". In eight cases of ten {first['period']:%B %Y} brings "
-        f"{amount_range(float(first['p10']), float(first['p90']), run.currency)}."
-    )
+    text = f"{text}. {how_far(clv, run)} {_why_this(clv, run)}"
+    days = flows.drop_duplicates("period").set_index("period")["days"].loc[rows["period"]].tolist()
+    cut = cut_months(rows["period"].tolist(), days)
     return [
         Prose(text),
         Figure(
@@ -139,15 +139,22 @@ def _cash_blocks(depth: ValueDepth, clv: ClvResults, run: RunResults) -> list[Bl
             svg=figure_clv.draw_cash_flow(flows),
             alt=f"Stacked bars per month of what known and new customers bring, with P10 and P90 of the total. {text}",
             n="" if clv.customers is None else f"n = {number(clv.customers)} {plural(clv.customers, 'customer')}",
-            caption="Lines: P10 to P90 of the total, with parameters, outcomes and the number of new customers unsure. "
-            + " ".join(depth.flow_notes),
+            caption=" ".join(
+                part
+                for part in (
+                    cut,
+                    "Lines: P10 to P90 of the total, with parameters, outcomes and the number of new customers unsure.",
+                    *depth.flow_notes,
+                )
+                if part
+            ),
             data=flows,
         ),
         *_flow_figures(depth, run, what),
         Table(
             title=f"Cash flow by month{unit}, not discounted",
             data=pd.concat([rows, sums], ignore_index=True).assign(
-                month=[*(f"{period:%B %Y}" for period in rows["period"]), "All months"]
+                month=[*month_names(rows["period"].tolist(), days), "All months"]
             ),
             columns=(
                 Column("month", "Month", width=1),
@@ -169,9 +176,14 @@ def _cash_blocks(depth: ValueDepth, clv: ClvResults, run: RunResults) -> list[Bl
 def _heeded(depth: ValueDepth) -> str:
     """That percentiles were moved or widened, where forecasts from earlier days missed by more than chance."""
     known = depth.calibration
-    if known is None or not ((known["shift"] != 0) | (known["widening"] != 1)).any():
+    if known is None or not (known["widening"] != 1).any():
         return ""
-    return " They are moved and widened by what forecasts from earlier days missed."
+    return " They are widened by what forecasts from earlier days missed."
+
+
+def _why_this(clv: ClvResults, run: RunResults) -> str:
+    """Which number to book, and why."""
+    return f"Book the expected amounts: months, segments and sources add up to them. {past_errors(clv, run)}".strip()
 
 
 def _flow_figures(depth: ValueDepth, run: RunResults, what: str) -> list[Block]:

@@ -17,6 +17,7 @@ from reports.pages.segment_forecasts import (
 from reports.results.run_results import ClvResults, RunResults
 from reports.results.value_tables import of_all
 from reports.wording.labels import clean, plural, shorten, table_name
+from reports.wording.months import cut_months, month_names
 from reports.wording.number_format import (
     amount,
     credit_decimals,
@@ -161,6 +162,7 @@ def time_figures(clv: ClvResults, run: RunResults) -> list[Block]:
                 title=f"Expected value by month{unit}; discounting takes off {amount(taken, run.currency)}",
                 svg=figure_clv.draw_months(monthly),
                 alt="Bars of the expected value per month of the horizon, undiscounted and discounted.",
+                caption=cut_months(monthly["month"].tolist(), monthly["days"].tolist()),
                 width="half",
                 data=monthly,
             )
@@ -202,17 +204,19 @@ def _month_table(monthly: pd.DataFrame, clv: ClvResults, run: RunResults) -> Tab
     said = "" if clv.margin is None else f"Value: {prose.what_value(clv)}. "
     return Table(
         title="What to expect each month from customers known today",
-        data=monthly.assign(added=monthly["discounted_value"].cumsum()),
+        data=monthly.assign(
+            added=monthly["discounted_value"].cumsum(),
+            name=month_names(monthly["month"].tolist(), monthly["days"].tolist()),
+        ),
         columns=(
-            Column("month", "Month", "month", width=1),
+            Column("name", "Month", width=1),
             Column("expected_orders", "Expected orders", "credit"),
             *revenue,
             Column("expected_value", f"Expected value{unit}", "money"),
             Column("discounted_value", "Discounted", "money"),
             Column("added", "Discounted, added up", "money"),
         ),
-        caption=f"{said}The first and the last month may be cut by the horizon. First orders of new customers are not "
-        "in it.",
+        caption=f"{said}First orders of new customers are not in it.",
     )
 
 

@@ -330,14 +330,17 @@ def _changed_total(clv: ClvResults) -> str:
     total = None if known is None else known[known["segment"] == "all"]
     if total is None or not len(total):
         return ""
-    shift, widening = float(total["shift"].iloc[0]), float(total["widening"].iloc[0])
-    if shift == 0 and widening == 1:
+    widening = float(total["widening"].iloc[0])
+    if clv.level == 1 and widening == 1:
         return ""
-    changes = [f"moved {'up' if shift > 0 else 'down'} by {abs(shift):.1f} standard deviations"] if shift else []
-    changes += [f"widened {number(widening, 1)} times"] if widening > 1 else []
+    moved = f"The value is moved {'up' if clv.level > 1 else 'down'} by {percent(abs(clv.level - 1))}"
+    changes = [moved] if clv.level != 1 else []
+    if widening > 1:
+        wider = f"interval of the total is widened {number(widening, 1)} times"
+        changes.append(f"its {wider.replace('of the total ', '')}" if changes else f"The {wider}")
     return (
-        f"The interval of the total is {' and '.join(changes)}, as forecasts from earlier dates of this data missed by "
-        "more than chance; so few of them do not show that it holds now."
+        f"{' and '.join(changes)}, as forecasts from earlier dates of this data missed by more than chance; so few of "
+        "them do not show that it holds now."
     )
 
 

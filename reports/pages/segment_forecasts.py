@@ -8,6 +8,7 @@ from reports.figures import segment_tracking as figure_tracking
 from reports.pages.content import Block, Column, Figure, Table
 from reports.results.run_results import ClvResults, RunResults
 from reports.wording.labels import clean, plural, short_names, shorten, table_name
+from reports.wording.months import month_names
 from reports.wording.number_format import day_range, horizon, level, money_decimals, percent
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ def month_table_by_segment(clv: ClvResults, run: RunResults) -> list[Block]:
     if left:
         rows.insert(len(shown), _OTHERS, wide["all"] - wide[shown].sum(axis=1))
     places = {name: f"place {place}" for place, name in enumerate(rows.columns)}
-    data = rows.rename(columns=places).assign(month=[f"{month:%B %Y}" for month in rows.index])
+    days = monthly.drop_duplicates("month").set_index("month")["days"].loc[rows.index].tolist()
+    data = rows.rename(columns=places).assign(month=month_names(rows.index.tolist(), days))
     total = data.drop(columns="month").sum().to_frame().T.assign(month="All months")
     import pandas as pd
 

@@ -17,6 +17,19 @@ if TYPE_CHECKING:
     from reports.results.run_results import RunResults
 
 
+# Tables of forecasts, whose amounts are written to four decimals of the currency, in which the engine counts money:
+# coarse enough to hold no noise, and so fine that sums of rounded amounts agree to the cent. Orders are to six.
+_FORECASTS = (
+    "segment_forecast", "infinite_horizon", "monthly_forecast", "value_deciles", "action_lists", "cash_flow",
+    "cash_flow_totals", "cash_flow_cohorts", "new_customers", "forecasts_compared", "forecast_bridge",
+)  # fmt: skip
+_MONEY = (
+    "clv", "clv_infinite", "low", "high", "expected_revenue", "expected_value", "discounted_value", "contribution",
+    "discounted", "p10", "p50", "p90", "value", "change", "separate", "partial", "pooled",
+)  # fmt: skip
+_ORDERS = ("expected_orders", "discounted_orders", "expected")
+
+
 def run_tables(results: RunResults) -> dict[str, pd.DataFrame]:
     """Return every table of a run that is there, by the name of its file."""
     found: dict[str, pd.DataFrame | None] = {"settings": results.settings}
@@ -88,7 +101,17 @@ def run_tables(results: RunResults) -> dict[str, pd.DataFrame]:
         found |= {"channel_customers": results.channel_customers.table}
     if (quality := results.quality) is not None:
         found |= {"row_counts": quality.row_counts, "quarantine_sample": quality.quarantine_sample}
-    return {name: table for name, table in found.items() if table is not None}
+    return {name: rounded(table) if name in _FORECASTS else table for name, table in found.items() if table is not None}
+
+
+def rounded(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of forecasts with its money in ten-thousandths of the currency and its orders in millionths."""
+    decimals = dict.fromkeys(_MONEY, 4) | dict.fromkeys(_ORDERS, 6)
+    # Zero is added for the zeros that would be written with a minus.
+    amounts = {
+        name: table[name].astype(float).round(places) + 0.0 for name, places in decimals.items() if name in table
+    }
+    return table.assign(**amounts)
 
 
 def settings_table(configuration: Configuration) -> pd.DataFrame:

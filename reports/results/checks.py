@@ -65,6 +65,20 @@ def time_checks(connection: duckdb.DuckDBPyConnection, *, as_of: dt.date | None)
     ]
 
 
+def silence_checks(connection: duckdb.DuckDBPyConnection, *, as_of: dt.date, wanted: bool) -> list[Check]:
+    """Hold the orders to going on until the as-of day: where they stop, customers seem to have left.
+
+    Nothing where they do go on; where they do not, the check fails if that is ``wanted``.
+    """
+    from clv.calendar import day_number
+    from clv.missing_days import missing_days
+
+    return [
+        Check("orders go on until the as-of day", not wanted, f"orders: {said} (checks.fail_on_silence)")
+        for said in missing_days(connection, day_number(as_of))
+    ]
+
+
 def conversion_checks(channels: AttributionResults | None) -> list[Check]:
     """Hold the journeys to having converted at all."""
     if channels is None:

@@ -149,6 +149,7 @@ def value_results(
         notes=tuple(dict.fromkeys(notes)),
         parameter_error=_parameter_error(configuration, made),
         replaced_fits=made.models.replaced,
+        level=made.level,
     )
 
 

@@ -38,15 +38,15 @@ class ValueDepth:
     origins_months
         Length of those forecasts, in calendar months.
     flows
-        ``period, segment, source, expected_orders, expected_revenue, contribution, discounted, p10, p50, p90``: by
-        calendar month; ``source`` is known customers, first or repeat orders of new customers, or total. Percentiles
-        heed what the forecasts from earlier days missed.
+        ``period, days, segment, source, expected_orders, expected_revenue, contribution, discounted, p10, p50, p90``:
+        by calendar month, of which the horizon covers so many ``days``; ``source`` is known customers, first or repeat
+        orders of new customers, or total. Percentiles heed what the forecasts from earlier days missed.
     flow_totals
-        The same without ``period``, over the whole horizon.
+        The same without ``period``, over the whole horizon and its ``days``.
     cohorts
-        ``cohort, segment, period, expected_orders, expected_revenue, contribution, discounted``: known customers.
+        ``cohort, segment, period, days, expected_orders, expected_revenue, contribution, discounted``: known customers.
     new_customers
-        ``period, expected, p10, p50, p90``.
+        ``period, days, expected, p10, p50, p90``.
     parameters_compared
         ``model, segment, parameter, separate, separate_std_error, partial, partial_std_error, pooled,
         pooled_std_error``: what each way to fit segments finds.
@@ -133,8 +133,9 @@ class ClvResults:
         ``segment, customers, discounted_orders, clv, clv_infinite, share``: value without an end beside that over the
         horizon; None unless asked for.
     monthly
-        ``segment, month, expected_orders, expected_revenue, expected_value, discounted_value``, values after margin;
-        ``month`` is the first day of each month of the horizon (a date). Or None.
+        ``segment, month, days, expected_orders, expected_revenue, expected_value, discounted_value``, values after
+        margin; ``month`` is the first day of each month of the horizon (a date), ``days`` how many of it that covers.
+        Or None.
     deciles
         ``segment, decile, customers, clv, share``: customers ranked by lifetime value, decile 1 the most valuable;
         within each segment, and of segment ``all`` among all. Or None.
@@ -160,6 +161,8 @@ class ClvResults:
     parameter_error
         Relative standard deviation of the expected total, from the uncertainty of the models' parameters alone; None
         where no credit by lifetime value asks for it.
+    level
+        How many times what the models say all values are: the bias of forecasts as long from earlier days.
     """
 
     segment_forecast: pd.DataFrame
@@ -192,3 +195,4 @@ class ClvResults:
     depth: ValueDepth | None = None
     parameter_error: float | None = None
     replaced_fits: int = 0
+    level: float = 1.0

@@ -19,7 +19,7 @@ from clv.margins import product_margin
 from clv.newcomers import newcomer_repeats
 from clv.order_laws import BetaGeometricLaw
 from clv.outcomes import DrawnParameters, simulate_customers
-from clv.rolling_origins import RollingOrigins, log_offsets
+from clv.rolling_origins import RollingOrigins, calibrate
 from clv.scoring import load_models, save_models
 from clv.spend_laws import SpendEstimate, SpendLaw
 from clv.totals import CustomerModel
@@ -88,21 +88,75 @@ def test_over_the_horizon_expectations_add_up_and_the_known_vary_as_in_the_forec
     assert known["p10"] == pytest.approx(np.quantile(drawn, 0.1), rel=1e-4)  # segments are undiscounted each by itself
 
 
-def test_what_earlier_forecasts_missed_moves_and_widens_the_percentiles_of_repeat_orders(growing_shop):
-    made = forecast(growing_shop, as_of_day=AS_OF, horizon_months=3, draws=2_000)
-    plain = cash_flow(growing_shop, made, draws=2_000).totals.set_index("source")
-    calibration = pd.DataFrame({"segment": ["all"], "log_shift": [0.15], "log_spread": [0.2]})
-    missed = RollingOrigins(pd.DataFrame(), calibration, 3, 0.9, ())
-    mended = cash_flow(growing_shop, made, origins=missed, draws=2_000).totals.set_index("source")
-    offset = log_offsets(made)[0]
-    low, high = Adjustment(0.15, 0.2).interval(made.value_draws[:, 0], offset, 0.8)
-    undiscounted = plain.loc[KNOWN, "contribution"] / plain.loc[KNOWN, "discounted"]
-    assert mended.loc[KNOWN, ["p10", "p90"]].tolist() == pytest.approx(
-        [low * undiscounted, high * undiscounted], rel=0.03
+def missed(months, **log_shift_and_spread):
+    calibration = pd.DataFrame(
+        [
+            {"segment": name, "origins": 9, "bias": -0.1, "log_shift": shift, "log_spread": spread, "calibrated": False}
+            for name, (shift, spread) in log_shift_and_spread.items()
+        ]
     )
-    assert mended.loc[FIRST].tolist() == plain.loc[FIRST].tolist()
-    assert mended.loc[TOTAL, "p90"] > plain.loc[TOTAL, "p90"]
-    assert mended.loc[TOTAL, "contribution"] == plain.loc[TOTAL, "contribution"]
+    return RollingOrigins(pd.DataFrame(), calibration, months, 0.9, ())
+
+
+def test_what_forecasts_of_this_length_missed_moves_every_amount_of_known_customers_alike(growing_shop):
+    options = {"as_of_day": AS_OF, "segment_by": ["grp"], "margin": 0.4, "horizon_months": 3, "draws": 1_000}
+    made = forecast(growing_shop, **options)
+    model = cash_flow(growing_shop, made, draws=1_000)
+    origins = missed(3, a=(0.15, 0.0), b=(0.15, 0.3), all=(0.15, 0.2))
+    moved = calibrate(growing_shop, made, origins)
+    found = cash_flow(growing_shop, moved, origins=origins, draws=1_000)
+    assert moved.level == pytest.approx(np.exp(0.15))
+    assert any("1.162 times the model's own" in note for note in moved.notes)
+    # By segment, month, cohort and customer, and all with one sum.
+    times = moved.segment_forecast["clv"] / made.segment_forecast["clv"]
+    assert times.tolist() == pytest.approx([moved.level] * len(times))
+    clv = moved.segment_forecast.set_index("segment")["clv"]
+    known = found.flows[found.flows["source"] == KNOWN].groupby("segment")["discounted"].sum()
+    months = moved.monthly_flows.groupby("segment")["discounted_value"].sum()
+    (customers,) = growing_shop.execute("SELECT sum(clv) FROM customer_forecast").fetchone()
+    np.testing.assert_allclose(known[clv.index], clv, rtol=1e-9)
+    np.testing.assert_allclose(months[clv.index], clv, rtol=1e-9)
+    assert found.cohorts["discounted"].sum() == pytest.approx(clv["all"], rel=1e-9)
+    assert customers == pytest.approx(clv["all"], rel=1e-9)
+    # First orders of new customers nothing has tested; repeats of theirs move, too. All lie near their medians.
+    before, after = (flow.totals.set_index(["source", "segment"]) for flow in (model, found))
+    assert after.loc[FIRST].equals(before.loc[FIRST])
+    np.testing.assert_allclose(after.loc[REPEAT, "contribution"], moved.level * before.loc[REPEAT, "contribution"])
+    rows = after.loc[TOTAL]
+    assert ((rows["p10"] < rows["contribution"]) & (rows["contribution"] < rows["p90"])).all()
+    np.testing.assert_allclose(rows["p50"], rows["contribution"], rtol=0.06)
+    assert ((moved.segment_forecast["low"] < clv.to_numpy()) & (clv.to_numpy() < moved.segment_forecast["high"])).all()
+    wider = np.log(after.loc[KNOWN, "p90"] / after.loc[KNOWN, "p10"]) / np.log(
+        before.loc[KNOWN, "p90"] / before.loc[KNOWN, "p10"]
+    )
+    assert wider["a"] == pytest.approx(1.0, rel=0.01)
+    assert (wider[["b", "all"]] > 1.2).all()
+
+
+def test_what_shorter_forecasts_missed_widens_but_moves_nothing(growing_shop):
+    made = forecast(growing_shop, as_of_day=AS_OF, horizon_months=3, draws=1_000)
+    origins = missed(1, all=(0.15, 0.2))
+    assert origins.adjustments(3)["all"] == Adjustment(0.0, 0.25)
+    kept = calibrate(growing_shop, made, origins)
+    assert kept.level == 1
+    assert kept.segment_forecast["clv"].tolist() == made.segment_forecast["clv"].tolist()
+    assert any("values stay the model's own" in note for note in kept.notes)
+    total = cash_flow(growing_shop, kept, origins=origins, draws=1_000).totals.set_index("source").loc[TOTAL]
+    assert total["p50"] == pytest.approx(total["contribution"], rel=0.05)
+    # Unless it is moved, the bias of forecasts of its own length is doubt as well.
+    unmoved = cash_flow(growing_shop, made, origins=missed(3, all=(0.15, 0.2)), draws=1_000).totals.set_index("source")
+    pd.testing.assert_series_equal(unmoved.loc[TOTAL], total)
+
+
+def test_tables_tell_how_many_days_of_a_month_the_horizon_covers(growing_shop):
+    made = forecast(growing_shop, as_of_day=AS_OF, horizon_months=3, draws=100)
+    found = cash_flow(growing_shop, made, draws=100)
+    for table in (made.monthly, found.new_customers, found.flows[found.flows["source"] == TOTAL]):
+        assert table["days"].tolist() == [25, 31, 30, 4]  # 5 to 29 February, March, April, 1 to 4 May
+    assert set(found.totals["days"]) == {90}
+    assert found.cohorts["days"].tolist()[:4] == [25, 31, 30, 4]
+    quarters = cash_flow(growing_shop, made, period="quarter", draws=100)
+    assert quarters.new_customers["days"].tolist() == [56, 34]
 
 
 def test_new_customers_go_on_as_they_came(growing_shop):

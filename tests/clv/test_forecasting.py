@@ -136,7 +136,7 @@ def test_forecasts_of_orders_worth_nothing_from_earlier_days_move_nothing(connec
     fill(connection, [(customer, day, 0) for customer, day, _ in shop(300, seed=4)])
     made = forecast(connection, draws=100)
     origins = rolling_origins(connection, horizon_months=2, end_day=made.histories.until_day, count=2, draws=100)
-    assert calibrate(made, origins).segment_forecast[["clv", "low", "high"]].values.tolist() == [[0.0] * 3]
+    assert calibrate(connection, made, origins).segment_forecast[["clv", "low", "high"]].values.tolist() == [[0.0] * 3]
 
 
 def test_nothing_is_written_before_a_forecast(connection, tmp_path):

@@ -85,7 +85,7 @@ def test_cdnow_learns_that_its_intervals_were_too_narrow(cdnow_engine):
     assert made.origins["origin"].is_monotonic_increasing
     assert (day_number(made.origins["origin"].iloc[-1])) < AS_OF
     plain = forecast(cdnow_engine, horizon_months=3, draws=500)
-    mended = calibrate(plain, made)
+    mended = calibrate(cdnow_engine, plain, made)
     before, after = plain.segment_forecast.iloc[0], mended.segment_forecast.iloc[0]
     assert after["high"] - after["low"] > 1.5 * (before["high"] - before["low"])
     assert after["clv"] == before["clv"]
@@ -127,7 +127,7 @@ def test_a_horizon_longer_than_the_checks_is_never_called_calibrated(cdnow_engin
     assert made.horizon_months == 5
     assert made.calibration["origins"].iloc[0] == 8
     assert "checked on forecasts of 5 months" in made.notes[0]
-    mended = calibrate(forecast(cdnow_engine, horizon_months=12, draws=200), made)
+    mended = calibrate(cdnow_engine, forecast(cdnow_engine, horizon_months=12, draws=200), made)
     assert not mended.segment_forecast["calibrated"].any()
 
 
@@ -141,7 +141,7 @@ def test_a_shop_that_all_but_follows_the_model_is_called_calibrated_segment_by_s
     assert made.calibration["segment"].tolist() == ["g0", "g1", "all"]
     assert set(made.calibration["origins"]) == {14}
     plain = forecast(connection, horizon_months=1, segment_by=["grp"], draws=300, margin=0.5)
-    mended = calibrate(plain, made)
+    mended = calibrate(connection, plain, made)
     assert mended.segment_forecast["calibrated"].tolist() == made.calibration["calibrated"].tolist()
     assert mended.segment_forecast["calibrated"].tolist() == [True, True, False]  # 13, 13 and 12 of 14 held
 
@@ -150,7 +150,7 @@ def test_two_years_of_other_confidence_do_not_mix(connection, fill, shop):
     fill(connection, shop(300, seed=3))
     made = rolling_origins(connection, horizon_months=1, draws=100, count=2, confidence=0.8)
     with pytest.raises(ConfigurationError, match="make both alike"):
-        calibrate(forecast(connection, draws=100), made)
+        calibrate(connection, forecast(connection, draws=100), made)
 
 
 def test_a_past_too_short_or_too_thin_is_told(connection, fill):

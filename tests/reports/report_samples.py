@@ -193,7 +193,9 @@ def clv_results(
     value = float(total["clv"])
     months = pd.date_range("2012-01-01", periods=12, freq="MS")
     shape = 0.94 ** np.arange(12)
+    # From 10 January on: what is left of it, and eleven whole months.
     monthly = pd.DataFrame({"month": [m.date() for m in months], "expected_orders": 900 * shape})
+    monthly["days"] = [22, *months.days_in_month[1:]]
     monthly["discounted_value"] = value * shape / shape.sum()
     monthly["expected_value"] = monthly["discounted_value"] * 1.1 ** ((np.arange(12) + 0.5) / 12)
     monthly["expected_revenue"] = monthly["expected_value"]

@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import duckdb
 import pandas as pd
+import pytest
 
 from reports.pages.actions import what_to_do
+from reports.pages.booking import past_errors
 from reports.pages.certainty import certainty, choices_sentence
 from reports.pages.content import Prose
 from reports.pages.front import front_page
@@ -139,7 +141,7 @@ def test_customers_to_write_to_and_what_to_plan_with():
     months = [dt.date(2026, 1, 1), dt.date(2026, 2, 1)]
     flows = pd.DataFrame(
         [
-            (month, "all", source, part, 900.0, 1234.56)
+            (month, 31 if month == months[0] else 12, "all", source, part, 900.0, 1234.56)
             for month in months
             for source, part in (
                 ("known customers", 750.0),
@@ -147,7 +149,7 @@ def test_customers_to_write_to_and_what_to_plan_with():
                 ("total", 1000.0),
             )
         ],
-        columns=["period", "segment", "source", "contribution", "p10", "p90"],
+        columns=["period", "days", "segment", "source", "contribution", "p10", "p90"],
     )
     clv = ClvResults(segment_forecast=pd.DataFrame(), depth=ValueDepth(lists=lists, flows=flows))
     write, plan = what_to_do(run_of(clv=clv))
@@ -157,14 +159,52 @@ def test_customers_to_write_to_and_what_to_plan_with():
         "lists are beside this report.",
     )
     assert plan[0] == "Plan with EUR\u00a02,000."
-    assert "25% of it from customers yet to be won. January 2026: EUR\u00a0900 to 1,230 in eight" in plan[1]
+    assert plan[1].endswith("to be won. In eight cases of ten January 2026 brings EUR\u00a0900 to 1,230.")
     held = pd.DataFrame([("all", 100.0, 81.0, 75.0, 90.0)])
     held.columns = ["segment", "actual_orders", "forecast_orders", "low", "high"]
     missed = what_to_do(run_of(clv=replace(clv, holdout_totals=held)))[1][1]
     assert missed.endswith("Leave room: orders held back were forecast 19% too low.")
     assert "Leave room" not in what_to_do(run_of(clv=replace(clv, holdout_totals=held.assign(high=110.0))))[1][1]
-    later = what_to_do(replace(run_of(clv=clv), as_of=dt.date(2026, 1, 11)))[1][1]
-    assert "February 2026" in later  # January is cut by the horizon
+    # January is cut by the horizon, and so is February, so that no month is named; the whole horizon is.
+    cut = replace(clv.depth, flows=flows.assign(days=12), flow_totals=flows[flows["period"] == months[0]])
+    later = what_to_do(run_of(clv=replace(clv, depth=cut)))[1][1]
+    assert later.endswith("to be won. In eight cases of ten the 12 months bring EUR\u00a0900 to 1,230.")
+
+
+@pytest.mark.parametrize(
+    ("level", "spread", "months", "said"),
+    [
+        (
+            1.25,
+            0.1,
+            12,
+            ": all values are 1.25 times what the models say (the models alone: EUR\u00a0800).",
+        ),
+        (
+            1.0,
+            0.1,
+            3,
+            ". Over 12 months nothing has tested "
+            "it, and it may be a season: values stay the models' own, and intervals hold the doubt.",
+        ),
+        (
+            1.0,
+            0.1,
+            12,
+            ", which chance explains: values stay the models' own, and intervals hold the doubt.",
+        ),
+    ],
+)
+def test_which_number_to_book_is_told_with_what_past_forecasts_missed(level, spread, months, said):
+    calibration = pd.DataFrame([{"segment": "all", "origins": 9, "bias": -0.2, "log_spread": spread, "widening": 1.1}])
+    worth = pd.DataFrame([{"segment": "all", "clv": 1_000.0}])
+    clv = ClvResults(
+        segment_forecast=worth, level=level, depth=ValueDepth(calibration=calibration, origins_months=months)
+    )
+    missed = f"Forecasts of {months} months from 9 earlier days were 20.0% too low on average"
+    assert past_errors(clv, run_of(clv=clv)) == missed + said
+    as_chance_has_it = replace(clv, level=1.0, depth=replace(clv.depth, calibration=calibration.assign(log_spread=0.0)))
+    assert past_errors(as_chance_has_it, run_of(clv=clv)) == ""
 
 
 def test_a_change_that_another_choice_turns_round_is_not_counted_as_stable():

@@ -9,7 +9,7 @@ import pytest
 
 from reports.figures import customers as figure_clv
 from reports.figures import holdout as figure_holdout
-from reports.pages.content import Figure, Table
+from reports.pages.content import Figure, Prose, Table
 from reports.pages.customer_depth import value_depth_sections
 from reports.pages.holdout import MOST_SEGMENTS, customer_figures, error_sentence, pit_sentence, score_table
 from reports.results.run_results import RunResults, ValueDepth
@@ -79,12 +79,12 @@ def booked():
     sources = ("known customers", "first orders of new customers", "repeat orders of new customers", "total")
     flows = pd.DataFrame(
         [
-            (month, segment, source, value, 0.9 * value, value, 1.1 * value)
-            for month in months
+            (month, days, segment, source, value, 0.9 * value, value, 1.1 * value)
+            for month, days in zip(months, (12, 28), strict=True)
             for segment, values in amounts.items()
             for source, value in zip(sources, values, strict=True)
         ],
-        columns=["period", "segment", "source", "contribution", "p10", "p50", "p90"],
+        columns=["period", "days", "segment", "source", "contribution", "p10", "p50", "p90"],
     )
     quarters = [
         dt.date(2024, 1, 1),
@@ -108,6 +108,12 @@ def test_flows_are_drawn_by_quarter_of_first_order_and_by_segment(booked):
         "Customers of Q1 2025 bring 20% of the revenue of known customers",
         "New customers bring 25% to 50% of a segment's revenue",
     ]
+    # January is cut: a month to hold what comes against is the first whole one.
+    said = next(block.text for block in section.blocks if isinstance(block, Prose))
+    assert "In eight cases of ten February 2025 brings EUR\u00a0108 to 132. Book the expected amounts" in said
+    (table,) = [block for block in section.blocks if isinstance(block, Table)]
+    assert [row[0] for row in table.cells()] == ["20 to 31 January 2025", "February 2025", "All months"]
+    assert section.blocks[1].caption.startswith("In part only: 20 to 31 January 2025. ")
     drawn = texts(figure_clv.draw_cohorts(booked.cohorts, shown=3))
     assert {"Q1 2025", "Q4 2024", "Q3 2024", "earlier"} <= set(drawn)
     assert "Q2 2024" not in drawn

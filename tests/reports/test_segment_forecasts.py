@@ -23,10 +23,14 @@ RUN = RunResults(title="Shop", currency="EUR")
 
 
 def months(**values: float) -> pd.DataFrame:
-    """Two months of each segment, the second worth half of the first."""
+    """Two months of each segment, the second cut and worth half of the first."""
     days = pd.date_range("2025-01-01", periods=2, freq="MS").date
-    rows = [(name, day, value / place) for name, value in values.items() for place, day in enumerate(days, start=1)]
-    return pd.DataFrame(rows, columns=["segment", "month", "expected_value"])
+    rows = [
+        (name, day, 31 / place // 1, value / place)
+        for name, value in values.items()
+        for place, day in enumerate(days, start=1)
+    ]
+    return pd.DataFrame(rows, columns=["segment", "month", "days", "expected_value"]).astype({"days": int})
 
 
 def test_the_most_valuable_segments_have_columns_and_the_others_share_one():
@@ -38,6 +42,7 @@ def test_the_most_valuable_segments_have_columns_and_the_others_share_one():
         "segment 7", "segment 6", "segment 5", "segment 4", "segment 3", "2\nothers", "All\nsegments",
     ]  # fmt: skip
     assert table.cells()[0] == ["January 2025", "700", "600", "500", "400", "300", "300", "2,800"]
+    assert table.cells()[1][0] == "1 to 15 February 2025"
     assert table.cells()[2] == ["All months", "1,050", "900", "750", "600", "450", "450", "4,200"]
     assert table.bold_rows == (2,)
     assert "The 5 most valuable of 7 segments" in table.caption
