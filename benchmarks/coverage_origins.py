@@ -24,17 +24,36 @@ from customer_data.synthetic_orders import SEGMENTS
 
 Floats = NDArray[np.float64]
 
-SEEN = 1_095
-MONTHS = 3
-AHEAD = day_number(add_months(day_date(FIRST_DAY + SEEN - 1), MONTHS)) - (FIRST_DAY + SEEN - 1)
-DAYS = np.arange(SEEN + AHEAD) / 365  # in years
 QUARTERS = 100  # that might come
 LAW = SEGMENTS[1]
 CUSTOMERS = 1_000
+
+
+@dataclass(frozen=True)
+class Past:
+    """How many days a shop is seen, and how many months it is forecast after them."""
+
+    seen: int
+    months: int
+
+    @property
+    def last_day(self) -> int:
+        """The as-of day."""
+        return FIRST_DAY + self.seen - 1
+
+    @property
+    def years(self) -> Floats:
+        """The days seen and ahead, in years since the first."""
+        ahead = day_number(add_months(day_date(self.last_day), self.months)) - self.last_day
+        return np.arange(self.seen + ahead) / 365
+
+
+THREE_YEARS = Past(1_095, 3)
 TEXT = f"""\
 Shops of {CUSTOMERS:,} customers are seen for three years. Rolling origins judge and change the interval of the next
-{MONTHS} months (nominal {CONFIDENCE:.0%}), and {QUARTERS} quarters that might come are held against it. *Plain* is the
-interval of the model alone, *as changed* what rolling origins make of it; the word is right where *those hold* is near
+{THREE_YEARS.months} months (nominal {CONFIDENCE:.0%}), and {QUARTERS} quarters that might come are held against it.
+*Plain* is the interval of the model alone, *as changed* what rolling origins make of it; the word is right where *those
+hold* is near
 {CONFIDENCE:.0%} or above. No past tells a change that begins with the forecast: there the word is wrong where it is
 given."""
 
@@ -46,48 +65,49 @@ class World:
     Attributes
     ----------
     pace : callable
-        From a generator to what all rates are multiplied with on each day seen or ahead, shape (days,).
+        From a generator and a past to what all rates are multiplied with on each day seen or ahead, shape (days,).
     quality : callable
         From the day on which customers were won, in years, to what their rates are multiplied with.
     """
 
-    pace: Callable[[np.random.Generator], Floats]
+    pace: Callable[[np.random.Generator, Past], Floats]
     quality: Callable[[Floats], Floats] = np.ones_like
 
 
-def seasons(generator: np.random.Generator) -> Floats:
+def seasons(generator: np.random.Generator, past: Past) -> Floats:
     """Half as much again at the height of the season as on average, half as little at its bottom."""
-    return 1 + 0.5 * np.cos(2 * np.pi * (DAYS - generator.random()))
+    return 1 + 0.5 * np.cos(2 * np.pi * (past.years - generator.random()))
 
 
-def shocks(generator: np.random.Generator) -> Floats:
+def shocks(generator: np.random.Generator, past: Past) -> Floats:
     """Each month its own pace, a quarter up or down, of which half stays for the next month."""
-    months = np.zeros(len(DAYS) // 30 + 1)
+    days = len(past.years)
+    months = np.zeros(days // 30 + 1)
     for month in range(1, len(months)):
         months[month] = 0.5 * months[month - 1] + 0.25 * np.sqrt(0.75) * generator.standard_normal()
-    return np.exp(np.repeat(months, 30)[: len(DAYS)])
+    return np.exp(np.repeat(months, 30)[:days])
 
 
-def change(first: float, last: float) -> Callable[[np.random.Generator], Floats]:
+def change(first: float, last: float) -> Callable[[np.random.Generator, Past], Floats]:
     """From some day between these parts of the past on, customers order two fifths less."""
 
-    def pace(generator: np.random.Generator) -> Floats:
-        day = generator.uniform(first, last) * SEEN / 365
-        return np.where(day <= DAYS, 0.6, 1.0)
+    def pace(generator: np.random.Generator, past: Past) -> Floats:
+        day = generator.uniform(first, last) * past.seen / 365
+        return np.where(day <= past.years, 0.6, 1.0)
 
     return pace
 
 
-def steady(generator: np.random.Generator) -> Floats:
+def steady(generator: np.random.Generator, past: Past) -> Floats:
     """No movement."""
-    return np.ones_like(DAYS)
+    return np.ones_like(past.years)
 
 
 WORLDS = {
     "rates stay, as the model has it": World(steady),
     "seasons, half up and half down": World(seasons),
     "each month a quarter up or down": World(shocks),
-    "all rates fall by 30 % a year": World(lambda generator: 0.7**DAYS),
+    "all rates fall by 30 % a year": World(lambda generator, past: 0.7**past.years),
     "customers won a year later order 30 % less": World(steady, lambda won: 0.7**won),
     "two fifths less since the middle of the past": World(change(0.35, 0.65)),
     "two fifths less since the last half-year": World(change(0.84, 0.97)),
@@ -95,14 +115,20 @@ WORLDS = {
 }
 
 
-def shop(connection: duckdb.DuckDBPyConnection, world: World, customers: int, generator: np.random.Generator) -> Floats:
-    """Put what a shop has sold into the table ``orders``; return its revenue in the quarters that might come."""
-    operational = np.concatenate([[0.0], np.cumsum(world.pace(generator))])
+def shop(
+    connection: duckdb.DuckDBPyConnection,
+    world: World,
+    customers: int,
+    generator: np.random.Generator,
+    past: Past = THREE_YEARS,
+) -> Floats:
+    """Put what a shop has sold into the table ``orders``; return its revenue in the times ahead that might come."""
+    operational = np.concatenate([[0.0], np.cumsum(world.pace(generator, past))])
     days = np.arange(len(operational), dtype=np.float64)
-    first = generator.uniform(0, SEEN, customers)
+    first = generator.uniform(0, past.seen, customers)
     rate = generator.gamma(LAW.r, 1 / LAW.alpha, customers) * world.quality(first / 365)
     leaving = generator.beta(LAW.a, LAW.b, customers)
-    start, now, end = np.interp(first, days, operational), operational[SEEN], operational[-1]
+    start, now, end = np.interp(first, days, operational), operational[past.seen], operational[-1]
     repeats = generator.poisson(rate * (now - start))
     lifetime = generator.geometric(np.maximum(leaving, 1e-12))
     buyer = np.repeat(np.arange(customers), repeats)
@@ -133,9 +159,10 @@ def judge(world: World, *, shops: range, customers: int = CUSTOMERS, seed: int =
     with Engine().connect() as connection:
         for number in shops:
             came = shop(connection, world, customers, np.random.default_rng([seed, number]))
-            asked = {"horizon_months": MONTHS, "confidence": CONFIDENCE, "draws": 1_000, "seed": number}
-            origins = rolling_origins(connection, end_day=FIRST_DAY + SEEN - 1, **asked)
-            plain = clv.forecast(connection, as_of_day=FIRST_DAY + SEEN - 1, annual_rate=0.0, **asked)
+            past = THREE_YEARS
+            asked = {"horizon_months": past.months, "confidence": CONFIDENCE, "draws": 1_000, "seed": number}
+            origins = rolling_origins(connection, end_day=past.last_day, **asked)
+            plain = clv.forecast(connection, as_of_day=past.last_day, annual_rate=0.0, **asked)
             row: dict[str, object] = {}
             for name, made in (("plain", plain), ("changed", calibrate(connection, plain, origins))):
                 total = made.segment_forecast.iloc[-1]

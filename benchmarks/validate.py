@@ -7,6 +7,7 @@ import coverage_attribution
 import coverage_clv
 import coverage_origins
 import drift_alarms
+import number_to_book
 import scoreboard
 from contest import ROOT
 
@@ -15,6 +16,7 @@ STUDIES: tuple[Callable[[], str], ...] = (
     coverage_attribution.main,
     coverage_clv.main,
     coverage_origins.main,
+    number_to_book.main,
     drift_alarms.main,
 )
 

@@ -195,11 +195,14 @@ def _grouped(amounts: Floats, group: "np.ndarray[tuple[int], np.dtype[np.intp]]"
 
 def _doubt(forecast: Forecast, origins: RollingOrigins | None, *, draws: int, seed: int) -> Floats:
     """What draws of repeat orders are multiplied by, (draws, rows of the forecast): a doubt common to all times."""
+    from scipy.special import ndtri
+
     rows = list(forecast.segment_forecast["segment"])
     factors = np.full((draws, len(rows)), forecast.level)
     if origins is None:
         return factors
-    luck = np.random.default_rng([seed, 2]).standard_normal(draws)
+    # The quantiles of a normal distribution in a drawn order: what scatters about 1 then has its median there.
+    luck = np.random.default_rng([seed, 2]).permutation(ndtri((np.arange(draws) + 0.5) / draws))
     adjustments = origins.adjustments(forecast.horizon_months)
     for row, name in enumerate(rows):
         if name in adjustments:

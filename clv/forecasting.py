@@ -50,8 +50,6 @@ class Forecast:
         segment, month (first day of the calendar month), days (of it that the horizon covers), expected_orders,
         expected_revenue, expected_value (after margin, not discounted), discounted_value (the same, discounted): sums
         to ``clv``.
-    parameters : DataFrame
-        model, segment, parameter, estimate, std_error, low, high; times in weeks.
     convergence : DataFrame
         model, segment, customers, log_likelihood, converged, message.
     histories : HistoriesSummary
@@ -84,7 +82,6 @@ class Forecast:
 
     segment_forecast: "pd.DataFrame"
     monthly_flows: "pd.DataFrame"
-    parameters: "pd.DataFrame"
     convergence: "pd.DataFrame"
     histories: HistoriesSummary
     horizon: Horizon
@@ -101,6 +98,11 @@ class Forecast:
     warnings: tuple[str, ...] = ()
     model_comparison: "pd.DataFrame | None" = field(default=None, repr=False)
     level: float = 1.0
+
+    @property
+    def parameters(self) -> "pd.DataFrame":
+        """model, segment, parameter, estimate, std_error, low, high, times in weeks; made when first asked for."""
+        return self.models.parameters
 
     @property
     def row_margins(self) -> Floats:
@@ -238,7 +240,6 @@ def forecast_with(
     return Forecast(
         segment_forecast=_segment_table(fitted, prediction, draws, terms, margins),
         monthly_flows=_monthly_table(fitted, prediction, horizon, margins),
-        parameters=fitted.parameters,
         convergence=fitted.convergence,
         histories=summary,
         horizon=horizon,

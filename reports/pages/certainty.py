@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from reports.pages import prose
 from reports.pages.actions import untouched_share
 from reports.pages.data_quality import after_the_day
-from reports.results.run_results import AttributionResults, ChannelDepth, RunResults
+from reports.results.run_results import AttributionResults, ChannelDepth, ClvResults, RunResults
 from reports.wording.labels import clean, plural, shorten
 from reports.wording.number_format import days, number, percent, whole_or
 
@@ -35,7 +35,8 @@ def certainty(run: RunResults) -> tuple[Point, ...]:
     if run.attribution is not None and (nothing := blind_sentence(run.attribution)):
         points.append(("Foresight.", nothing))
     if run.clv is not None and prose.total_row(run.clv.segment_forecast) is not None:
-        points.append(("Forecast.", f"{prose.holdout_sentence(run.clv, run)} {prose.calibration_sentence(run.clv)}"))
+        held = f"{prose.holdout_sentence(run.clv, run)} {prose.calibration_sentence(run.clv)}"
+        points.append(("Forecast.", f"{held}{_replaced(run.clv)}"))
     said = [] if run.quality is None else [prose.kept_sentence(run.quality)]
     if left := after_the_day(run):
         said.append(left)
@@ -46,6 +47,17 @@ def certainty(run: RunResults) -> tuple[Point, ...]:
     if said:
         points.append(("Data.", " ".join(said)))
     return tuple(points)
+
+
+def _replaced(clv: ClvResults) -> str:
+    """That fits failed and something else stands in their place; empty where all are as they were asked for."""
+    many = clv.replaced_fits
+    if not many:
+        return ""
+    return (
+        f" {number(many)} {plural(many, 'fit', 'fits')} did not converge and {plural(many, 'was', 'were')} replaced: "
+        "see the parameters."
+    )
 
 
 def _few_conversions(attribution: AttributionResults) -> str:

@@ -159,6 +159,7 @@ def write_manifest(
         "checks": list(checks),
         "warnings": list(results.warnings),
         "notes": [] if results.clv is None else list(results.clv.notes),
+        "replaced_fits": 0 if results.clv is None else results.clv.replaced_fits,
         "row_counts": [] if quality is None else json.loads(quality.row_counts.to_json(orient="records")),
         "quarantine_rows": 0 if quality is None else quality.quarantine_rows,
         "inputs": [vars(one) for one in inputs],

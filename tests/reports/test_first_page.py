@@ -12,7 +12,7 @@ from reports.pages.booking import past_errors
 from reports.pages.certainty import certainty, choices_sentence
 from reports.pages.content import Prose
 from reports.pages.front import front_page
-from reports.results.checks import exit_code, time_checks
+from reports.results.checks import exit_code, silence_checks, time_checks
 from reports.results.run_results import (
     AttributionResults,
     ChannelDepth,
@@ -64,6 +64,20 @@ def test_rows_long_after_all_others_fail_the_run_and_are_said_first():
     first, *_ = front_page(replace(run_of(), alarms=(check.detail,))).blocks
     assert isinstance(first, Prose)
     assert (first.lead, first.text) == ("Before you read on.", check.detail)
+
+
+@pytest.mark.parametrize(("as_of", "silent"), [(19_307, False), (19_308, True), (30_000, True)])
+def test_orders_that_stop_before_the_as_of_day_fail_the_run_unless_that_is_allowed_and_are_said_first(as_of, silent):
+    # Orders on every other day until 19,300: of up to a week of silence nothing is said.
+    connection = duckdb.connect()
+    connection.execute("CREATE TABLE orders AS SELECT range AS day FROM range(19000, 19301, 2)")
+    day = dt.date(1970, 1, 1) + dt.timedelta(days=as_of)
+    found = silence_checks(connection, as_of=day, wanted=True)
+    assert exit_code(found) == int(silent)
+    if silent:
+        assert found[0].detail.startswith(f"orders: The last order is of 2022-11-04, {as_of - 19_300:,} days before")
+        (allowed,) = silence_checks(connection, as_of=day, wanted=False)
+        assert (allowed.passed, allowed.detail) == (True, found[0].detail)
 
 
 def test_without_costs_the_largest_changes_are_named_but_never_direct_traffic():

@@ -187,8 +187,10 @@ def test_an_interval_that_was_changed_is_not_said_to_rest_on_the_model_alone():
     clv = valued(("x", 10, 1000.0, 900.0, 1100.0), ("all", 10, 1000.0, 900.0, 1100.0))
     changed = pd.DataFrame({"segment": ["x", "all"], "shift": [0.0, -0.77], "widening": [1.0, 2.72]})
     said = prose.calibration_sentence(replace(clv, depth=ValueDepth(calibration=changed)))
-    assert said.startswith(
-        "The interval of the total is moved down by 0.8 standard deviations and widened 2.7 times, as"
+    assert said.startswith("The interval of the total is widened 2.7 times, as")
+    moved = replace(clv, level=0.92, depth=ValueDepth(calibration=changed))
+    assert prose.calibration_sentence(moved).startswith(
+        "The value is moved down by 8.0% and its interval is widened 2.7 times, as"
     )
     unchanged = changed.assign(shift=0.0, widening=1.0)
     assert "rest on the model alone" in prose.calibration_sentence(

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from reports.pages.assembly import build_report
+from reports.pages.certainty import certainty
 from reports.pages.content import Figure, Heading, KeyFigures, Points, Prose, Table
 from reports.pages.parameters import readable_note
 from tests.reports.report_samples import WORST_CASES, built, shop, worst_cases
@@ -55,6 +56,9 @@ def test_a_fit_that_needed_a_prior_is_not_said_to_have_converged_by_itself():
     assert list(table.data["state"]) == ["converged with a weak prior", "converged"]
     table = table_of(build_report(replace(run, clv=replace(run.clv, convergence=fits, replaced_fits=2))), "All ")
     assert table.title == f"All {len(fits)} fits in use converged, 1 with a weak prior; 2 did not and were replaced"
+    held = dict(certainty(replace(run, clv=replace(run.clv, replaced_fits=2))))["Forecast."]
+    assert held.endswith(" 2 fits did not converge and were replaced: see the parameters.")
+    assert "replaced" not in dict(certainty(run))["Forecast."]
 
 
 def test_notes_of_the_models_are_written_as_a_page_writes():

@@ -6,6 +6,7 @@ import datetime as dt
 import pandas as pd
 import pytest
 
+from reports.publishing.run_tables import rounded
 from reports.publishing.table_files import write_tables
 
 NASTY = ["=1+1", "+SUM(A1)", "-2+3", "@cmd", "\tx", "\rx", 'plain "quoted", é']
@@ -39,3 +40,13 @@ def test_the_same_table_gives_the_same_bytes(tmp_path):
         write_tables(tmp_path / folder, {"t": table.copy()})
     for name in ("t.csv", "t.parquet"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_money_and_orders_of_forecasts_are_rounded_so_that_no_noise_is_left_and_sums_agree():
+    parts = [1.530288e-312, -3.1e-13, 100 / 3, 200 / 3, None]
+    table = rounded(pd.DataFrame({"contribution": parts, "expected_orders": parts, "share": parts}))
+    assert table["contribution"].tolist()[:4] == [0.0, 0.0, 33.3333, 66.6667]
+    assert table["expected_orders"].tolist()[:4] == [0.0, 0.0, 33.333333, 66.666667]
+    assert str(table["contribution"].iloc[1]) == "0.0"
+    assert table["share"].tolist()[:4] == parts[:4]
+    assert table["contribution"].isna().tolist() == [False] * 4 + [True]

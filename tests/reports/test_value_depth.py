@@ -162,5 +162,8 @@ def test_customers_who_order_half_as_often_fail_a_run_that_is_to_fail_on_drift(c
     assert ("Customers order less often than forecast" in then.err) == (code == 1)
     assert len(table(folder, "drift_weeks")) == 13
     if code == 1:
+        beyond = command("report", tmp_path / "p.toml", "--as-of", "2030-01-01", "--set", "checks.fail_on_drift=false")
+        assert (beyond.code, "(checks.fail_on_silence)" in beyond.err) == (1, True)
+        assert beyond.err.count("The last order is of") == 1
         silent = command("report", tmp_path / "p.toml", "--as-of", "2025-12-31", "--set", "checks.fail_on_drift=false")
         assert silent.code == 0
