@@ -156,14 +156,15 @@ def _attribution_problems(data: Mapping[str, Any]) -> list[tuple[KeyPath, str]]:
                 "in [0.5, 0.3, 0.2].",
             )
         )
-    if wanted.get("bootstrap_replicates") and "shapley" in (wanted.get("baseline"), wanted.get("model")):
-        found.append(
-            (
-                ("attribution", "bootstrap_replicates"),
-                "attribution.bootstrap_replicates: Shapley values have intervals of their own and are not drawn again. "
-                "Leave it out.",
-            )
+    compared = (wanted.get("baseline"), wanted.get("model"))
+    found += [
+        (
+            ("attribution", "bootstrap_replicates"),
+            f"attribution.bootstrap_replicates: {said} intervals of their own and are not drawn again. Leave it out.",
         )
+        for name, said in (("shapley", "Shapley values have"), ("regression", "credits of the regression have"))
+        if wanted.get("bootstrap_replicates") and name in compared
+    ]
     if "paths" in data and wanted.get("grain") == "session":
         found.append(
             (

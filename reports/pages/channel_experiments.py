@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from reports.pages import prose
 from reports.pages.content import Block, Column, Prose, Section, Table
 from reports.results.run_results import AttributionResults, ExperimentResults, RunResults
-from reports.wording.labels import clean, listing, model_name, plural, shorten, table_name
+from reports.wording.labels import clean, listing, plural, shorten, table_name
 from reports.wording.number_format import (
     credit_decimals,
     day,
@@ -103,9 +103,8 @@ def _calibrated_table(table: pd.DataFrame, attribution: AttributionResults, run:
     }  # fmt: skip
     interval = prose.interval_name(run.confidence)
     left = len(channels) - len(shown)
-    model = model_name(attribution.model, order=attribution.order)
     return Table(
-        title=f"Conversions credited by {model} and conversions caused",
+        title=f"Conversions credited by {prose.in_sentence(attribution.model)} and conversions caused",
         data=pd.concat([rows, pd.DataFrame([totals])], ignore_index=True),
         columns=(
             Column("channel", "Channel", width=1),

@@ -61,7 +61,7 @@ def money_table(
 
 
 def _said(model: str) -> str:
-    return model_name(model) if model == "markov" else model_name(model).lower()
+    return model_name(model) if model in ("markov", "shapley") else model_name(model).lower()
 
 
 def _values(attribution: AttributionResults, names: list[str]) -> dict[str, pd.Series[float]] | None:

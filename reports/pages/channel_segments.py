@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from reports.pages import prose
 from reports.pages.content import Block, Column, Prose, Table
 from reports.results.run_results import AttributionResults, ChannelDepth, RunResults
-from reports.wording.labels import clean, listing, model_name, shorten, table_name
+from reports.wording.labels import clean, listing, shorten, table_name
 from reports.wording.number_format import number_range, percent, whole_or
 
 if TYPE_CHECKING:
@@ -112,9 +112,8 @@ def _table(
         caption += f" The {len(wide)} largest of {len(largest)} channels."
     if len(names) > len(shown):
         caption += f" The {len(shown)} most frequent of {len(names)} types."
-    model = model_name(attribution.model, order=attribution.order)
     return Table(
-        title=f"Shares of the credit by {model}: {listing(map(clean, shown))}",
+        title=f"Shares of the credit by {prose.in_sentence(attribution.model)}: {listing(map(clean, shown))}",
         data=data.assign(channel=data["channel"].map(table_name)),
         columns=tuple(columns),
         caption=caption,

@@ -152,7 +152,7 @@ def _comparison_table(
     import pandas as pd
 
     baseline, model = attribution.baseline, attribution.model
-    suffix = f" by {prose.in_sentence(baseline)}"
+    suffix = f" by {baseline.replace('_', ' ')}"
     rows = rows.assign(
         channel=rows["channel"].map(table_name),
         relative=rows["difference"] / rows[baseline].where(rows[baseline] > 0),
@@ -257,7 +257,9 @@ def _without(attribution: AttributionResults, table: pd.DataFrame) -> list[str]:
         return []
     said = " and ".join(missing)
     is_or_are = "is" if missing == ["the regression"] else "are"
-    sampled = ""
-    if names["shapley"] in missing and attribution.depth.why_no_games.startswith("there are more than"):
-        sampled = ' With "shapley" among attribution.models its values are sampled.'
-    return [f"{said[0].upper()}{said[1:]} {is_or_are} left out: {attribution.depth.why_no_games}.{sampled}"]
+    named = ""
+    if attribution.depth.why_no_games.startswith("there are more than"):
+        done = {"shapley": "Shapley values are sampled", "regression": "the regression is fitted to up to 200 channels"}
+        shown = listing(text for name, text in done.items() if name not in table.columns)
+        named = f" Named among attribution.models, {shown}."
+    return [f"{said[0].upper()}{said[1:]} {is_or_are} left out: {attribution.depth.why_no_games}.{named}"]

@@ -103,19 +103,9 @@ def _channel_method(attribution: AttributionResults, run: RunResults) -> list[Bl
             "after the "
             "previous one; journeys that may still convert at the end of the data are counted apart."
         )
-    model = (
-        f"The Markov model (order {attribution.order}) follows journeys from channel to channel to their end. It "
-        "asks how "
-        "many conversions would be lost if a channel led nowhere, solves that exactly (nothing is simulated), and "
-        "shares "
-        "all conversions in proportion to these removal effects (Anderl, Becker, von Wangenheim and Schumann 2016, "
-        f"International Journal of Research in Marketing 33(3)).{_CONVENTIONS.get(attribution.convention, '')}"
-        if attribution.model == "markov"
-        else ""
-    )
     return [
         Heading("Channels"),
-        Prose(f"{made} {model}".strip()),
+        Prose(f"{made} {_model_method(attribution)}".strip()),
         Prose(
             f"Intervals are at {level(run.confidence)}, {_interval_methods(attribution)}: they say how much the "
             "numbers would "
@@ -126,13 +116,31 @@ def _channel_method(attribution: AttributionResults, run: RunResults) -> list[Bl
     ]
 
 
+def _model_method(attribution: AttributionResults) -> str:
+    """How the run's model goes about it; rules need no more than their names."""
+    if attribution.model == "markov":
+        return (
+            f"The Markov model (order {attribution.order}) follows journeys from channel to channel to their end. It "
+            "asks how many conversions would be lost if a channel led nowhere, solves that exactly (nothing is "
+            "simulated), and shares all conversions in proportion to these removal effects (Anderl, Becker, von "
+            "Wangenheim and Schumann 2016, International Journal of Research in Marketing 33(3))."
+        )
+    if attribution.model == "regression":
+        return (
+            "The regression is logistic: of conversion on the touches of each channel and on the last channel of a "
+            "journey. It asks how many conversions fewer are expected without a channel, and shares all conversions "
+            "in proportion to what is lost."
+        )
+    return ""
+
+
 def _interval_methods(attribution: AttributionResults) -> str:
-    """Which intervals were made how: a bootstrap draws those of the comparison of conversions alone."""
+    """Which intervals were made how: a bootstrap draws those of the comparison of conversions and of ranks alone."""
     if attribution.interval_method == "delta method":
         return "by the delta method"
     return (
-        f"those of the change in conversions by {attribution.interval_method}, all others (of value, of the steps from "
-        "last click, of parts of the conversions and of each model's credit) by the delta method"
+        f"those of the change in conversions and of ranks by {attribution.interval_method}, all others (of value, of "
+        "the steps from last click, of parts of the conversions and of each model's credit) by the delta method"
     )
 
 

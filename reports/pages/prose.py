@@ -35,12 +35,13 @@ if TYPE_CHECKING:
 
 NO_DIFFERENCE = "no clear difference"
 NAME_WIDTH = 40
+_OWN_NAMES = {"markov": "the Markov model", "shapley": "the Shapley model", "regression": "the regression"}
 
 
 def in_sentence(model: str) -> str:
     """A model's name inside a sentence: last click, the Markov model."""
     name = model_name(model)
-    return "the Markov model" if model == "markov" else name[0].lower() + name[1:]
+    return _OWN_NAMES.get(model, name[0].lower() + name[1:])
 
 
 def interval_name(confidence: float) -> str:

@@ -279,11 +279,12 @@ def drawn_customers(
     None where no bootstrap is wanted, or where it goes by the paths: when a transform changes these, when time decay is
     compared, which they do not know, and when there are more touches than memory easily takes.
     """
+    from attribution.bootstrap import NOT_DRAWN
     from attribution.customer_bootstrap import bootstrap_customers, customer_journeys
 
     wanted = configuration.settings.attribution
     names = (wanted.baseline, wanted.model)
-    if not wanted.bootstrap_replicates or wanted.transform != "keep_all" or {"time_decay", "shapley"} & set(names):
+    if not wanted.bootstrap_replicates or wanted.transform != "keep_all" or {"time_decay", *NOT_DRAWN} & set(names):
         return None
     ((touches,),) = connection.execute("SELECT count(*) FROM touchpoints").fetchall()
     if touches > MOST_TOUCHES_DRAWN:

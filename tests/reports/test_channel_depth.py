@@ -218,7 +218,7 @@ def test_a_run_over_touches_holds_out_customers_and_tells_first_from_later_order
     assert counts["not_converted"].sum() == paths.counts.not_converted
     run = RunResults(title="Deep", attribution=found)
     titles = [block.title for part in depth_sections(run) for block in part.blocks if isinstance(block, Table)]
-    assert "Shares of the credit by Markov (order 1): new customers and returning customers" in titles
+    assert "Shares of the credit by the Markov model: new customers and returning customers" in titles
     said = " ".join(block.caption for part in depth_sections(run) for block in part.blocks if isinstance(block, Table))
     assert "five folds of customers, each with all journeys" in said
     told = " ".join(block.text for part in depth_sections(run) for block in part.blocks if isinstance(block, Prose))

@@ -217,6 +217,10 @@ def test_what_is_not_toml_has_a_place_and_a_remedy(tmp_path, text, place, remedy
             "[paths]\nfile = 'p.csv'\n[attribution]\nmodel = 'shapley'\nbootstrap_replicates = 500",
             "pathworth.toml:5:1: attribution.bootstrap_replicates: Shapley values have intervals of their own",
         ),
+        (
+            "[paths]\nfile = 'p.csv'\n[attribution]\nbaseline = 'regression'\nbootstrap_replicates = 500",
+            "pathworth.toml:5:1: attribution.bootstrap_replicates: credits of the regression have intervals of their",
+        ),
     ],
 )
 def test_sections_that_do_not_go_together_are_refused(tmp_path, text, said):

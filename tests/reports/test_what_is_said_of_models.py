@@ -18,13 +18,28 @@ def test_the_method_page_says_which_intervals_come_from_the_bootstrap(tmp_path):
         (configuration, "Intervals are at 90%, by the delta method: they say"),
         (
             changed(configuration, bootstrap_replicates=40),
-            "Intervals are at 90%, those of the change in conversions by bootstrap over paths, 40 replicates, all "
-            "others (of value, of the steps from last click, of parts of the conversions and of each model's credit) "
-            "by the delta method: they say",
+            "Intervals are at 90%, those of the change in conversions and of ranks by bootstrap over paths, 40 "
+            "replicates, all others (of value, of the steps from last click, of parts of the conversions and of each "
+            "model's credit) by the delta method: they say",
         ),
     ):
         method = method_section(deep_run(wanted))
         assert said in " ".join(block.text for block in method.blocks if isinstance(block, Prose))
+
+
+def test_a_run_by_the_regression_says_so_on_every_page(tmp_path):
+    configuration = configured(tmp_path, MEMORY, models='["last_click", "regression"]', model='"regression"')
+    run = deep_run(configuration)
+    blocks = [block for part in (*channel_sections(run), *depth_sections(run)) for block in part.blocks]
+    titles = [block.title for block in blocks if isinstance(block, Table)]
+    assert "Conversions credited by last click and by the regression" in titles
+    assert "Value credited by last click and by the regression" in titles
+    method = " ".join(block.text for block in method_section(run).blocks if isinstance(block, Prose))
+    assert "The regression is logistic: of conversion on the touches of each channel" in method
+    assert "The Markov model (order" not in method
+    other_way = deep_run(changed(configuration, model="last_click", baseline="regression"))
+    (table, *_) = [block for part in channel_sections(other_way) for block in part.blocks if isinstance(block, Table)]
+    assert {row[-1] for row in table.cells()[:-1]} <= {"under-credited", "over-credited", "no clear difference"}
 
 
 def test_counts_with_fractions_are_the_reason_why_nothing_is_held_out(tmp_path):
@@ -50,8 +65,8 @@ def test_a_regression_left_out_of_held_out_models_is_said_with_its_reason(tmp_pa
         if isinstance(block, Table) and "every model" in block.title
     ]
     assert models.caption.endswith(
-        'Shapley values and the regression are left out: there are more than 20 channels. With "shapley" among '
-        "attribution.models its values are sampled."
+        "Shapley values and the regression are left out: there are more than 20 channels. Named among "
+        "attribution.models, Shapley values are sampled and the regression is fitted to up to 200 channels."
     )
 
 
