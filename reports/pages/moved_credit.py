@@ -8,7 +8,7 @@ from reports.pages import prose
 from reports.pages.channels import MOST_CHANNELS, left_out
 from reports.pages.content import Block, Column, Points, Prose, Table
 from reports.results.run_results import AttributionResults, ChannelDepth, RunResults
-from reports.wording.labels import clean, shorten, table_name
+from reports.wording.labels import ELLIPSIS, clean, shorten, table_name
 from reports.wording.number_format import credit_decimals, number, percent, ranges
 
 if TYPE_CHECKING:
@@ -106,7 +106,13 @@ def flow_blocks(depth: ChannelDepth) -> list[Block]:
     wide = rows.pivot_table(index="last_click", columns="credited", values="conversions", aggfunc="sum")
     wide = wide.reindex(index=shown, columns=shown).fillna(0.0)
     data = wide.set_axis([f"to_{place}" for place in range(len(shown))], axis=1).reset_index(drop=True)
-    data.insert(0, "last_click", [shorten(clean(name), 24) for name in shown])
+    headers = [_two_lines(name) for name in shown]
+    numbered = any(ELLIPSIS in header for header in headers)
+    names = [shorten(clean(name), 40) for name in shown]
+    if numbered:
+        headers = [str(place) for place in range(1, len(shown) + 1)]
+        names = [f"{place}  {name}" for place, name in zip(headers, names, strict=True)]
+    data.insert(0, "last_click", names)
     left = len(sizes) - len(shown)
     own = float(rows.loc[rows["last_click"] == rows["credited"], "conversions"].sum()) / float(sizes.sum())
     decimals = credit_decimals(wide.to_numpy().ravel())
@@ -117,12 +123,13 @@ def flow_blocks(depth: ChannelDepth) -> list[Block]:
             columns=(
                 Column("last_click", "Last click by", width=1),
                 *(
-                    Column(f"to_{place}", _two_lines(name), "credit", shade=True, decimals=decimals)
-                    for place, name in enumerate(shown)
+                    Column(f"to_{place}", header, "credit", shade=True, decimals=decimals)
+                    for place, header in enumerate(headers)
                 ),
             ),
             caption="Of what the channel in the row closed, what the model credits to the channel in the column. "
-            "Columns sum to the model's credit, rows to more than was closed where paths are long, else to less."
+            + ("Columns are numbered as rows. " if numbered else "")
+            + "Columns sum to the model's credit, rows to more than was closed where paths are long, else to less."
             + (" Smaller channels are left to the table beside this report." if left else "")
             + (" Intervals are in the table credit_flows beside it." if rows["conversions_low"].notna().any() else ""),
         )

@@ -60,7 +60,7 @@ WORST_CASES = (
 
 
 def journeys(channels: tuple[str, ...], *, rows: int = 4000, seed: int = 7) -> pd.DataFrame:
-    """Distinct paths of a made-up chain: some channels open, some close."""
+    """Journeys of a made-up chain, a row each: some channels open, some close."""
     random = np.random.default_rng(seed)
     weights = random.dirichlet(np.full(len(channels), 0.9))
     steps = random.dirichlet(np.full(len(channels), 0.35), size=len(channels))
@@ -75,8 +75,7 @@ def journeys(channels: tuple[str, ...], *, rows: int = 4000, seed: int = 7) -> p
         paths.append(" || ".join(channels[i] for i in path))
     wins = random.random(rows) < 0.35
     value = np.where(wins, np.round(random.gamma(3.0, 25.0, size=rows), 2), 0.0)
-    frame = pd.DataFrame({"path": paths, "conversions": wins.astype(int), "value": value, "nulls": (~wins).astype(int)})
-    return frame.groupby("path", as_index=False).sum()
+    return pd.DataFrame({"path": paths, "conversions": wins.astype(int), "value": value, "nulls": (~wins).astype(int)})
 
 
 def channel_results(

@@ -167,6 +167,17 @@ def test_a_table_that_fits_a_third_of_a_page_does_not_break():
     assert taken(rows_of(42), rows_of(15), drawn) == 4
 
 
+@pytest.mark.parametrize("models", [6, 9, 15, 40])
+def test_a_table_wider_than_the_page_is_set_in_parts_and_no_channel_is_squeezed(models):
+    names = [f"A long channel name of campaign {number} / sub-source {number}" for number in range(12)]
+    columns = [Column(f"m{place}", f"Model {place}", "credit") for place in range(models)]
+    data = pd.DataFrame({"channel": names, **{column.name: 1234.5 for column in columns}})
+    wide = Table("Wide", data, (Column("channel", "Channel", width=1), *columns), bold_rows=(11,))
+    # Squeezed, each name would stand a word a line, twelve of them on more than one page with 15 models.
+    assert taken(wide) <= (2 if models <= 15 else 4)
+    assert typeset(one_page(wide)).warnings == ()
+
+
 def test_the_caption_of_a_table_stands_under_its_last_rows():
     def table(rows):
         return rows_of(rows, caption="What the columns hold.")
