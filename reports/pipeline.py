@@ -22,7 +22,7 @@ from reports.publishing.watched_inputs import WatchedInputs, watched_inputs
 from reports.results.channel_customers import channel_customers, new_customers
 from reports.results.channel_depth import channel_depth, order_choice, with_depth
 from reports.results.channel_experiments import calibrated_with_tests
-from reports.results.channel_segments import types_in_value
+from reports.results.channel_segments import order_types, types_in_value
 from reports.results.channels import (
     channel_costs,
     channel_results,
@@ -305,7 +305,9 @@ def credit_channels(
         without = switched_off(seen, configuration, channels)
     for note in () if depth is None or depth.segments is None else depth.segments.notes:
         progress.say(f"note: {note}")
-    return replace(results, attribution=with_depth(replace(channels, experiments=tested, switched_off=without), depth))
+    types = order_types(touches, configuration)
+    channels = replace(channels, experiments=tested, switched_off=without, types=types)
+    return replace(results, attribution=with_depth(channels, depth))
 
 
 def read_path_file(configuration: Configuration, results: RunResults, progress: Progress) -> tuple[Paths, RunResults]:

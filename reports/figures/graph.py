@@ -21,6 +21,7 @@ MOST_CHANNELS = 12
 MOST_EDGES_PER_CHANNEL = 2
 MOST_EDGES = 20
 LEAST_SHARE = 0.02
+LEAST_CLOSING = 3
 _BOX_HEIGHT = 0.57
 _CHARACTER = 0.0105
 
@@ -43,10 +44,13 @@ def is_dense(graph: nx.DiGraph[str]) -> bool:
 def with_common(graph: nx.DiGraph[str], transitions: pd.DataFrame, least: float = LEAST_SHARE) -> nx.DiGraph[str]:
     """The graph with the transitions between its nodes, too, that are common though unlikely from where they start.
 
-    Common: at least the share `least` of all transitions that do not end without a conversion.
+    Common: at least the share `least` of all transitions that do not end without a conversion, and the first few of
+    those to a conversion.
     """
     rows = transitions[(transitions["target"] != NULL) & transitions["count"].gt(0)]
-    rows = rows[rows["count"] >= least * float(rows["count"].sum())]
+    closing = rows[(rows["target"] == CONVERSION) & rows["source"].isin(list(graph))]
+    closing = closing.sort_values(["count", "source"], ascending=[False, True]).head(LEAST_CLOSING)
+    rows = rows[(rows["count"] >= least * float(rows["count"].sum())) | rows.index.isin(closing.index)]
     full = graph.copy()
     for source, target, count, chance in rows[["source", "target", "count", "probability"]].itertuples(index=False):
         if source in graph and target in graph:
@@ -57,10 +61,13 @@ def with_common(graph: nx.DiGraph[str], transitions: pd.DataFrame, least: float 
 def thinned(graph: nx.DiGraph[str], most: int = MOST_EDGES) -> nx.DiGraph[str]:
     """The graph with the transitions alone that most journeys take, and without the channels that none of them touches.
 
-    By how many take them and not by probability: a channel seen five times has likely transitions, too.
+    By how many take them and not by probability: a channel seen five times has likely transitions, too. Of those to a
+    conversion the first few are always there, which among many channels are rarer than the steps between them.
     """
     drawn = [edge for edge in graph.edges if edge[1] != NULL]
-    taken = sorted(drawn, key=lambda edge: (-float(graph.edges[edge]["count"]), edge))[:most]
+    ordered = sorted(drawn, key=lambda edge: (-float(graph.edges[edge]["count"]), edge))
+    closing = [edge for edge in ordered if edge[1] == CONVERSION][:LEAST_CLOSING]
+    taken = [*closing, *(edge for edge in ordered if edge not in closing)][:most]
     thin = graph.copy()
     thin.remove_edges_from(set(graph.edges) - set(taken))
     thin.remove_nodes_from([name for name in graph if name not in (START, CONVERSION) and not thin.degree(name)])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from reports.pages import prose
 from reports.pages.actions import untouched_share
-from reports.pages.data_quality import after_the_day
+from reports.pages.data_quality import after_the_day, kept_sentence
 from reports.results.run_results import AttributionResults, ChannelDepth, ClvResults, RunResults
 from reports.wording.labels import clean, plural, shorten
 from reports.wording.number_format import days, number, percent, whole_or
@@ -37,7 +37,7 @@ def certainty(run: RunResults) -> tuple[Point, ...]:
     if run.clv is not None and prose.total_row(run.clv.segment_forecast) is not None:
         held = f"{prose.holdout_sentence(run.clv, run)} {prose.calibration_sentence(run.clv)}"
         points.append(("Forecast.", f"{held}{_replaced(run.clv)}"))
-    said = [] if run.quality is None else [prose.kept_sentence(run.quality)]
+    said = [] if run.quality is None else [kept_sentence(run.quality)]
     if left := after_the_day(run):
         said.append(left)
     if run.attribution is not None and (untouched := _untouched(run.attribution)):
@@ -102,11 +102,14 @@ def choices_sentence(attribution: AttributionResults) -> str:
         of = "the one channel that differs" if stable else "not even the one channel that differs"
     kinds = [_CHOICES.get(str(kind), str(kind)) for kind in dict.fromkeys(others["choice"])]
     verb = "stays" if 1 in (stable, len(clear)) else "stay"
+    lowest, highest = percent(most["lowest_share"]), percent(most["highest_share"])
+    moved = f"{name} hangs on them most: {lowest} to {highest} of the credit, here {percent(most['share'])}."
+    if lowest == highest:
+        moved = "They hardly move any channel's share of the credit."
     return (
         f"With {number(tried)} other {plural(tried, 'choice')} ({', '.join(kinds)}) {of} "
-        f"{verb} on the same side of {prose.in_sentence(attribution.baseline)} every time. {name} hangs on them most: "
-        f"{percent(most['lowest_share'])} to {percent(most['highest_share'])} of the credit, here "
-        f"{percent(most['share'])}.{_order_remark(attribution, depth)}"
+        f"{verb} on the same side of {prose.in_sentence(attribution.baseline)} every time. {moved}"
+        f"{_order_remark(attribution, depth)}"
     )
 
 

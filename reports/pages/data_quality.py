@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports.pages import prose
 from reports.pages.content import Block, Column, Heading, Points, Prose, Section, Table
+from reports.results.data_quality import WITHOUT_CHANNEL, WITHOUT_OUTCOME
 from reports.results.run_results import AttributionResults, DataQuality, RunResults
 from reports.wording.labels import TABLE_WIDTH, clean, listing, plural, shorten, table_name
-from reports.wording.number_format import amount, day, days, number
+from reports.wording.number_format import amount, day, days, number, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +41,69 @@ _JOURNEYS = {
 _MAY_BE_NONE = {"touches_outside_lookback", "touches_after_last_conversion", "touches_after_end"} | {
     "conversions_after_end"
 }
+
+
+_FILTERED = "left out by the filter"  # as customer_data.judging calls it, whose import takes long
+_LEFT_OUT = {
+    WITHOUT_OUTCOME: "{} neither a conversion nor a journey without one",
+    WITHOUT_CHANNEL: "{} no channel",
+    _FILTERED: "{} left out by the filter",
+}
+_VERBS = {WITHOUT_OUTCOME: ("holds", "hold"), WITHOUT_CHANNEL: ("names", "name"), _FILTERED: ("was", "were")}
+# Reasons, as customer_data calls them, of rows that are in the numbers through another row, and what the rows repeat.
+REPEATS = {"merged with an equal path": "a path", "another row of a customer": "a customer"}
+JOINED = {*REPEATS, "another line of an order", "order refunded in full"} | {
+    "refund taken from its order",
+    "refund taken from earlier orders",
+}
+# Those of rows that were fit to be used, and come to nothing.
+IDLE = {"repeats another row exactly", "refund larger than what was bought before"} | {
+    "refund without an order before it",
+    "refund after the as-of day, not taken",
+    "line added to an order after the as-of day",
+}
+
+
+def kept_sentence(quality: DataQuality) -> str:
+    """Rows read, how many could not be used or were left out; merging and netting lose nothing.
+
+    Over all sources together, or over each by itself where several are read from one file: nobody would count its rows
+    twice.
+    """
+    counts, files = quality.row_counts, quality.sources
+    if files is None or not files["file"].duplicated().any():
+        return _kept(counts, float(quality.quarantine_rows), "rows read")
+    said = []
+    for source in dict.fromkeys(counts["source"]):
+        rows = counts[counts["source"] == source]
+        fit = {"read", "kept", *_LEFT_OUT, *JOINED, *IDLE}
+        aside = float(rows.loc[~rows["reason"].isin(fit), "rows"].sum())
+        said.append(_kept(rows, aside, f"rows read as {str(source).replace('_', ' ')}"))
+    return " ".join(said)
+
+
+def _kept(counts: pd.DataFrame, aside: float, what: str) -> str:
+    of = counts.groupby("reason")["rows"].sum().astype(float)
+    read, kept = float(of.get("read", 0.0)), float(of.get("kept", 0.0))
+    if not read > 0:
+        return f"No {what.removesuffix(' read')} were read."
+    if kept == read:
+        return f"All {number(read)} {what} were kept."
+    left = {reason: float(of[reason]) for reason in _LEFT_OUT if of.get(reason, 0) > 0}
+    merged = {reason: float(of[reason]) for reason in REPEATS if of.get(reason, 0) > 0}
+    rest = read - kept - aside - sum(merged.values()) - sum(left.values())
+    lost = [f"{number(aside)} ({percent(aside / read)}) could not be used"] if aside else []
+    lost += [
+        f"{number(rows)} ({percent(rows / read)}) {_LEFT_OUT[reason].format(plural(rows, *_VERBS[reason]))}"
+        for reason, rows in left.items()
+    ]
+    if not lost and not rest and list(merged) == ["merged with an equal path"]:
+        repeats = sum(merged.values())
+        return f"All {number(read)} {what} were used; {number(repeats)} of them repeat a path and were added to it."
+    used = [f"Of {number(read)} {what}, {listing(lost)}" if lost else f"All {number(read)} {what} could be used"]
+    used += [f"{number(rows)} {plural(rows, 'repeats', 'repeat')} {REPEATS[reason]}" for reason, rows in merged.items()]
+    used += [f"{number(rest)} repeated or completed others (lines of one order, refunds)"] if rest else []
+    return "; ".join(used) + "."
 
 
 def quality_section(run: RunResults) -> Section | None:
@@ -106,7 +169,7 @@ def _reason(reason: object) -> str:
 
 def _count_blocks(quality: DataQuality, run: RunResults) -> list[Block]:
     counts = quality.row_counts
-    said = (prose.kept_sentence(quality), after_the_day(run), refunded_in_full(quality, run.currency))
+    said = (kept_sentence(quality), after_the_day(run), refunded_in_full(quality, run.currency))
     blocks: list[Block] = [Prose(" ".join(sentence for sentence in said if sentence))]
     if not len(counts):
         return blocks
@@ -128,7 +191,7 @@ def _count_blocks(quality: DataQuality, run: RunResults) -> list[Block]:
         ]
         if lost["amount"].notna().any():
             columns.append(Column("amount", f"Amount ({run.currency})" if run.currency else "Amount", "money"))
-        blocks.append(Table("Rows dropped, merged or netted, by reason", lost.reset_index(drop=True), tuple(columns)))
+        blocks.append(Table("Rows left out, merged or netted, by reason", lost.reset_index(drop=True), tuple(columns)))
     return blocks
 
 
@@ -139,19 +202,30 @@ def _kept_table(counts: pd.DataFrame, sources: list[str], files: dict[str, str])
     read = wide["read"] if "read" in wide else pd.Series(0, index=wide.index)
     kept = wide["kept"] if "kept" in wide else pd.Series(0, index=wide.index)
     table = pd.DataFrame({"source": sources, "read": read.to_numpy(), "kept": kept.fillna(0).to_numpy()})
-    table["rest"] = table["read"] - table["kept"]
-    table["share"] = table["kept"] / table["read"].where(table["read"] > 0)
+    joined = counts[counts["reason"].isin(JOINED)].groupby("source")["rows"].sum()
+    table["joined"] = joined.reindex(sources).fillna(0).to_numpy()
+    table["rest"] = table["read"] - table["kept"] - table["joined"]
+    table["share"] = 1 - table["rest"] / table["read"].where(table["read"] > 0)
     table["file"] = [shorten(clean(files.get(source, "")), 80) if files.get(source) else "" for source in sources]
     columns = [
         Column("source", "Table", width=0 if files else 1),
         Column("read", "Rows read", "count"),
-        Column("kept", "Kept", "count"),
-        Column("rest", "Not kept", "count"),
-        Column("share", "Share kept", "percent"),
+        Column("kept", "On their own", "count"),
+        Column("joined", "Merged\nor netted", "count"),
+        Column("rest", "Left out", "count"),
+        Column("share", "Share used", "percent"),
     ]
     if files:
         columns.insert(1, Column("file", "Read from", width=1))
-    return Table("Rows read and kept", table.assign(source=table["source"].map(_reason)), tuple(columns))
+    return Table(
+        "Rows read, and what became of them",
+        table.assign(source=table["source"].map(_reason)),
+        tuple(columns),
+        caption="Merged or netted rows are in the numbers through another row: lines of one order, rows of one "
+        "customer, equal paths, refunds."
+        if table["joined"].any()
+        else "",
+    )
 
 
 def _journey_table(attribution: AttributionResults, run: RunResults) -> Table:

@@ -10,7 +10,7 @@ from reports.pages.channel_customers import where_the_answer_changes
 from reports.pages.content import Block, Figure, Heading, KeyFigure, KeyFigures, Points, Prose, Section
 from reports.pages.customers import held_figures, segment_figures, time_figures
 from reports.results.run_results import AttributionResults, ClvResults, RunResults
-from reports.wording.labels import model_name, plural
+from reports.wording.labels import clean, listing, model_name, plural, shorten
 from reports.wording.number_format import (
     amount,
     amount_range,
@@ -25,6 +25,7 @@ from reports.wording.number_format import (
 )
 
 MOST_CHANGES = 8
+MOST_TYPES = 4
 # How a warning begins that says why a whole part is missing.
 _FAILED_PARTS = {"channels": "What channels earned", "customer value": "What customers are worth"}
 
@@ -68,6 +69,8 @@ def _channel_figures(run: RunResults) -> tuple[KeyFigure, ...]:
     note = f"over {number(channels)} {plural(channels, 'channel')}"
     if not is_missing(value) and value:
         note = f"worth {short_amount(value, run.currency)}, {note}"
+    if attribution.types:
+        note += f", orders of {number(len(attribution.types))} types together"
     first = KeyFigure("Conversions credited", credited, note)
     if not total > 0 or channels < 2:
         return (first,)
@@ -122,9 +125,24 @@ def holdout_error(clv: ClvResults) -> float | None:
     return float(str(total["forecast_orders"])) / float(str(total["actual_orders"])) - 1
 
 
+def _types_together(attribution: AttributionResults) -> str:
+    """A sentence that credit adds up orders of several types, how many there are of each, and where each is alone."""
+    types = attribution.types
+    if not types:
+        return ""
+    named = [f"{number(count)} of “{shorten(clean(name), 30)}”" for name, count in list(types.items())[:MOST_TYPES]]
+    left = len(types) - MOST_TYPES
+    named += [f"{number(sum(list(types.values())[MOST_TYPES:]))} of {number(left)} other types"] if left > 0 else []
+    segments = None if attribution.depth is None else attribution.depth.segments
+    apart = segments is not None and (segments.shares["kind"] == "types").any()
+    where = "credit by type stands further behind" if apart else "a filter of [orders] leaves one type alone"
+    return f"Orders of all types end journeys and are added up here ({listing(named)}); {where}."
+
+
 def _changes(attribution: AttributionResults, run: RunResults) -> list[Block]:
     in_money = prose.moved_in_money(attribution, run.confidence, currency=run.currency)
-    blocks: list[Block] = [Prose(f"{prose.what_changed(attribution, run.confidence)} {in_money}".strip())]
+    said = (_types_together(attribution), prose.what_changed(attribution, run.confidence), in_money)
+    blocks: list[Block] = [Prose(" ".join(text for text in said if text))]
     if moves := prose.top_moves(attribution, run.confidence, currency=run.currency):
         blocks.append(Points(moves))
     rows = attribution.comparison

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attribution.graph import CONVERSION, NULL, START
-from reports.figures.graph import MOST_CHANNELS, draw_graph, draw_heatmap, is_dense, most_visited, thinned, with_common
+from reports.figures.graph import (
+    LEAST_CLOSING,
+    MOST_CHANNELS,
+    draw_graph,
+    draw_heatmap,
+    is_dense,
+    most_visited,
+    thinned,
+    with_common,
+)
 from reports.figures.journeys import draw_histogram, weighted_median
 from reports.figures.style import FULL_WIDTH, HALF_WIDTH
 from reports.pages import prose
@@ -107,7 +116,7 @@ def _shown(drawn: nx.DiGraph[str], graph: nx.DiGraph[str], transitions: pd.DataF
     left = f"; {missing} rarer {plural(missing, 'channel')} left out" if missing else ""
     which = "Transitions of at least 5% of the steps from a channel or 2% of all, and the likeliest into each channel"
     if len(edges) < len([edge for edge in graph.edges if edge[1] != NULL]):
-        which = f"The {len(edges)} transitions most taken"
+        which = f"The {len(edges)} transitions most taken (at least {LEAST_CLOSING} to a conversion)"
     return f"{which}, {percent(share, 0)} of all but those to no conversion{left}. The thicker, the more journeys."
 
 

@@ -75,7 +75,8 @@ _CLV_TERMS = (
 
 _CONVENTIONS = {
     "channelattribution": " Walks much longer than the longest path count as lost (convention channelattribution), in "
-    "every number by this model but what the customers of a channel are worth; intervals are as wide as without it."
+    "every number by this model but what the customers of a channel are worth and what is lost without channels; "
+    "intervals are as wide as without it."
 }
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from reports.results.data_quality import WITHOUT_CHANNEL, WITHOUT_OUTCOME
 from reports.wording.labels import clean, listing, model_name, plural, shorten
 from reports.wording.number_format import (
     NO_BREAK,
@@ -31,7 +30,7 @@ from reports.wording.number_format import (
 if TYPE_CHECKING:
     import pandas as pd
 
-    from reports.results.run_results import AttributionResults, ClvResults, DataQuality, RunResults
+    from reports.results.run_results import AttributionResults, ClvResults, RunResults
 
 NO_DIFFERENCE = "no clear difference"
 NAME_WIDTH = 40
@@ -99,7 +98,7 @@ def what_changed(attribution: AttributionResults, confidence: float) -> str:
 
 def _moved(attribution: AttributionResults, total: float) -> str:
     moved = moved_conversions(attribution)
-    decimals = comparison_decimals(attribution)
+    decimals = credit_decimals([total])
     return (
         f"moves {number(moved, decimals)} of {whole_or(total, decimals)} conversions "
         f"({percent(moved / total)}) from one channel to another"
@@ -356,39 +355,6 @@ def comparison_decimals(attribution: AttributionResults) -> int:
     while decimals < 3 and nearest < 0.5 * 10.0**-decimals:
         decimals += 1
     return decimals
-
-
-_FILTERED = "left out by the filter"  # as customer_data.judging calls it, whose import takes long
-_LEFT_OUT = {
-    WITHOUT_OUTCOME: "{} neither a conversion nor a journey without one",
-    WITHOUT_CHANNEL: "{} no channel",
-    _FILTERED: "{} left out by the filter",
-}
-_VERBS = {WITHOUT_OUTCOME: ("holds", "hold"), WITHOUT_CHANNEL: ("names", "name"), _FILTERED: ("was", "were")}
-
-
-def kept_sentence(quality: DataQuality) -> str:
-    """Rows read over all sources, how many could not be used or were left out; merging and netting lose nothing."""
-    of = quality.row_counts.groupby("reason")["rows"].sum().astype(float)
-    read, kept, aside = float(of.get("read", 0.0)), float(of.get("kept", 0.0)), float(quality.quarantine_rows)
-    if not read > 0:
-        return "No rows were read."
-    if kept == read:
-        return f"All {number(read)} rows read were kept."
-    left = {reason: float(of[reason]) for reason in _LEFT_OUT if of.get(reason, 0) > 0}
-    merged = float(of[of.index.str.startswith("merged")].sum())
-    rest = read - kept - aside - merged - sum(left.values())
-    lost = [f"{number(aside)} ({percent(aside / read)}) could not be used"] if aside else []
-    lost += [
-        f"{number(rows)} ({percent(rows / read)}) {_LEFT_OUT[reason].format(plural(rows, *_VERBS[reason]))}"
-        for reason, rows in left.items()
-    ]
-    if not lost and not rest:
-        return f"All {number(read)} rows read were used; {number(merged)} of them repeat a path and were added to it."
-    used = [f"Of {number(read)} rows read, {listing(lost)}" if lost else f"All {number(read)} rows read could be used"]
-    used += [f"{number(merged)} {plural(merged, 'repeats', 'repeat')} a path"] if merged else []
-    used += [f"{number(rest)} repeated or completed others (lines of one order, refunds)"] if rest else []
-    return "; ".join(used) + "."
 
 
 def interval_meaning(confidence: float, *, channels: bool) -> str:

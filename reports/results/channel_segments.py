@@ -80,6 +80,16 @@ def segment_results(
     )
 
 
+def order_types(connection: duckdb.DuckDBPyConnection | None, configuration: Configuration) -> dict[str, int]:
+    """The types of orders that end journeys and how many orders each has; none where orders are of one type."""
+    from attribution.segments import conversion_types
+
+    if connection is None:
+        return {}
+    types = conversion_types(connection, until_us=journey_options(configuration).until_us)
+    return types if len(types) > 1 else {}
+
+
 def types_in_value(connection: duckdb.DuckDBPyConnection) -> str | None:
     """Warn where orders are of several types and customer value counts them all; None where there is one type."""
     from attribution.segments import conversion_types

@@ -251,6 +251,8 @@ class AttributionResults:
         True when distinct paths were read from a file instead of being built from touches.
     made_of
         What else than every touch the paths are made of, as a phrase, or empty.
+    types
+        The types of orders and how many orders each has; empty where orders are of one type. Credit counts all alike.
     depth
         What lies behind the credit; None in a brief run.
     experiments
@@ -282,6 +284,7 @@ class AttributionResults:
     interval_method: str = "delta method"
     from_file: bool = False
     made_of: str = ""
+    types: Mapping[str, int] = field(default_factory=dict)
     depth: ChannelDepth | None = None
     experiments: ExperimentResults | None = None
     switched_off: SwitchedOff | None = None

@@ -67,8 +67,8 @@ def money_decimals(values: Iterable[object]) -> int:
 
 
 def whole_or(value: float, decimals: int) -> str:
-    """A sum of fractional credits: without decimals where it is a whole number but for rounding."""
-    is_whole = not is_missing(value) and abs(value - round(value)) <= 1e-6 * max(1.0, abs(value))
+    """A sum of fractional credits: without decimals where these would be zeros."""
+    is_whole = not is_missing(value) and round(value, decimals) == round(value)
     return number(value, 0 if is_whole else decimals)
 
 

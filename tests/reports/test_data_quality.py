@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from customer_data import orders
+from customer_data.survey import DUPLICATE
 from reports.configuration.reading import read_configuration
 from reports.pages.certainty import certainty
 from reports.pages.content import Prose, Table
-from reports.pages.data_quality import quality_section, refunded_in_full
+from reports.pages.data_quality import IDLE, JOINED, REPEATS, quality_section, refunded_in_full
 from reports.pipeline import credit_channels, read_data, starting_results
 from reports.progress import Progress
 from reports.results.run_results import RunResults
@@ -90,9 +92,34 @@ def test_visits_are_called_visits(run):
     assert table.cells()[1][0] == "Visits kept from the data"
 
 
+def test_a_file_read_for_two_tables_is_not_counted_twice_and_lines_of_one_order_are_used(tmp_path):
+    lines = ["1,7,2025-01-02,10,DE", "1,7,2025-01-02,5,DE", "2,7,2025-01-03,4,DE", "3,,2025-01-03,4,DE"]
+    (tmp_path / "o.csv").write_text("\n".join(["order_id,customer_id,time,value,country", *lines, ""]))
+    (tmp_path / "p.toml").write_text(
+        "[report]\nparts = ['value']\n[orders]\nfile = 'o.csv'\n[customers]\nfile = 'o.csv'\n"
+        "[customers.columns]\ncustomer_id = 'customer_id'\ncountry = 'country'\n[checks]\nmax_quarantined_share = 0.5\n"
+    )
+    configuration = read_configuration(tmp_path / "p.toml", environment={})
+    with configuration.engine().connect() as connection:
+        read = read_data(connection, configuration, starting_results(configuration), Progress(verbosity=0))
+    section = quality_section(read)
+    assert next(block for block in section.blocks if isinstance(block, Prose)).text.startswith(
+        "Of 4 rows read as orders, 1 (25.0%) could not be used; 1 repeated or completed others (lines of one order, "
+        "refunds). Of 4 rows read as customers, 1 (25.0%) could not be used; 2 repeat a customer."
+    )
+    table = next(block for block in section.blocks if isinstance(block, Table) and "became of them" in block.title)
+    assert [cells[2:] for cells in table.cells()] == [["4", "2", "1", "1", "75.0%"], ["4", "1", "2", "1", "75.0%"]]
+
+
+def test_reasons_of_merging_and_netting_are_called_as_the_loading_calls_them():
+    joined = {orders.MERGED, orders.REFUNDED, orders.FROM_ITS_ORDER, orders.FROM_EARLIER, *REPEATS}
+    assert joined == JOINED
+    assert {orders.IN_PART, orders.WITHOUT_ORDER, orders.LATE_REFUND, orders.LATE_LINE, DUPLICATE} == IDLE
+
+
 def test_customers_of_whom_refunds_leave_no_order_are_told_of(tmp_path):
-    orders = ["1,2025-01-02,10", "1,2025-01-03,-10", "2,2025-01-02,20", "3,2025-01-02,5.5", "3,2025-01-04,-5.5"]
-    (tmp_path / "o.csv").write_text("\n".join(["customer_id,time,value", *orders, ""]))
+    rows = ["1,2025-01-02,10", "1,2025-01-03,-10", "2,2025-01-02,20", "3,2025-01-02,5.5", "3,2025-01-04,-5.5"]
+    (tmp_path / "o.csv").write_text("\n".join(["customer_id,time,value", *rows, ""]))
     (tmp_path / "p.toml").write_text("[report]\ncurrency = 'EUR'\n[orders]\nfile = 'o.csv'\n")
     configuration = read_configuration(tmp_path / "p.toml", environment={})
     with configuration.engine().connect() as connection:

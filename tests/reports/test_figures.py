@@ -119,7 +119,23 @@ def test_a_common_transition_is_drawn_however_unlikely_it_is_from_where_it_start
     assert full.edges["a", "(conversion)"] == {"count": 30.0, "probability": 0.03}
     assert sorted(full.edges) == [("(start)", "a"), ("a", "(conversion)")]
     rare = figure_graph.with_common(graph, transitions.assign(count=[1000, 5, 5, 990]))
-    assert sorted(rare.edges) == [("(start)", "a")]
+    # Rare, but one of the few that lead to a conversion, without which its box would stand alone.
+    assert sorted(rare.edges) == [("(start)", "a"), ("a", "(conversion)")]
+
+
+def test_the_conversion_has_arrows_among_many_channels():
+    channels = [f"c{place}" for place in range(30)]
+    rows = [("(start)", name, 100, 1 / 30) for name in channels]
+    rows += [(name, other, 10, 0.1) for name, other in zip(channels, channels[1:] + channels[:1], strict=True)]
+    rows += [(name, "(conversion)", 1 + (name == "c7"), 0.01) for name in channels]
+    transitions = pd.DataFrame(rows, columns=["source", "target", "count", "probability"])
+    graph = networkx.DiGraph()
+    graph.add_nodes_from([("(start)", {"kind": "start"}), ("(conversion)", {"kind": "conversion"})])
+    graph.add_nodes_from(channels, kind="channel")
+    graph.add_edges_from((s, t, {"count": c, "probability": p}) for s, t, c, p in rows if p >= 0.05)
+    thin = figure_graph.thinned(figure_graph.with_common(graph, transitions))
+    assert sorted(source for source, target in thin.edges if target == "(conversion)") == ["c0", "c1", "c7"]
+    assert thin.number_of_edges() == 20
 
 
 def test_labels_of_the_graph_stand_on_no_other_label_and_on_no_box(monkeypatch):

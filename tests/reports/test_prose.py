@@ -9,6 +9,7 @@ import pytest
 
 from customer_data.judging import FILTERED
 from reports.pages import prose
+from reports.pages.data_quality import kept_sentence
 from reports.results.data_quality import WITHOUT_CHANNEL, WITHOUT_OUTCOME
 from reports.results.run_results import AttributionResults, ClvResults, DataQuality, RunResults, ValueDepth
 from reports.wording import labels
@@ -222,7 +223,7 @@ def test_an_interval_that_was_changed_is_not_said_to_rest_on_the_model_alone():
 def test_rows_that_were_merged_or_netted_are_not_called_lost(read, kept, aside, text):
     counts = pd.DataFrame([("orders", "read", read, None), ("orders", "kept", kept, None)])
     counts.columns = ["source", "reason", "rows", "amount"]
-    assert prose.kept_sentence(DataQuality(row_counts=counts, quarantine_rows=aside)) == text
+    assert kept_sentence(DataQuality(row_counts=counts, quarantine_rows=aside)) == text
 
 
 def test_names_that_would_look_alike_are_told_apart():
@@ -260,7 +261,7 @@ def test_paths_added_to_equal_ones_are_not_called_dropped():
         [("paths", "read", 9, None), ("paths", "kept", 5, None), ("paths", "merged with an equal path", 4, None)]
     )
     counts.columns = ["source", "reason", "rows", "amount"]
-    text = prose.kept_sentence(DataQuality(row_counts=counts))
+    text = kept_sentence(DataQuality(row_counts=counts))
     assert text == "All 9 rows read were used; 4 of them repeat a path and were added to it."
 
 
@@ -269,7 +270,7 @@ def test_rows_that_were_left_out_are_not_called_merged():
         rows = [(name, count) for name, count in reasons.items() if name in ("read", "kept")]
         rows += [(_REASONS[name], count) for name, count in reasons.items() if name in _REASONS]
         counts = pd.DataFrame(rows, columns=["reason", "rows"]).assign(source="paths", amount=None)
-        return prose.kept_sentence(DataQuality(row_counts=counts, quarantine_rows=aside))
+        return kept_sentence(DataQuality(row_counts=counts, quarantine_rows=aside))
 
     assert said(read=5, kept=3, outcome=2) == (
         "Of 5 rows read, 2 (40.0%) hold neither a conversion nor a journey without one."
