@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "customer_id": (
-        "customer_id", "customerid", "customer", "user_id", "userid", "user", "visitor_id", "visitorid", "client_id",
-        "user_pseudo_id", "effective_user_id", "domain_userid",
-        "anonymous_id", "idvisitor", "contact_id", "master_id", "amplitude_id",
+        "customer_id", "customerid", "user_id", "userid", "visitor_id", "visitorid", "client_id", "user_pseudo_id",
+        "effective_user_id", "domain_userid", "anonymous_id", "idvisitor", "contact_id", "master_id", "amplitude_id",
         "customer_email", "billing_email", "person_email", "email", "associated_contact_ids", "associated_contact",
+        "customer", "user",
     ),
     "order_id": (
         "order_id", "orderid", "order", "transaction_id", "ecommerce_transaction_id", "invoice_no", "invoiceno",
@@ -28,7 +28,8 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     ),
     "device": ("device", "device_type", "device_category"),
     "value": (
-        "value", "revenue", "total", "amount", "order_value", "price_usd", "dollar_value", "purchase_revenue",
+        "value", "revenue", "total", "amount", "amount_paid", "order_value", "price_usd", "dollar_value",
+        "purchase_revenue",
         "ecommerce_purchase_revenue", "total_price", "order_total", "sales", "n_revenue",
     ),
     "cost": ("cost", "spend", "amount_spent", "ad_spend", "costs", "kosten", "ausgegebener_betrag"),

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from customer_data.sql_text import literal
-from reports.configuration.column_names import ColumnNames, plain
+from reports.configuration.column_names import SYNONYMS, ColumnNames, plain
 from reports.configuration.customers_alike import with_customers_alike
 from reports.configuration.recognition import Recognised
 
@@ -108,7 +108,12 @@ def _with_channel_of_ads(spend: Recognised, touches: Recognised | None) -> Recog
         platform = "meta"
     elif "impr" in names or "campaign_type" in names or names.named("currency_code", "währungscode") is not None:
         platform = "google"
-    if touches is None or platform is None or "channel" not in spend.missing:
+    if touches is None or "channel" not in spend.missing:
+        return spend
+    campaign = names.named(*SYNONYMS["campaign"])
+    if campaign is not None and {*spend.head.texts(campaign)} & {*_channels(touches)}:
+        return replace(spend, columns={**spend.columns, "channel": campaign})
+    if platform is None:
         return spend
     known = [one for one in _channels(touches) if re.fullmatch(_CHANNELS_OF_ADS[platform], one, re.IGNORECASE)]
     if len(known) != 1:

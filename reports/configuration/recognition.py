@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from customer_data.errors import InputError
 from customer_data.file_heads import Head, heads
 from customer_data.sql_text import literal
 from customer_data.table_specs import TABLE_SPECS, Kind
-from customer_data.written_forms import guessed_decimal, guessed_time_format
+from customer_data.written_forms import guessed_decimal, guessed_time_format, months_first_too
 from reports.configuration.clocks import utc_time
 from reports.configuration.column_names import PATH_VALUES, REFUND_VALUES, SYNONYMS, ColumnNames, currency_of, plain
 from reports.configuration.payments import sales_of
@@ -156,8 +157,10 @@ def _touches(base: Recognised, channel: Channel | None) -> Recognised:
 
 
 def _spend(base: Recognised, names: ColumnNames, channel: Channel | None) -> Recognised:
-    spend = _with_channel(_cut(replace(base, section="spend")), channel)
+    spend = _with_channel(_cut(replace(base, section="spend")), channel and replace(channel, note=None))
     head, notes, kept = base.head, [], []
+    if "--" in head.texts(base.columns["cost"]):
+        kept.append(f"{head.sql(base.columns['cost'])} <> '--'")  # Google Ads writes so where there was none
     first = head.names[0]
     if "impr" in names or "campaign_type" in names or "campaign_status" in names or head.preamble:
         totals = literal("Gesamt%" if "kosten" in names else "Total%")  # the last rows of Google Ads
@@ -211,12 +214,21 @@ def _with_computed_times(one: Recognised) -> Recognised:
     if sql is None:
         return one
     columns = {ours: name for ours, name in one.columns.items() if ours != "time"}
-    return replace(one, columns=columns, computed={**one.computed, "time": sql})
+    notes = (*one.notes, *_either_first(time or "", one.head))
+    return replace(one, columns=columns, computed={**one.computed, "time": sql}, notes=notes)
+
+
+def _either_first(column: str, head: Head) -> list[str]:
+    """What to say of days and months that may each come first."""
+    texts = head.texts(column)
+    form = guessed_time_format(texts)
+    other = None if form is None else months_first_too(texts, form)
+    return [] if other is None else [f"{column} is read with the day first; with the month first it is {other}"]
 
 
 def _with_forms(one: Recognised) -> Recognised:
     """The same with how the file is written: encoding, times, numbers, currency, and fields inside of records."""
-    head, options, computed = one.head, dict(one.options), dict(one.computed)
+    head, options, computed, notes = one.head, dict(one.options), dict(one.computed), list(one.notes)
     if head.encoding != "utf-8":
         options["encoding"] = head.encoding
     spec = TABLE_SPECS.get(one.section or "")
@@ -224,9 +236,17 @@ def _with_forms(one: Recognised) -> Recognised:
     times = [name for ours, name in one.columns.items() if kinds.get(ours) in (Kind.TIME, Kind.DAY)]
     if times and (fits := guessed_time_format(head.texts(times[0]))) is not None:
         options["time_format"] = fits
+        notes += _either_first(times[0], head)
     amounts = [one.columns[ours] for ours in ("value", "cost", "conversions") if ours in one.columns]
     if any(guessed_decimal(head.texts(name)) == "," for name in amounts):
         options["decimal"] = ","
+    for name in amounts:
+        grouped = [text for text in head.texts(name) if re.fullmatch(r"\d{1,3}[.,]\d{3}", text)]
+        if grouped and guessed_decimal(head.texts(name)) is None:
+            mark = "," if "." in grouped[0] else "."
+            notes.append(
+                f'{grouped[0]} in {name}: a thousand and more, if the decimal mark is another: decimal = "{mark}"'
+            )
     columns = dict(one.columns)
     if spec and "currency" in kinds and "currency" not in columns:
         codes = [code for name in head.names if _is_amount_of(one, name) and (code := currency_of(name)) is not None]
@@ -235,7 +255,7 @@ def _with_forms(one: Recognised) -> Recognised:
     for ours, name in one.columns.items():
         if name in head.paths:
             computed[ours] = head.sql(columns.pop(ours))
-    return replace(one, columns=columns, computed=computed, options=options)
+    return replace(one, columns=columns, computed=computed, options=options, notes=tuple(notes))
 
 
 def _is_amount_of(one: Recognised, name: str) -> bool:

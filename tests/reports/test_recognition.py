@@ -155,3 +155,30 @@ def test_the_source_of_first_visits_is_not_taken_for_that_of_each(tmp_path):
         == "coalesce(session_source, '(direct)') || ' / ' || coalesce(session_medium, '(none)')"
     )
     assert sure.notes == ()
+
+
+def test_what_may_be_read_two_ways_is_said(tmp_path):
+    (tmp_path / "orders.csv").write_text("order_id,user_id,date,value\n1,u,01/02/2025,1.234\n2,u,02/03/2025,2.500\n")
+    (tmp_path / "utc.csv").write_text("id,user_id,created (UTC),amount\n1,u,01/02/2025 10:00,5.25\n")
+    (orders,), (utc,) = recognise(tmp_path / "orders.csv"), recognise(tmp_path / "utc.csv")
+    assert orders.notes == (
+        "date is read with the day first; with the month first it is %m/%d/%Y",
+        '1.234 in value: a thousand and more, if the decimal mark is another: decimal = ","',
+    )
+    assert utc.notes == ("created (UTC) is read with the day first; with the month first it is %m/%d/%Y %H:%M",)
+    assert "'%d/%m/%Y %H:%M'), '%Y-%m-%d %H:%M:%SZ')" in utc.computed["time"]
+
+
+def test_cost_by_campaign_is_of_the_channels_that_are_called_so(tmp_path):
+    (tmp_path / "touches.csv").write_text("user_id,time,channel\n1,2025-01-01,Summer\n")
+    (tmp_path / "spend.csv").write_text("Day,Campaign,Cost\n2025-01-01,Summer,5\n2025-01-02,Winter,--\n")
+    found = draft([one for name in ("touches", "spend") for one in recognise(tmp_path / f"{name}.csv")])
+    (spend,) = found.sections["spend"]
+    assert spend.columns["channel"] == "Campaign"
+    assert spend.options["filter"] == "\"Cost\" <> '--'"
+
+
+def test_addresses_name_customers_before_their_names_do(tmp_path):
+    (tmp_path / "orders.csv").write_text("Order ID,Customer,Email,Date,Total\n1,Ann Smith,a@x.test,2025-01-01,5\n")
+    (orders,) = recognise(tmp_path / "orders.csv")
+    assert orders.columns["customer_id"] == "Email"
