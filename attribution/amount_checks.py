@@ -1,6 +1,6 @@
 """What is wrong with paths and amounts as they were given: every problem, where, how many, the first, the remedy."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +10,9 @@ from customer_data.errors import ConfigurationError, InputError
 
 if TYPE_CHECKING:
     from attribution.ragged import Floats
+
+
+INFINITE = "A division by 0 leaves such; write what was counted."
 
 
 def require_step(step: str) -> None:
@@ -30,8 +33,10 @@ def problems_of_amounts(
         numbers = amounts[ours]
         if numbers.min(initial=0) >= 0 and numbers.max(initial=0) < np.inf:  # not so where one is missing
             continue
-        if wrong := at_fault(~np.isfinite(numbers), entry):
+        if wrong := at_fault(np.isnan(numbers), entry):
             problems.append(f"{name}: {wrong} hold no number. Write 0 where there was none.")
+        if wrong := at_fault(np.isinf(numbers), entry):
+            problems.append(f"{name}: {wrong} hold an infinite one. {INFINITE}")
         if wrong := at_fault(numbers < 0, entry):
             problems.append(f"{name}: {wrong} hold a negative one. Net refunds from their paths, or drop them.")
     if wrong := at_fault((amounts["value"] > 0) & (amounts["conversions"] == 0), entry):
@@ -64,6 +69,8 @@ def checked_strings(
     require_step(step)
     if isinstance(paths, str):
         raise InputError(f"paths: {paths!r} is one text. Give a list of them, as in [{paths!r}].")
+    if not isinstance(paths, Iterable):
+        raise InputError(f"paths: {paths!r} is a {type(paths).__name__}. Give a list of texts such as 'a > b'.")
     steps = [
         [name for part in path.split(step) if (name := part.strip())] if isinstance(path, str) else [] for path in paths
     ]

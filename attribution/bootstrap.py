@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attribution import delta
+from attribution.arguments import checked
 from attribution.credit import check_models, model_credit
 from attribution.credit_spread import model_gradient
 from attribution.gradient import ShareGradient
@@ -84,6 +85,7 @@ class Replicates:
         return credit
 
 
+@checked
 def bootstrap_credit(
     paths: Paths,
     models: Sequence[str],
@@ -321,6 +323,7 @@ def percentile_interval(replicated: Floats, *, confidence: float) -> tuple[Float
     return low, high
 
 
+@checked
 def rank_stability(
     paths: Paths,
     *,

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 
 from attribution import ragged
+from attribution.arguments import checked
 from attribution.chain import chain
 from attribution.credit import check_models, model_credit
 from attribution.credit_spread import model_gradient
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     import pandas
 
 
+@checked
 def bridge(
     paths: Paths,
     *,
@@ -121,6 +123,7 @@ def bridge(
     )
 
 
+@checked
 def flows(
     paths: Paths,
     *,
@@ -189,6 +192,7 @@ def flows(
     )
 
 
+@checked
 def roles(paths: Paths, *, confidence: float = 0.90) -> "pandas.DataFrame":
     """When on their paths channels take part: alone, early, in the middle or late.
 
@@ -233,6 +237,7 @@ def roles(paths: Paths, *, confidence: float = 0.90) -> "pandas.DataFrame":
     return pandas.DataFrame(table)
 
 
+@checked
 def touch_variety(paths: Paths, *, confidence: float = 0.90) -> "pandas.DataFrame":
     """How many conversions leave models anything to decide.
 
@@ -261,6 +266,7 @@ def touch_variety(paths: Paths, *, confidence: float = 0.90) -> "pandas.DataFram
     return pandas.DataFrame({"paths": ["one touch", "one channel", "several channels"], **amounts, **ends})
 
 
+@checked
 def credit_along_paths(
     paths: Paths,
     *,

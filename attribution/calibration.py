@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attribution.amount_checks import numbers_of
+from attribution.arguments import checked
 from attribution.bootstrap import percentile_interval
 from attribution.credit import check_models, model_credit
 from attribution.credit_spread import credit_covariance, credit_variance
@@ -33,6 +34,7 @@ MOST_TOGETHER = 200
 NOT_ABOVE_ZERO = "a test found no effect; above zero by assumption"
 
 
+@checked
 def calibrate(
     paths: Paths,
     experiments: "pandas.DataFrame",

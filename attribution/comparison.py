@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attribution.arguments import checked
 from attribution.bootstrap import Replicates, bootstrap_credit, percentile_interval
 from attribution.credit import DIRECT_RULE, check_models, model_credit
 from attribution.credit_spread import credit_variance
@@ -25,6 +26,7 @@ NO_DIFFERENCE = "no clear difference"
 FEWEST_REPLICATES = 20
 
 
+@checked
 def compare(
     paths: Paths,
     *,

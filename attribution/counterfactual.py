@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from attribution.arguments import checked
 from attribution.chain import chain, reachable
 from attribution.delta import interval, variance
 from attribution.gradient import effects_gradient
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 Mask = NDArray[np.bool_]
 
 
+@checked
 def removal(
     paths: Paths,
     sets: Sequence[str | Sequence[str]],
@@ -188,6 +190,7 @@ def _one_substituted(
     return worth[states], derivative.T, gained[:states, 0]
 
 
+@checked
 def interactions(paths: Paths, *, order: int = 1, largest: int = 20, confidence: float = 0.90) -> "pandas.DataFrame":
     """Which pairs of channels work on the same conversions.
 

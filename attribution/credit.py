@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attribution.arguments import checked
 from attribution.chain import Chain, chain
 from attribution.credit_spread import model_gradient
 from attribution.delta import interval, normal_reach, variance
@@ -52,6 +53,7 @@ class Credit:
     value: Floats
 
 
+@checked
 def attribute(
     paths: Paths,
     *,
@@ -236,6 +238,7 @@ def _in_proportion(effects: Floats, total: float) -> Floats:
     return effects / summed * total if summed > 0 else np.zeros_like(effects)
 
 
+@checked
 def removal_effects(
     paths: Paths, *, order: int = 1, convention: Convention = "exact", confidence: float | None = 0.90
 ) -> "pandas.DataFrame":

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attribution import ragged
+from attribution.arguments import checked
 from attribution.bootstrap import Replicates, in_blocks, require_replicates
 from attribution.credit import check_models
 from attribution.customer_keys import customer_keys, type_of_customers
@@ -48,6 +49,7 @@ class CustomerJourneys:
     nulls: "csr_array"
 
 
+@checked
 def customer_journeys(
     connection: "duckdb.DuckDBPyConnection", options: JourneyOptions | None = None
 ) -> CustomerJourneys:
@@ -104,6 +106,7 @@ def _values(connection: "duckdb.DuckDBPyConnection", options: JourneyOptions) ->
     return np.asarray(value) / SCALE
 
 
+@checked
 def bootstrap_customers(
     journeys: CustomerJourneys,
     models: Sequence[str],

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attribution import ragged
+from attribution.arguments import checked
 from attribution.customer_keys import INTEGERS, type_of_customers
 from attribution.held_out import require_folds
 from attribution.journey_parts import JourneyOptions
@@ -32,6 +33,7 @@ MOST_OTHERS = 25_000
 Name = TypeVar("Name", bound=Hashable)
 
 
+@checked
 def customer_folds(
     connection: "duckdb.DuckDBPyConnection", options: JourneyOptions | None = None, *, folds: int = 5, seed: int = 0
 ) -> tuple[Paths, ...]:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attribution.arguments import checked
 from attribution.delta import normal_reach
 from attribution.intervals import share_interval
 from attribution.paths import Paths
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 MEASURES: tuple[Measure, Measure] = ("conversions", "value")
 
 
+@checked
 def top_paths(paths: Paths, n: int = 20, *, confidence: float = 0.90) -> "pandas.DataFrame":
     """The paths with the most conversions.
 
@@ -68,6 +70,7 @@ def top_paths(paths: Paths, n: int = 20, *, confidence: float = 0.90) -> "pandas
     )
 
 
+@checked
 def path_lengths(paths: Paths, *, confidence: float = 0.90) -> "pandas.DataFrame":
     """How many journeys have how many touches.
 
@@ -97,6 +100,7 @@ def path_lengths(paths: Paths, *, confidence: float = 0.90) -> "pandas.DataFrame
     )
 
 
+@checked
 def time_lags(paths: Paths, *, confidence: float = 0.90) -> "pandas.DataFrame | None":
     """How many conversions come how many whole days after the first touch; None from a file, which knows no times.
 

@@ -48,7 +48,7 @@ def warn_of_missing_direct(channels: Sequence[str], direct: str | Sequence[str],
         if channels and not is_usual_direct(name) and not direct_codes(channels, name):
             hint = did_you_mean(name, channels) or f" There are {', '.join(channels[:20])}."
             message = f"{where}: direct: there is no channel {name!r}, so nothing is passed over for it.{hint}"
-            warnings.warn(message, UserWarning, stacklevel=3)
+            warnings.warn(message, UserWarning, stacklevel=4)
 
 
 def _plain(name: str) -> str:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attribution.arguments import checked
 from attribution.paths import Paths
 from attribution.transitions import transitions
 from customer_data.errors import ConfigurationError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 START, CONVERSION, NULL = "(start)", "(conversion)", "(null)"
 
 
+@checked
 def transition_matrix(paths: Paths, order: int = 1) -> "pandas.DataFrame":
     """How often each state follows each other one: the counts and probabilities the Markov model is solved on.
 
@@ -62,6 +64,7 @@ def _told_apart(state: str) -> str:
     return f"{state} (channel)" if state in (START, CONVERSION, NULL) else state
 
 
+@checked
 def transition_graph(paths: Paths, *, min_probability: float = 0.05, max_nodes: int = 12) -> "networkx.DiGraph[str]":
     """The chain of order 1 as a graph, thinned so that it can be drawn.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attribution import ragged
+from attribution.arguments import checked
 from attribution.paths import Paths
 from attribution.ragged import Floats
 from customer_data.errors import ConfigurationError
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import pandas
 
 
+@checked
 def split_paths(paths: Paths, *, folds: int = 5, seed: int = 0) -> tuple[Paths, ...]:
     """Deal the journeys of aggregated paths into folds at random, each journey on its own.
 

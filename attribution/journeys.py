@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attribution import decay_sql, journey_sql
+from attribution.arguments import checked
 from attribution.converter_journeys import ConverterJourneys, converter_journeys
 from attribution.customer_events import columns, keys_of
 from attribution.decay_sql import SHARE_BITS
@@ -37,6 +38,7 @@ DAY_US = 86_400_000_000
 LONGEST_DAYS = 100_000
 
 
+@checked
 def build_paths(
     connection: "duckdb.DuckDBPyConnection",
     *,

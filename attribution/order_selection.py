@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attribution import held_out
+from attribution.arguments import checked
 from attribution.paths import Paths
 from attribution.ragged import Floats
 from attribution.transitions import transitions
@@ -43,6 +44,7 @@ class OrderSelection:
     calibration: "pandas.DataFrame"
 
 
+@checked
 def choose_order(folds: Sequence[Paths], *, max_order: int = 4, backoff: float = 10.0) -> OrderSelection:
     """Choose the order of the chain by journeys that were held out.
 

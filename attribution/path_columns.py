@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from attribution.amount_checks import INFINITE
 from attribution.ragged import Floats
 from customer_data.errors import ConfigurationError, InputError
 from customer_data.nearest import did_you_mean
@@ -199,11 +200,13 @@ def _amounts(
         if numbers.min(initial=0) >= 0 and numbers.max(initial=0) < np.inf:  # not so where one is missing
             continue
         column = f"{source}: column {columns[ours]!r} ({ours})"
-        if (wrong := ~np.isfinite(numbers)).any():
+        if (wrong := np.isnan(numbers)).any():
             remedy = places.remedy(int(wrong.argmax()), ours)
             problems.append(
                 f"{column}: {_rows_at_fault(wrong, places, ours)} hold no number. Write 0 where there was none.{remedy}"
             )
+        if (wrong := np.isinf(numbers)).any():
+            problems.append(f"{column}: {_rows_at_fault(wrong, places, ours)} hold an infinite one. {INFINITE}")
         if (wrong := numbers < 0).any():
             told = _rows_at_fault(wrong, places, ours)
             problems.append(f"{column}: {told} hold a negative one. Net refunds from their paths, or drop them.")

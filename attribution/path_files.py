@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attribution.arguments import checked
 from attribution.packing import Packing, distinct_paths
 from attribution.path_columns import (
     PathColumns,
@@ -28,6 +29,7 @@ UNKNOWN_SPREAD = (
 )
 
 
+@checked
 def read_paths(
     data: "str | Path | pandas.DataFrame",
     *,
@@ -94,9 +96,9 @@ def read_paths(
     unread = _unread_sentence(unread_columns(read.present, wanted))
     paths = _paths(read, step=step, columns=columns, unread=unread)
     if unread:
-        warnings.warn(f"{read.source}:{unread}", UserWarning, stacklevel=2)
+        warnings.warn(f"{read.source}:{unread}", UserWarning, stacklevel=3)
     if not paths.value_spread_known:
-        warnings.warn(f"{read.source}: {UNKNOWN_SPREAD}", UserWarning, stacklevel=2)
+        warnings.warn(f"{read.source}: {UNKNOWN_SPREAD}", UserWarning, stacklevel=3)
     return paths
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attribution import held_out, ragged
+from attribution.arguments import checked
 from attribution.delta import interval, normal_reach, variance
 from attribution.gradient import Gradient, ShareGradient
 from attribution.paths import Paths
@@ -64,6 +65,7 @@ class RegressionFit:
         return chance(terms @ self.coefficients["estimate"].to_numpy())
 
 
+@checked
 def fit_regression(paths: Paths) -> RegressionFit:
     """Fit the regression to distinct paths, once: the fit is kept with them.
 
@@ -206,6 +208,7 @@ def lost_without(fit: RegressionFit, paths: Paths) -> "csr_array":
     return losses.by_path(losses.lost * journeys[losses.met.path]).T.tocsr()
 
 
+@checked
 def regression_credit(
     paths: Paths, *, fit: RegressionFit | None = None, confidence: float | None = 0.90
 ) -> "pandas.DataFrame":
@@ -282,6 +285,7 @@ def regression_gradient(paths: Paths) -> Gradient:
     return RegressionGradient.make(Losses.of(paths, *fit.effects), fit.covariance)
 
 
+@checked
 def held_out_regression(folds: Sequence[Paths], *, fit: RegressionFit | None = None) -> "pandas.DataFrame":
     """How well the regression foretells journeys it was not fitted to, beside ``choose_order``'s table of the chain.
 

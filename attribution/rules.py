@@ -10,7 +10,7 @@ conversions and value.
   lead: the earlier of the two middle ones in a path of even length. Three touches get a third each, two a half.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,7 +44,7 @@ class RuleOptions:
     Raises
     ------
     ConfigurationError
-        When weights are negative or not finite, or do not sum to what they must.
+        When weights are negative or not finite, or do not sum to what they must, or direct is no name; all at once.
     """
 
     position_weights: tuple[float, float, float] = (0.4, 0.2, 0.4)
@@ -52,22 +52,34 @@ class RuleOptions:
     direct: str | Sequence[str] = "direct"
 
     def __post_init__(self) -> None:
-        first_middle_last = np.asarray(self.position_weights, dtype=float)
+        first_middle_last, custom = (_as_numbers(given) for given in (self.position_weights, self.custom_weights))
+        problems = []
         if first_middle_last.shape != (3,) or not _fit_as_weights(first_middle_last):
-            raise ConfigurationError(
+            problems.append(
                 f"position_weights: {self.position_weights!r} are not three weights of 0 or more. "
                 "Give those of the first touch, of all between and of the last, such as (0.4, 0.2, 0.4)."
             )
-        if abs(first_middle_last.sum() - 1) > 1e-9:
-            raise ConfigurationError(
+        elif abs(first_middle_last.sum() - 1) > 1e-9:
+            problems.append(
                 f"position_weights: {self.position_weights!r} sum to {first_middle_last.sum():g}. Make them sum to 1."
             )
-        custom = np.asarray(self.custom_weights, dtype=float)
         if custom.ndim != 1 or len(custom) == 0 or not _fit_as_weights(custom) or custom[0] <= 0:
-            raise ConfigurationError(
+            problems.append(
                 f"custom_weights: {self.custom_weights!r} are not weights of 0 or more, the first above 0. "
                 "Count them back from the last touch, such as (0.5, 0.3, 0.2)."
             )
+        if not isinstance(self.direct, Iterable) or not all(isinstance(name, str) for name in self.direct):
+            problems.append(f'direct: {self.direct!r} is no name. Give one or several, such as "direct".')
+        if problems:
+            raise ConfigurationError("\n".join(problems))
+
+
+def _as_numbers(given: object) -> Floats:
+    """An array of them; of what are none a missing one, which fits nowhere."""
+    try:
+        return np.asarray(given, dtype=float)
+    except (TypeError, ValueError):
+        return np.full(1, np.nan)
 
 
 def _fit_as_weights(weights: Floats) -> bool:

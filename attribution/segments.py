@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attribution.arguments import checked
 from attribution.credit import model_credit
 from attribution.credit_spread import credit_covariance, credit_variance
 from attribution.delta import interval
@@ -38,6 +39,7 @@ MOST_TYPES, MOST_TOGETHER = 8, 200
 _FIRST, _TOUCHES, _ORDERS = "attribution_first_order", "attribution_part_touches", "attribution_part_orders"
 
 
+@checked
 def new_and_returning(
     connection: "duckdb.DuckDBPyConnection",
     options: JourneyOptions | None = None,
@@ -92,6 +94,7 @@ def conversion_types(
     return {str(name): int(count) for name, count in rows}
 
 
+@checked
 def by_type(
     connection: "duckdb.DuckDBPyConnection", options: JourneyOptions | None = None, *, most: int = MOST_TYPES
 ) -> dict[str, Paths]:
@@ -119,6 +122,7 @@ def by_type(
     return found
 
 
+@checked
 def compare_shares(
     segments: Mapping[str, Paths],
     *,

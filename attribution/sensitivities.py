@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attribution.arguments import checked
 from attribution.credit import check_models, model_credit
 from attribution.credit_spread import model_gradient
 from attribution.customer_folds import Recounts
@@ -69,6 +70,7 @@ class _Choice:
         return self.choice not in ("as configured", "order", "path transform")
 
 
+@checked
 def sensitivity(
     paths: Paths,
     *,

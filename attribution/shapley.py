@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from attribution import games
+from attribution.arguments import checked
 from attribution.delta import interval, normal_reach, variance
 from attribution.participation import distinct_linear
 from attribution.paths import Paths
@@ -45,6 +46,7 @@ AT_ONCE = 128
 FEWEST_REPLICATES = 20
 
 
+@checked
 def shapley(
     paths: Paths,
     *,

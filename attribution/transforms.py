@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attribution import ragged
+from attribution.arguments import checked
 from attribution.direct import direct_codes, warn_of_missing_direct
 from attribution.paths import FileCounts, Paths
 from attribution.ragged import Integers
@@ -25,6 +26,7 @@ Mask = NDArray[np.bool_]
 DROPS_DIRECT = "drop_direct_unless_alone"
 
 
+@checked
 def transform_paths(paths: Paths, transform: str, *, direct: str | Sequence[str] = "direct") -> Paths:
     """Distinct paths as they look after one of the named transforms.
 
@@ -63,6 +65,7 @@ def transform_numbered(
     return _kept(paths, _RULES[transform](paths))
 
 
+@checked
 def rename_channels(paths: Paths, renamed: Mapping[str, str]) -> Paths:
     """Distinct paths with some channels under another name; paths that are then equal are merged.
 

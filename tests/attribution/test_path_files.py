@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import attribution
+from attribution.amount_checks import INFINITE
 from attribution.paths import FileCounts
 from customer_data.errors import ConfigurationError, InputError
 
@@ -139,9 +140,11 @@ def test_broken_lines_and_bad_numbers_are_told_together_with_their_lines(tmp_pat
         "1 of 5 rows cannot be read (first: line 6)",
         "1 of 5 rows cannot be read (first: line 7)",
         "column 'conversions' (conversions)",
+        "column 'conversions' (conversions)",
     ]
+    assert said[4].endswith("1 of 2 rows (first: line 8, 'inf') hold an infinite one. " + INFINITE)
     assert said[3].endswith(
-        "2 of 2 rows (first: line 4, '1,5') hold no number. Write 0 where there was none. Or state the decimal mark: "
+        "1 of 2 rows (first: line 4, '1,5') hold no number. Write 0 where there was none. Or state the decimal mark: "
         'decimal = ",".'
     )
 

@@ -105,6 +105,7 @@ def test_no_paths_at_all_is_an_empty_object() -> None:
             {"conversions": [0, 1], "value": [5, 1]},
             ["value: 1 of 2 entries (first: entry 1) have value wi"],
         ),
+        (None, {}, ["paths: None is a NoneType. Give a list of texts"]),
         ("a > b", {}, ["paths: 'a > b' is one text. Give a list of them, as in ['a > b']."]),
     ],
 )
