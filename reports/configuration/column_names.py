@@ -45,7 +45,11 @@ REFUND_VALUES = (
     "refund_value",
 )  # fmt: skip
 PATH_VALUES = ("value", "total_conversion_value", "conversion_value")
-_CURRENCY = re.compile(r"[ _]\(([A-Z]{3})\)$|_(?:in_)?(usd|eur|gbp|chf)$")
+_CODES = (
+    "AED|ARS|AUD|BGN|BRL|CAD|CHF|CLP|CNY|COP|CZK|DKK|EGP|EUR|GBP|HKD|HUF|IDR|ILS|INR|JPY|KES|KRW|MXN|MYR|NGN|NOK|NZD|"
+    "PEN|PHP|PLN|RON|SAR|SEK|SGD|THB|TRY|TWD|UAH|USD|VND|ZAR"
+)
+_CURRENCY = re.compile(rf"[ _,]+(?:in[ _])?\(?({_CODES})\)?$", re.IGNORECASE)
 
 
 class ColumnNames:
@@ -82,4 +86,4 @@ def says_utc(name: str) -> bool:
 def currency_of(name: str) -> str | None:
     """Return the currency that stands at the end of a column's name, as in ``Amount spent (USD)``."""
     found = _CURRENCY.search(name)
-    return None if found is None else (found[1] or found[2]).upper()
+    return None if found is None else found[1].upper()

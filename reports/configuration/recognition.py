@@ -100,7 +100,8 @@ def _sections(file: Path, head: Head) -> tuple[Recognised, ...]:
         refunds = replace(base, section="refunds", columns={**found, "value": refunded})
         return (_with_forms(_cut(refunds)),)
     is_of_customers = {"customer_id", "time"} <= set(found)
-    if is_of_customers and (events := events_of(names, head, channel)) is not None:
+    events = events_of(names, head, channel) if is_of_customers else None
+    if events is not None and (events.touches is not None or "value" not in found):
         return _of_events(base, names, channel, events)
     if is_of_customers and ("value" in found or ("order_id" in found and channel is None)):
         bought = _of_visits_with_orders(base, channel)

@@ -182,3 +182,25 @@ def test_addresses_name_customers_before_their_names_do(tmp_path):
     (tmp_path / "orders.csv").write_text("Order ID,Customer,Email,Date,Total\n1,Ann Smith,a@x.test,2025-01-01,5\n")
     (orders,) = recognise(tmp_path / "orders.csv")
     assert orders.columns["customer_id"] == "Email"
+
+
+@pytest.mark.parametrize(
+    ("name", "currency"),
+    [
+        ("Total (EUR)", "'EUR'"),
+        ("Total USD", "'USD'"),
+        ("total_in_gbp", "'GBP'"),
+        ("Total", None),
+        ("Sales (VAT)", None),
+    ],
+)
+def test_a_currency_in_the_name_of_amounts_is_stated(tmp_path, name, currency):
+    (tmp_path / "orders.csv").write_text(f"Order ID,User ID,Date,{name}\n1,7,2025-01-02,5\n")
+    (orders,) = recognise(tmp_path / "orders.csv")
+    assert orders.computed.get("currency") == currency
+
+
+def test_orders_of_tickets_name_events_but_are_no_events(tmp_path):
+    (tmp_path / "orders.csv").write_text("Order ID,Email,Date,Total,Event\n1,a@x.test,2025-01-02,50,Concert\n")
+    (orders,) = recognise(tmp_path / "orders.csv")
+    assert (orders.section, orders.columns["value"]) == ("orders", "Total")
