@@ -211,7 +211,7 @@ def _bias_notes(made: Forecast, origins: RollingOrigins) -> list[str]:
         f"{total['bias']:+.1%} on average"
     )
     if made.level != 1:
-        return [f"{missed}: all values are {made.level:.3f} times the model's own."]
+        return [f"{missed}: repeat orders are valued at {made.level:.3f} times what the model says."]
     if total["log_spread"] > 0 and origins.horizon_months < made.horizon_months:
         return [f"{missed}; as they were shorter than {made.horizon_months} months, values stay the model's own."]
     return []

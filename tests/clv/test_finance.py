@@ -106,7 +106,7 @@ def test_what_forecasts_of_this_length_missed_moves_every_amount_of_known_custom
     moved = calibrate(growing_shop, made, origins)
     found = cash_flow(growing_shop, moved, origins=origins, draws=1_000)
     assert moved.level == pytest.approx(np.exp(0.15))
-    assert any("1.162 times the model's own" in note for note in moved.notes)
+    assert any("valued at 1.162 times what the model says" in note for note in moved.notes)
     # By segment, month, cohort and customer, and all with one sum.
     times = moved.segment_forecast["clv"] / made.segment_forecast["clv"]
     assert times.tolist() == pytest.approx([moved.level] * len(times))

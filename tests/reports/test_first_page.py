@@ -192,7 +192,8 @@ def test_customers_to_write_to_and_what_to_plan_with():
             1.25,
             0.1,
             12,
-            ": all values are 1.25 times what the models say (the models alone: EUR\u00a0800).",
+            ": repeat orders are valued at 1.25 times what the models say (known customers by the models alone, "
+            "discounted: EUR\u00a0800).",
         ),
         (
             1.0,
