@@ -30,10 +30,9 @@ def past_errors(clv: ClvResults, run: RunResults) -> str:
     )
     if clv.level != 1:
         worth = prose.total_row(clv.segment_forecast)
-        own = (
-            "" if worth is None else f" (the models alone: {about(float(str(worth['clv'])) / clv.level, run.currency)})"
-        )
-        return f"{missed}: all values are {number(clv.level, 2)} times what the models say{own}."
+        own = float("nan") if worth is None else float(str(worth["clv"])) / clv.level
+        alone = "" if own != own else f" (known customers by the models alone, discounted: {about(own, run.currency)})"
+        return f"{missed}: repeat orders are valued at {number(clv.level, 2)} times what the models say{alone}."
     if depth.origins_months == clv.horizon_months:
         return f"{missed}, which chance explains: values stay the models' own, and intervals hold the doubt."
     return (
@@ -42,13 +41,13 @@ def past_errors(clv: ClvResults, run: RunResults) -> str:
     )
 
 
-def how_far(clv: ClvResults, run: RunResults, *, month: bool = True) -> str:
+def how_far(clv: ClvResults, run: RunResults) -> str:
     """Between which amounts the whole horizon lies in eight cases of ten, and its first whole month; or empty."""
     depth = clv.depth
     said = []
     if depth is not None and (over := _total(depth.flow_totals)) is not None:
         said.append(f"the {horizon(clv.horizon_months)} bring {_between(over.iloc[0], run)}")
-    if month and depth is not None and (flows := _total(depth.flows)) is not None:
+    if depth is not None and (flows := _total(depth.flows)) is not None:
         whole = first_whole(flows.sort_values("period"))
         said += [] if whole is None else [f"{whole['period']:%B %Y} {'' if said else 'brings '}{_between(whole, run)}"]
     return f"In eight cases of ten {', '.join(said)}." if said else ""
