@@ -9,7 +9,7 @@ from attribution.arguments import checked
 from attribution.bootstrap import Replicates, bootstrap_credit, percentile_interval
 from attribution.credit import DIRECT_RULE, check_models, model_credit
 from attribution.credit_spread import credit_variance
-from attribution.delta import interval
+from attribution.delta import interval, normal_reach
 from attribution.direct import warn_of_missing_direct
 from attribution.intervals import difference_interval
 from attribution.markov import Convention, require_convention
@@ -17,6 +17,7 @@ from attribution.paths import Paths
 from attribution.ragged import Floats
 from attribution.rules import RuleOptions
 from attribution.sums import Measure, require_measure
+from attribution.together import clear_together
 from customer_data.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -71,11 +72,13 @@ def compare(
 
     Returns
     -------
-    Columns channel, <baseline>, <model>, difference (model minus baseline), difference_low, difference_high, verdict.
-    Differences sum to 0. Rows are sorted by the size of the difference, largest first, then by name. The verdict is
-    "under-credited by last click" (or the baseline's name) when the whole interval is above 0, "over-credited by ..."
-    when it is below, else "no clear difference". Intervals of value are missing, and so nothing is clear, where nothing
-    tells how far values spread (``Paths.value_spread_known``).
+    Columns channel, <baseline>, <model>, difference (model minus baseline), difference_low, difference_high, verdict,
+    clear_together. Differences sum to 0. Rows are sorted by the size of the difference, largest first, then by name.
+    The verdict is "under-credited by last click" (or the baseline's name) when the whole interval is above 0,
+    "over-credited by ..." when it is below, else "no clear difference". Of many channels some get one by chance alone;
+    ``clear_together`` is true where the difference stays clear when all are judged together
+    (:mod:`attribution.together`). Intervals of value are missing, and so nothing is clear, where nothing tells how far
+    values spread (``Paths.value_spread_known``).
 
     Raises
     ------
@@ -106,22 +109,30 @@ def compare(
     difference, exact = after - before, exact_after - exact_before
     is_lower_bound = measure == "value" and drawn is None and not paths.value_spread_known
     if replicates == 0 and drawn is None:
-        spread = credit_variance(paths, model, baseline=baseline, order=order, options=options)
-        low, high = ends_of_difference(
-            [baseline, model],
-            difference,
-            getattr(spread, measure),
-            total=total,
-            confidence=confidence,
-        )
+        spread = getattr(credit_variance(paths, model, baseline=baseline, order=order, options=options), measure)
+
+        def ends(level: float) -> tuple[Floats, Floats]:
+            return ends_of_difference([baseline, model], difference, spread, total=total, confidence=level)
     else:
         drawn = drawn or bootstrap_credit(
             paths, [baseline, model], order=order, replicates=replicates, seed=seed, options=options
         )
         replicated = drawn.of(model, paths, measure) - drawn.of(baseline, paths, measure) + (difference - exact)
-        low, high = percentile_interval(replicated, confidence=confidence)
+        percentiles = percentile_interval(replicated, confidence=confidence)
+
+        def ends(level: float) -> tuple[Floats, Floats]:
+            # So far out as many channels ask for there are too few replicates: reaches grow as normal ones do.
+            wider = normal_reach(level) / normal_reach(confidence)
+            return difference + wider * (percentiles[0] - difference), difference + wider * (
+                percentiles[1] - difference
+            )
+
+    low, high = ends(confidence)
+    rounding = 1e-9 * total
+    together = clear_together(ends, confidence=confidence, rounding=rounding)
     if is_lower_bound:
         low = high = np.full(len(difference), np.nan)
+        together = np.zeros(len(difference), dtype=bool)
     table = pandas.DataFrame(
         {
             "channel": paths.channels,
@@ -130,7 +141,8 @@ def compare(
             "difference": difference,
             "difference_low": low,
             "difference_high": high,
-            "verdict": verdicts(low, high, baseline=baseline, rounding=1e-9 * total),
+            "verdict": verdicts(low, high, baseline=baseline, rounding=rounding),
+            "clear_together": together,
         }
     )
     largest_first = np.lexsort([np.asarray(paths.channels), -np.round(np.abs(difference), 9)])

@@ -106,7 +106,9 @@ def draw_changes(comparison: pd.DataFrame, *, unit: str = "conversions", most: i
     with style.Chart(style.FULL_WIDTH, style.row_height(len(rows), per_row=0.15, rest=0.45, least=0.9)) as chart:
         axes = chart.axes
         positions = range(len(rows))
-        colours = [_colour(*bounds) for bounds in zip(rows["difference_low"], rows["difference_high"], strict=True)]
+        bounds = zip(rows["difference_low"], rows["difference_high"], strict=True)
+        together = rows["clear_together"].astype(bool)
+        colours = [_colour(*ends) if clear else style.BASELINE for ends, clear in zip(bounds, together, strict=True)]
         axes.barh(positions, rows["difference"], color=colours, height=0.62, zorder=2)
         axes.hlines(
             positions, rows["difference_low"], rows["difference_high"], color=style.INK, linewidth=0.9, zorder=3

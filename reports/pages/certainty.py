@@ -28,6 +28,10 @@ def certainty(run: RunResults) -> tuple[Point, ...]:
     """Return each point of the first page as a lead and its text."""
     meaning = prose.interval_meaning(run.confidence, channels=run.attribution is not None)
     if run.attribution is not None:
+        if chance := prose.clear_by_chance(run.attribution, run.confidence):
+            meaning += (
+                f" {chance[:1].upper()}{chance[1:]}; clear on this page is what stays so with all judged together."
+            )
         meaning += _few_conversions(run.attribution)
     points = [("Intervals.", meaning)]
     if run.attribution is not None and (choices := choices_sentence(run.attribution)):

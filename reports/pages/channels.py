@@ -14,7 +14,7 @@ from reports.pages.content import Block, Column, Figure, Prose, Section, Table
 from reports.pages.journeys import conversions_n, journey_blocks, window
 from reports.results.run_results import AttributionResults, RunResults
 from reports.wording.labels import clean, listing, model_name, plural, shorten, table_name
-from reports.wording.number_format import Format, credit_decimals, money_decimals, ranges
+from reports.wording.number_format import Format, credit_decimals, money_decimals, number, ranges
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,10 +105,20 @@ def _conversions_table(attribution: AttributionResults, run: RunResults) -> Tabl
         attribution,
         run,
         title=f"Conversions credited by {baseline} and by {model}",
-        caption="A verdict is given only where the interval of the change does not hold zero.",
+        caption="A verdict is given only where the interval of the change does not hold zero."
+        + _by_chance(attribution, run),
         formats=("credit", "signed"),
         decimals=prose.comparison_decimals(attribution),
     )
+
+
+def _by_chance(attribution: AttributionResults, run: RunResults) -> str:
+    """How many verdicts chance gives, and how many of those here stand with all channels judged together."""
+    if not (chance := prose.clear_by_chance(attribution, run.confidence)):
+        return ""
+    alone, together = len(prose.clear_alone(attribution.comparison)), len(prose.clear_moves(attribution))
+    kept = f"of {number(alone)} here {number(together)} {plural(together, 'stays', 'stay')} so with all judged together"
+    return f" {chance[:1].upper()}{chance[1:]}; {kept if alone else 'here none does'}."
 
 
 def _value_table(attribution: AttributionResults, run: RunResults) -> Table | None:

@@ -158,7 +158,7 @@ def _changes(attribution: AttributionResults, run: RunResults) -> list[Block]:
             alt=f"Bars of the change in credited conversions per channel, {model} minus {baseline}. "
             + prose.what_changed(attribution, run.confidence),
             caption=f"{model} minus {baseline}, in conversions; lines are {prose.interval_name(run.confidence)}s, grey "
-            f"bars are not clear.{shown}",
+            f"bars are not clear with all channels judged together.{shown}",
             data=rows,
         )
     )

@@ -54,14 +54,28 @@ def total_conversions(attribution: AttributionResults) -> float:
 
 
 def clear_moves(attribution: AttributionResults) -> pd.DataFrame:
-    """The channels whose change has an interval without zero, the largest change first."""
+    """The channels whose change is clear with all judged together, the largest change first."""
     clear = clear_rows(attribution.comparison)
     return clear.loc[clear["difference"].abs().sort_values(ascending=False, kind="stable").index]
 
 
 def clear_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a comparison whose interval of the change does not hold zero."""
+    """The rows of a comparison whose change is clear with all judged together."""
+    return rows[rows["clear_together"].astype(bool)]
+
+
+def clear_alone(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a comparison whose interval of the change does not hold zero, each judged by itself."""
     return rows[(rows["difference_low"] > 0) | (rows["difference_high"] < 0)]
+
+
+def clear_by_chance(attribution: AttributionResults, confidence: float) -> str:
+    """How many channels would look clear where nothing is; empty below one, and where there are no intervals."""
+    rows = attribution.comparison
+    expected = len(rows) * (1 - confidence)
+    if expected < 1 - 1e-9 or rows["difference_low"].isna().all() or not total_conversions(attribution) > 0:
+        return ""
+    return f"by chance alone some {number(expected)} of {number(len(rows))} channels would look clear one by one"
 
 
 def moved_conversions(attribution: AttributionResults) -> float:
@@ -85,10 +99,10 @@ def what_changed(attribution: AttributionResults, confidence: float) -> str:
         return f"Against {baseline}, {model} {moved}. No intervals were computed, so no change is called clear."
     clear = len(clear_moves(attribution))
     if clear == 0:
-        return (
-            f"For none of the {len(rows)} channels does {model} clearly differ from {baseline}: every "
-            f"{interval_name(confidence)} of the change holds zero."
-        )
+        why = f"every {interval_name(confidence)} of the change holds zero."
+        if alone := len(clear_alone(rows)):
+            why = f"{alone} would look so alone, but not with all channels judged together."
+        return f"For none of the {len(rows)} channels does {model} clearly differ from {baseline}: {why}"
     channels = f"all {len(rows)}" if clear == len(rows) else f"{clear} of {len(rows)}"
     return (
         f"For {channels} channels the credit by {model} clearly differs from the credit by {baseline}. In all it "
@@ -350,7 +364,7 @@ def comparison_decimals(attribution: AttributionResults) -> int:
     No bound of a clear change is rounded to zero, which would read as if it were not clear.
     """
     decimals = credit_decimals(attribution.comparison[[attribution.baseline, attribution.model]].to_numpy().ravel())
-    clear = clear_moves(attribution)
+    clear = clear_alone(attribution.comparison)
     nearest = clear[["difference_low", "difference_high"]].abs().min(axis=1).min() if len(clear) else 1.0
     while decimals < 3 and nearest < 0.5 * 10.0**-decimals:
         decimals += 1

@@ -211,9 +211,11 @@ class AttributionResults:
         Only segment ``all`` is drawn. ``value`` is missing where the paths carry no value; the bounds are missing
         where a model has no interval.
     comparison
-        ``channel, <baseline>, <model>, difference, difference_low, difference_high, verdict`` in conversions, one row
-        per channel; the columns of the two models carry their names. ``verdict`` is ``under-credited by last click``,
-        ``over-credited by last click`` or ``no clear difference`` (the model named may be another baseline).
+        ``channel, <baseline>, <model>, difference, difference_low, difference_high, verdict, clear_together`` in
+        conversions, one row per channel; the columns of the two models carry their names. ``verdict`` is
+        ``under-credited by last click``, ``over-credited by last click`` or ``no clear difference`` (the model named
+        may be another baseline), each channel judged by itself, and ``clear_together`` whether it is clear with all
+        judged together.
     comparison_value
         The same columns in money, or None.
     removal_effects

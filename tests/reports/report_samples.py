@@ -101,6 +101,7 @@ def channel_results(
         "under-credited by last click",
         np.where(comparison["difference_high"] < 0, "over-credited by last click", "no clear difference"),
     )
+    comparison["clear_together"] = comparison["verdict"] != "no clear difference"
     random = np.random.default_rng(3)
     conversions = float(frame["conversions"].sum())
     days = pd.DataFrame({"days": np.arange(31)})
@@ -342,9 +343,15 @@ def worst_cases() -> dict[str, RunResults]:
     run = shop()
     full = channel_results()
     nothing = full.comparison.assign(**dict.fromkeys(["last_click", "markov", "difference"], 0.0))
-    nothing = nothing.assign(difference_low=0.0, difference_high=0.0, verdict="no clear difference")
-    unclear = full.comparison.assign(difference_low=-1e4, difference_high=1e4, verdict="no clear difference")
-    without = full.comparison.assign(difference_low=np.nan, difference_high=np.nan, verdict="no clear difference")
+    nothing = nothing.assign(
+        difference_low=0.0, difference_high=0.0, verdict="no clear difference", clear_together=False
+    )
+    unclear = full.comparison.assign(
+        difference_low=-1e4, difference_high=1e4, verdict="no clear difference", clear_together=False
+    )
+    without = full.comparison.assign(
+        difference_low=np.nan, difference_high=np.nan, verdict="no clear difference", clear_together=False
+    )
     money = full.comparison.select_dtypes("number") * 75.0
     in_money = full.comparison.assign(**{name: money[name] for name in money})
     zero_credit = full.credit.assign(conversions=0.0, value=0.0)

@@ -30,7 +30,12 @@ COSTS = pd.DataFrame({"channel": ["Social", "Posters", "Free"], "cost": [200.0, 
 def credited(credit: pd.DataFrame = CREDIT, costs: pd.DataFrame | None = COSTS) -> AttributionResults:
     wide = credit[credit["segment"] == "all"].pivot(index="channel", columns="model", values="conversions")
     wide = wide.reset_index().assign(difference=wide["markov"].to_numpy() - wide["last_click"].to_numpy())
-    rows = wide.assign(difference_low=wide["difference"] - 5, difference_high=wide["difference"] + 5, verdict="clear")
+    rows = wide.assign(
+        difference_low=wide["difference"] - 5,
+        difference_high=wide["difference"] + 5,
+        verdict="clear",
+        clear_together=True,
+    )
     return AttributionResults(credit=credit, comparison=rows, costs=costs)
 
 

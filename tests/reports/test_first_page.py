@@ -29,6 +29,7 @@ def compared(*rows: tuple[str, float, float, float]) -> AttributionResults:
     table["difference"] = table["markov"] - table["last_click"]
     table["difference_low"] = table["difference"] - table["half"]
     table["difference_high"] = table["difference"] + table["half"]
+    table["clear_together"] = table["difference"].abs() > table["half"]
     return AttributionResults(credit=pd.DataFrame(), comparison=table.drop(columns="half"))
 
 

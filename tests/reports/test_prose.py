@@ -24,6 +24,7 @@ def compared(*rows):
     table["difference_low"] = table["difference"] - table["half"]
     table["difference_high"] = table["difference"] + table["half"]
     table["verdict"] = "no clear difference"
+    table["clear_together"] = (table["difference_low"] > 0) | (table["difference_high"] < 0)
     return AttributionResults(credit=pd.DataFrame(), comparison=table.drop(columns="half"))
 
 
