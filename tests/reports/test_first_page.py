@@ -7,6 +7,7 @@ import duckdb
 import pandas as pd
 import pytest
 
+from reports.pages import prose
 from reports.pages.actions import what_to_do
 from reports.pages.booking import past_errors
 from reports.pages.certainty import certainty, choices_sentence
@@ -137,6 +138,23 @@ def test_no_clear_change_and_hardly_a_touch_move_no_money():
     assert leave[0] == "Leave the budgets of channels."
     data = dict(certainty(run_of(unclear)))["Data."]
     assert data == "89 conversions (89.0% of all) had no recorded touch and are credited to no channel."
+
+
+def test_only_what_is_clear_with_all_judged_together_is_counted_and_proposed():
+    rows = [("Social", 10, 40, 5), ("Brand", 50, 40, 5), *((f"C{place}", 20, 20, 5) for place in range(9))]
+    found = compared(*rows)
+    alone = replace(found, comparison=found.comparison.assign(clear_together=found.comparison["channel"] == "Social"))
+    assert [lead for lead, _ in what_to_do(run_of(alone))] == ["Test Social before cutting it."]
+    assert prose.what_changed(alone, 0.9).startswith("For 1 of 11 channels the credit by the Markov model clearly")
+    none = replace(found, comparison=found.comparison.assign(clear_together=False))
+    assert what_to_do(run_of(none))[0][0] == "Leave the budgets of channels."
+    assert prose.what_changed(none, 0.9).endswith(": 2 would look so alone, but not with all channels judged together.")
+    assert (
+        "By chance alone some 1 of 11 channels would look clear one by one; clear on this page is what stays "
+        "so with all judged together." in dict(certainty(run_of(found)))["Intervals."]
+    )
+    # Nine channels of which .9 would look clear are not told of it.
+    assert "chance alone" not in dict(certainty(run_of(compared(*rows[:9]))))["Intervals."]
 
 
 def test_a_run_without_intervals_proposes_nothing():
