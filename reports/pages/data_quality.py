@@ -91,12 +91,18 @@ def _kept(counts: pd.DataFrame, aside: float, what: str) -> str:
         return f"All {number(read)} {what} were kept."
     left = {reason: float(of[reason]) for reason in _LEFT_OUT if of.get(reason, 0) > 0}
     merged = {reason: float(of[reason]) for reason in REPEATS if of.get(reason, 0) > 0}
-    rest = read - kept - aside - sum(merged.values()) - sum(left.values())
+    idle = float(of[of.index.isin(IDLE)].sum())
+    rest = read - kept - aside - idle - sum(merged.values()) - sum(left.values())
     lost = [f"{number(aside)} ({percent(aside / read)}) could not be used"] if aside else []
     lost += [
         f"{number(rows)} ({percent(rows / read)}) {_LEFT_OUT[reason].format(plural(rows, *_VERBS[reason]))}"
         for reason, rows in left.items()
     ]
+    if idle:
+        lost.append(
+            f"{number(idle)} {plural(idle, 'repeats', 'repeat')} a row or {plural(idle, 'refunds', 'refund')} no "
+            "known order"
+        )
     if not lost and not rest and list(merged) == ["merged with an equal path"]:
         repeats = sum(merged.values())
         return f"All {number(read)} {what} were used; {number(repeats)} of them repeat a path and were added to it."

@@ -135,7 +135,11 @@ def _types_together(attribution: AttributionResults) -> str:
     named += [f"{number(sum(list(types.values())[MOST_TYPES:]))} of {number(left)} other types"] if left > 0 else []
     segments = None if attribution.depth is None else attribution.depth.segments
     apart = segments is not None and (segments.shares["kind"] == "types").any()
-    where = "credit by type stands further behind" if apart else "a filter of [orders] leaves one type alone"
+    where = (
+        "each type alone is in the table credit beside this report"
+        if apart
+        else "a filter of [orders] leaves one type alone"
+    )
     return f"Orders of all types end journeys and are added up here ({listing(named)}); {where}."
 
 

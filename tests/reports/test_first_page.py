@@ -11,7 +11,7 @@ from reports.pages import prose
 from reports.pages.actions import what_to_do
 from reports.pages.booking import past_errors
 from reports.pages.certainty import certainty, choices_sentence
-from reports.pages.content import Prose
+from reports.pages.content import KeyFigures, Prose
 from reports.pages.front import front_page
 from reports.results.checks import exit_code, silence_checks, time_checks
 from reports.results.run_results import (
@@ -36,6 +36,27 @@ def compared(*rows: tuple[str, float, float, float]) -> AttributionResults:
 
 MOVED = compared(("Social", 10, 40, 5), ("Video", 10, 50, 5), ("Direct", 180, 120, 5), ("Brand", 50, 40, 5))
 COSTS = pd.DataFrame({"channel": ["Social", "Brand", "Brand"], "cost": [400.0, 150.0, 50.0]})
+
+
+def test_the_first_page_says_that_orders_of_several_types_are_added_up():
+    two = run_of(replace(MOVED, credit=CREDIT, types={"lead": 150, "purchase": 100}))
+    said = " ".join(block.text for block in front_page(two).blocks if isinstance(block, Prose))
+    assert "Orders of all types end journeys and are added up here (150 of “lead” and 100 of “purchase”);" in said
+    (figures,) = [block for block in front_page(two).blocks if isinstance(block, KeyFigures)]
+    assert figures.figures[0].note == "over 4 channels, orders of 2 types together"
+    one = run_of(replace(MOVED, credit=CREDIT))
+    assert "types" not in " ".join(block.text for block in front_page(one).blocks if isinstance(block, Prose))
+
+
+def test_choices_that_move_no_share_are_not_given_a_range_from_a_number_to_itself():
+    rows = pd.DataFrame({"choice": ["as configured", "order"], "setting": ["", "2"], "channel": "Social", "share": 0.4})
+    names = ["channel", "share", "lowest_share", "highest_share", "largest_shift"]
+    summary = pd.DataFrame([("Social", 0.4, 0.4, 0.4001, 0.0001)], columns=names)
+    said = choices_sentence(replace(MOVED, depth=ChannelDepth(sensitivity=rows, sensitivity_summary=summary)))
+    assert said.endswith("every time. They hardly move any channel's share of the credit.")
+
+
+CREDIT = pd.DataFrame(columns=["model", "segment", "channel", "conversions", "value"])
 
 
 def run_of(attribution: AttributionResults | None = None, clv: ClvResults | None = None) -> RunResults:

@@ -288,6 +288,15 @@ def test_rows_that_were_left_out_are_not_called_merged():
     )
 
 
+def test_refunds_of_no_known_order_are_not_called_used():
+    rows = [("read", 9), ("kept", 5), ("another line of an order", 3), ("refund without an order before it", 1)]
+    counts = pd.DataFrame(rows, columns=["reason", "rows"]).assign(source="orders", amount=None)
+    assert kept_sentence(DataQuality(row_counts=counts)) == (
+        "Of 9 rows read, 1 repeats a row or refunds no known order; 3 repeated or completed others (lines of one "
+        "order, refunds)."
+    )
+
+
 _REASONS = {
     "outcome": WITHOUT_OUTCOME,
     "channel": WITHOUT_CHANNEL,
