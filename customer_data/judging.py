@@ -16,7 +16,11 @@ HEADER = "repeats the header"
 
 @dataclass(frozen=True)
 class OpenSource:
-    """A source ready to be read: how it was stated, where its rows are, how its columns map."""
+    """A source ready to be read: how it was stated, where its rows are, how its columns map.
+
+    ``days_of`` is the zone on whose clocks ``rows_of_days`` of its rows are dated by day, see
+    `customer_data.dated_by_day`; None where they have times.
+    """
 
     number: int
     source: Source
@@ -26,6 +30,8 @@ class OpenSource:
     integer_customers: bool
     float_tails: frozenset[str] = frozenset()
     judged_table: str | None = None
+    days_of: str | None = None
+    rows_of_days: int = 0
 
     @property
     def label(self) -> str:
@@ -36,6 +42,11 @@ class OpenSource:
     def drops_duplicates(self) -> bool:
         """Whether rows that equal another are dropped."""
         return (self.source.duplicates or self.settings.duplicates) == "drop"
+
+    @property
+    def timezone(self) -> str:
+        """The zone of its naive times."""
+        return self.source.timezone or self.settings.timezone
 
     @property
     def report_currency(self) -> str | None:

@@ -163,7 +163,9 @@ def _long_gaps(
     until = "" if as_of is None else f"WHERE time_us < {((as_of - _EPOCH).days + 1) * day_us}"
     gaps = connection.execute(
         f"""
-        WITH days AS (SELECT time_us // {day_us} AS day, count(*) AS rows FROM {table} {until} GROUP BY 1),
+        WITH days AS (
+            SELECT CAST(floor(time_us / {day_us}) AS BIGINT) AS day, count(*) AS rows FROM {table} {until} GROUP BY 1
+        ),
         gaps AS (
             SELECT day, day - lag(day) OVER ordered AS gap, lag(day) OVER ordered AS previous,
                    sum(rows) OVER (ORDER BY day DESC) AS rest, sum(rows) OVER () AS total

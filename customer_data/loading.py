@@ -5,6 +5,8 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from customer_data.channel_names import renamed_name, renaming_warnings, similar_channel_warnings
+from customer_data.clock_warnings import clock_warnings, named_zone_warnings
+from customer_data.dated_by_day import day_warnings, with_days
 from customer_data.engine import timezone_problems
 from customer_data.errors import ConfigurationError, InputError, PathworthError
 from customer_data.expressions import scalar_functions
@@ -78,6 +80,9 @@ def load(
     labels = source_labels(sources)
     problems = configuration_problems(settings, sources, labels)
     problems += timezone_problems(connection, settings.timezone)
+    for source, label in zip(sources, labels, strict=True):
+        zone = source.timezone
+        problems += [] if zone is None else [f"{label}.{said}" for said in timezone_problems(connection, zone)]
     if problems:
         raise ConfigurationError("\n".join(problems))
     _drop(connection, results=True)
@@ -94,6 +99,7 @@ def _load(
     connection.execute("CREATE TABLE row_counts (source VARCHAR, reason VARCHAR, rows BIGINT, amount BIGINT)")
     opened = _open_all(connection, sources, labels, settings)
     opened, surveys = _examine_all(connection, opened)
+    opened = [with_days(connection, one) for one in opened]
     currency = _currency(opened, surveys, settings)
     warnings = survey_warnings(connection, opened, surveys, currency)
     warnings += overlap_warnings(connection, opened, surveys)
@@ -131,7 +137,11 @@ def _load(
     warnings += order_warnings(opened, outcomes, currency)
     present = _present(connection, ("touchpoints", "orders"))
     warnings += stray_time_warnings(connection, present, settings.as_of)
-    warnings += stranger_warnings(connection) if len(present) == 2 else []
+    warnings += named_zone_warnings(connection, opened)
+    if len(present) == 2:
+        warnings += stranger_warnings(connection)
+        warnings += day_warnings(by_table["orders"])
+        warnings += clock_warnings(connection, by_table["touchpoints"], by_table["orders"])
     warnings += _channel_warnings(opened, surveys, settings)
     return _report(connection, warnings, settings, currency)
 

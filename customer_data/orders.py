@@ -17,6 +17,7 @@ lines of an order_id begun by then, are counted and change nothing.
 from datetime import date
 from typing import TYPE_CHECKING
 
+from customer_data.dated_by_day import booked_at, end_of_day
 from customer_data.judging import OpenSource, in_report_currency, judged_sql
 from customer_data.known_orders import keep_refunds
 from customer_data.netting import take_refunds
@@ -66,6 +67,9 @@ def make_orders(
     _quarantine_orders(connection, orders, settings)
     _sum_lines(connection)
     _gather_refunds(connection, refunds, settings)
+    if any(opened.days_of is not None for opened in orders):  # then a refund of the same day must not come before
+        zone = settings.timezone
+        connection.execute(f"UPDATE __refunds SET time_us = {end_of_day('time_us', zone, zone)}")
     late += _leave_out_late_refunds(connection, settings)
     found = connection.execute("SELECT count(*) FROM __refunds").fetchone()
     has_refunds = found is not None and found[0] > 0
@@ -110,7 +114,8 @@ def _make_lines(connection: "duckdb.DuckDBPyConnection", orders: list[OpenSource
         currency = "currency" if opened.has("currency") else "CAST(NULL AS VARCHAR)"
         texts = ", ".join(name if opened.has(name) else f"CAST(NULL AS VARCHAR) AS {name}" for name in TEXTS)
         parts.append(
-            f"SELECT {opened.number} AS source, {order_id} AS order_id, customer_id, time AS time_us, value, "
+            f"SELECT {opened.number} AS source, {order_id} AS order_id, customer_id, "
+            f"{booked_at(opened)} AS time_us, value, "
             f"{texts}, {currency} AS currency, {refund_of} AS refund_of "
             f"FROM ({judged_sql(opened)}) WHERE __reason IS NULL"
         )
@@ -227,8 +232,8 @@ def _gather_refunds(connection: "duckdb.DuckDBPyConnection", refunds: list[OpenS
         customer = "customer_id" if opened.has("customer_id") else "NULL"
         currency = "currency" if opened.has("currency") else "NULL"
         parts.append(
-            f"SELECT {opened.number}, {customer}, time, abs(value), order_id, {currency} FROM ({judged_sql(opened)}) "
-            "WHERE __reason IS NULL"
+            f"SELECT {opened.number}, {customer}, {booked_at(opened)}, abs(value), order_id, {currency} "
+            f"FROM ({judged_sql(opened)}) WHERE __reason IS NULL"
         )
     its_orders = in_report_currency("booked.amount", "sums.currency", settings)
     connection.execute(

@@ -48,6 +48,9 @@ class Source:
     time_format : str, optional
         How times are written when not in ISO 8601: a strptime format such as ``"%d/%m/%Y %H:%M"``, or ``"epoch_s"``,
         ``"epoch_ms"`` or ``"epoch_us"`` for seconds, milli- or microseconds since 1970-01-01 UTC.
+    timezone : str, optional
+        The zone of naive times in this source, an IANA name; that of the settings when not given. For spend, the zone
+        whose days count where times name one.
     separator : str, optional
         The character between the fields of a CSV file; sniffed when not given. ``"whitespace"`` splits at runs of
         blanks.
@@ -68,6 +71,7 @@ class Source:
     relation: str | None = None
     columns: Mapping[str, str | Sql] = field(default_factory=dict)
     time_format: str | None = None
+    timezone: str | None = None
     separator: str | None = None
     encoding: str = "utf-8"
     decimal: str = "."
@@ -83,8 +87,9 @@ class LoadSettings:
     Parameters
     ----------
     timezone : str
-        The zone of naive times and of calendar days, an IANA name. A naive time that the clocks skip in spring is taken
-        an hour later; one that occurs twice in autumn is taken as the second (standard time).
+        The zone of calendar days, and of naive times where their source states none, an IANA name. A naive time that
+        the clocks skip in spring is taken an hour later; one that occurs twice in autumn is taken as the second
+        (standard time).
     currency : str, optional
         The currency of the report. Rows with a blank currency are taken to be in it.
     currency_rates : mapping of str to float

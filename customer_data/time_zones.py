@@ -29,6 +29,11 @@ def looked_up(clock_us: str, timezone: str) -> str:
     return f"epoch_us(timezone({literal(timezone)}, make_timestamp({clock_us})))"
 
 
+def clock_of(time_us: str, timezone: str) -> str:
+    """SQL of what the clocks of a zone show at a UTC time, both in microseconds, by one look-up a row."""
+    return time_us if timezone == "UTC" else f"epoch_us(timezone({literal(timezone)}, make_timestamptz({time_us})))"
+
+
 @cache
 def clock_changes(timezone: str) -> tuple[tuple[int, int], ...]:
     """From what time of its clocks on a zone is how many microseconds behind UTC, ascending.

@@ -90,11 +90,11 @@ def typed_column(
     if kind is Kind.MONEY:
         return _money(sql, mapped.type, source.decimal)
     if kind is Kind.TIME:
-        return _time(sql, mapped.type, source.time_format, settings.timezone)
+        return _time(sql, mapped.type, source.time_format, source.timezone or settings.timezone)
     if kind is Kind.DAY:
         # Days need no zone unless the times are aware.
         aware = mapped.type == "TIMESTAMP WITH TIME ZONE" or source.time_format in EPOCH_FORMATS
-        zone = settings.timezone if aware else "UTC"
+        zone = (source.timezone or settings.timezone) if aware else "UTC"
         time = _time(sql, mapped.type, source.time_format, zone)
         return Typed(time.clean, day_of(time.value, zone), time.trouble)
     clean = _trimmed(sql, mapped.type)
@@ -116,7 +116,7 @@ def time_format_problem(
         )
     if source.time_format is not None and source.time_format not in EPOCH_FORMATS:
         try:
-            connection.execute(f"SELECT try_strptime('', {literal(source.time_format)})")
+            connection.execute(f"SELECT try_strptime('', {literal(source.time_format)})").fetchall()
         except duckdb.Error as error:
             detail = next(iter(str(error).splitlines()), "")
             return f"{where}: time_format {source.time_format!r} is not understood ({detail})."

@@ -34,6 +34,8 @@ def contradictions(data: Mapping[str, Any], environment: Mapping[str, str]) -> l
     ]
     for path, section in _blocks(data):
         found += [(path, said) for said in _where_problems(path, section)]
+        if isinstance(section.get("timezone"), str):
+            found += _timezone_problems((*path, "timezone"), section["timezone"])
     found += _attribution_problems(data)
     clv, report = data.get("clv"), data.get("report")
     if isinstance(clv, Mapping) and {"holdout_days", "holdout_until"} <= set(clv):
@@ -44,7 +46,7 @@ def contradictions(data: Mapping[str, Any], environment: Mapping[str, str]) -> l
         said = "clv.infinite_horizon needs a discount: without one, orders without an end have no finite sum."
         found.append((("clv", "infinite_horizon"), said))
     if isinstance(report, Mapping) and isinstance(report.get("timezone"), str):
-        found += _timezone_problems(report["timezone"])
+        found += _timezone_problems(("report", "timezone"), report["timezone"])
     if isinstance(report, Mapping) and report.get("currency_rates") and "currency" not in report:
         found.append((("report", "currency_rates"), 'report.currency_rates needs report.currency, as in "EUR".'))
     found += _renaming_problems(data) + _policy_problems(data)
@@ -108,14 +110,14 @@ def _where_problems(path: KeyPath, section: Mapping[str, Any]) -> list[str]:
     return [f"[{table}] names a table, but no database."] if "table" in section and "file" in section else []
 
 
-def _timezone_problems(name: str) -> list[tuple[KeyPath, str]]:
+def _timezone_problems(key: KeyPath, name: str) -> list[tuple[KeyPath, str]]:
     import zoneinfo
 
     known = zoneinfo.available_timezones()
     if name in known:
         return []
     hint = did_you_mean(name, known) or ' Write one as in "Europe/Berlin".'
-    return [(("report", "timezone"), f"{name!r} is not the name of a time zone.{hint}")]
+    return [(key, f"{name!r} is not the name of a time zone.{hint}")]
 
 
 def _unset_variables(value: Any, environment: Mapping[str, str], path: KeyPath) -> list[tuple[KeyPath, str]]:

@@ -334,6 +334,7 @@ def _source(table: str, section: SourceSection, path: Any) -> Source:
             ours: Sql(theirs.sql) if isinstance(theirs, SqlText) else theirs for ours, theirs in section.columns.items()
         },
         time_format=section.time_format,
+        timezone=section.timezone,
         separator=section.separator,
         encoding=section.encoding,
         decimal=section.decimal,

@@ -82,6 +82,9 @@ class SourceSection(Section):
     time_format: str | None = Field(
         default=None, description='When not ISO 8601: as in "%d/%m/%Y %H:%M", or epoch_s, epoch_ms, epoch_us.'
     )
+    timezone: str | None = Field(
+        default=None, description="Zone of times without one in this source; by default report.timezone."
+    )
     separator: str | None = Field(default=None, description='Between the fields of a CSV file, or "whitespace".')
     encoding: str = Field(default="utf-8", description="utf-8, utf-16 or latin-1.")
     decimal: str = Field(default=".", description="The decimal mark.")

@@ -53,15 +53,16 @@ def test_touchpoints_orders_spend_and_customers_become_the_models_tables(
         ("a", (first + 1) * day, 2, None),
     ]
     assert connection.execute("FROM orders ORDER BY order_id").fetchall() == [
-        ("7", "a", (first + 2) * day, first + 2, 125_000),
-        ("8", "b", (first + 3) * day, first + 3, 10_000_000),
+        ("7", "a", (first + 3) * day - 1, first + 2, 125_000),  # dated by day: the end of it
+        ("8", "b", (first + 4) * day - 1, first + 3, 10_000_000),
     ]
     assert connection.execute("FROM spend").fetchall() == [(first, 1, 35_000)]
     assert connection.execute("FROM customers ORDER BY customer_id").fetchall() == [("a", "DE"), ("b", None)]
     assert counts(report, "orders") == {"read": 2, "kept": 2}
     assert (str(report.period[0]), str(report.period[1])) == ("2024-01-01", "2024-01-04") if report.period else False
     assert report.currency == "EUR"
-    assert report.warnings == ()
+    (dated,) = report.warnings
+    assert dated.startswith("orders.time: 2 rows with a date but no time of day")
     assert report.quarantine_rows == 0
 
 

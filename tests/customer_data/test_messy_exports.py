@@ -118,7 +118,7 @@ def test_customers_named_differently_in_touchpoints_and_orders_are_told(
     def warnings(touched: str, ordered: str) -> tuple[str, ...]:
         touches, orders = tmp_path / "touches.csv", tmp_path / "orders.csv"
         touches.write_text("customer_id,time,channel\n" + "".join(f"{one},2023-01-01,x\n" for one in touched.split()))
-        orders.write_text(HEADER + "".join(f"{one},2023-01-05,1\n" for one in ordered.split()))
+        orders.write_text(HEADER + "".join(f"{one},2023-01-05 12:00,1\n" for one in ordered.split()))
         sources = [Source(table="touchpoints", data=touches), Source(table="orders", data=orders)]
         return load(connection, sources).warnings
 
