@@ -24,6 +24,7 @@ from attribution.gradient import effects_gradient
 from attribution.markov import removal_effects
 from attribution.participation import unknown_channel
 from attribution.paths import Paths
+from attribution.pushing import pushed
 from attribution.ragged import Floats
 from attribution.survival import Survival, survival
 from attribution.transitions import Transitions, transitions
@@ -31,6 +32,10 @@ from customer_data.errors import ConfigurationError, ModelError
 
 if TYPE_CHECKING:
     import pandas
+    from scipy.sparse import csr_array
+
+# Factors of chains of higher orders fill up: they take minutes where pushing walks on takes seconds.
+MOST_FACTORED = 500
 
 Mask = NDArray[np.bool_]
 
@@ -147,8 +152,7 @@ def _one_substituted(
     found: Transitions, steps: Floats, rewards: Floats, ending: Floats, keep: NDArray[np.bool_], substitution: float
 ) -> tuple[Floats, Floats, Floats]:
     """Worth ``(2,)``, and derivatives by transitions and rewards as of :class:`Survival`, for one set."""
-    from scipy.sparse import csr_array, eye_array
-    from scipy.sparse.linalg import splu
+    from scipy.sparse import csr_array
 
     states = len(found.states)
     stays = keep[found.target]
@@ -169,12 +173,11 @@ def _one_substituted(
     # Where no walk ends any more none is worth anything, and there may be no end to the visits.
     ends = reachable(step.T.tocsr(), ending * (survives[:states] > 0) * keep)
     step, keep = csr_array(step.multiply(ends[:, None])), keep & ends
-    system = (eye_array(states) - step).tocsc()
     rate = (survives * per_outside)[:states, None]
     kept = keep[:, None]
-    worth = np.vstack([splu(system).solve(rewards * rate * kept) * kept, np.zeros((1, 2))])
+    worth = np.vstack([_added_up(step, rewards * rate * kept) * kept, np.zeros((1, 2))])
     worth[states] = start @ worth[:states]
-    visits = np.append(splu(system.T.tocsc()).solve(start) * keep, 1.0)
+    visits = np.append(_added_up(step.T.tocsr(), start[:, None])[:, 0] * keep, 1.0)
 
     # Where a state never survives its mean worth elsewhere is unknown, and nothing observed there changes it.
     mean_worth = np.divide(worth, survives[:, None], out=np.zeros_like(worth), where=survives[:, None] > 0)
@@ -188,6 +191,16 @@ def _one_substituted(
     by_ending = np.append(by_staying[:states], np.zeros((1, 2)), axis=0)
     derivative += by_ending[found.target] - by_ending[found.source]
     return worth[states], derivative.T, gained[:states, 0]
+
+
+def _added_up(step: "csr_array", begin: Floats) -> Floats:
+    """The sum of all powers of ``step`` times ``begin``: factored while that is small, else pushed on to its end."""
+    from scipy.sparse import eye_array
+    from scipy.sparse.linalg import splu
+
+    if len(begin) > MOST_FACTORED:
+        return pushed(step, begin, np.ones(begin.shape, dtype=bool))
+    return np.asarray(splu((eye_array(len(begin)) - step).tocsc()).solve(begin))
 
 
 @checked

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from reports.pages import prose
 from reports.pages.content import Block, Column, Prose, Section, Table
 from reports.results.run_results import AttributionResults, RunResults, SwitchedOff
-from reports.results.switched_off import MOST_CHANNELS
 from reports.wording.labels import clean, listing, plural, shorten, table_name
 from reports.wording.number_format import (
     credit_decimals,
@@ -101,8 +100,9 @@ def _sets_table(found: SwitchedOff, attribution: AttributionResults, run: RunRes
     notes = ["Losses do not add up: a conversion that several channels led to is lost without any one of them."]
     if (rows["removal_effect"] < -ROUNDING).any():
         notes.append("Below zero: those who come another way convert better there.")
-    if len(rows) - found.asked == MOST_CHANNELS < len(attribution.comparison):
-        notes.append(f"Alone the {MOST_CHANNELS} channels of largest removal effect.")
+    alone = len(rows) - found.asked
+    if alone and not set(attribution.comparison["channel"]) <= set(rows["channels"]):
+        notes.append(f"Alone the {alone} channels of largest removal effect.")
     if len(rows) > MOST_SETS:
         notes.append(f"The first {MOST_SETS} of {len(rows):,}; the table beside this report has all.")
     return Table(

@@ -11,13 +11,14 @@ if TYPE_CHECKING:
     from reports.configuration.reading import Configuration
 
 MOST_CHANNELS = 20
+MANY_STATES, FEW_CHANNELS = 1_000, 8
 
 
 def switched_off(paths: Paths, configuration: Configuration, found: AttributionResults) -> SwitchedOff | None:
     """Remove the sets of channels that are configured and, at full depth, each of the largest channels alone.
 
-    Those are the largest by removal effect, and are paired too. None where there is nothing to remove, one channel
-    alone, or no conversion.
+    Those are the largest by removal effect, and are paired too; fewer of a chain that may have many states, where each
+    takes seconds. None where there is nothing to remove, one channel alone, or no conversion.
     """
     import pandas as pd
 
@@ -25,12 +26,13 @@ def switched_off(paths: Paths, configuration: Configuration, found: AttributionR
 
     wanted, confidence = configuration.settings.attribution, configuration.settings.report.confidence
     effects, is_full = found.removal_effects, wanted.depth == "full"
+    largest = MOST_CHANNELS if len(paths.channels) ** found.order <= MANY_STATES else FEW_CHANNELS
     if not (wanted.remove or is_full) or effects is None or len(effects) < 2:
         return None
     alone: list[str] = []
     if is_full:
         by_effect = effects.sort_values("removal_effect", ascending=False, kind="stable")
-        alone = [str(name) for name in by_effect["channel"] if (name,) not in wanted.remove][:MOST_CHANNELS]
+        alone = [str(name) for name in by_effect["channel"] if (name,) not in wanted.remove][:largest]
     sets = removal(
         paths, [*wanted.remove, *alone], order=found.order, substitution=wanted.substitution, confidence=confidence
     )
@@ -39,5 +41,5 @@ def switched_off(paths: Paths, configuration: Configuration, found: AttributionR
     return SwitchedOff(
         sets=pd.concat([sets.iloc[:asked], by_loss], ignore_index=True),
         asked=asked,
-        pairs=interactions(paths, order=found.order, largest=MOST_CHANNELS, confidence=confidence) if is_full else None,
+        pairs=interactions(paths, order=found.order, largest=largest, confidence=confidence) if is_full else None,
     )

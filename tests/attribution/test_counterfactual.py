@@ -247,6 +247,17 @@ def test_standard_errors_of_effects_equal_those_of_data_drawn_again(shop):
     assert np.std(effects, axis=0) == pytest.approx(width, rel=0.1)
 
 
+@pytest.mark.parametrize("substitution", [0.3, 1.0])
+def test_large_chains_are_pushed_to_the_same_answer(monkeypatch, substitution):
+    paths = small_paths(5, paths=200, channels=6)
+    sets = [["a"], ["b", "f"]]
+    factored = removal(paths, sets, order=3, substitution=substitution)
+    monkeypatch.setattr("attribution.counterfactual.MOST_FACTORED", 0)
+    pushed_on = removal(paths, sets, order=3, substitution=substitution)
+    numbers = factored.columns[1:]
+    assert pushed_on[numbers].to_numpy() == pytest.approx(factored[numbers].to_numpy(), rel=1e-9, abs=1e-9)
+
+
 @pytest.mark.parametrize("order", [1, 2])
 def test_interactions_are_the_walks_that_visit_both(order):
     paths = small_paths(3)

@@ -21,9 +21,9 @@ from tests.reports.deep_runs import configured
 CHAIN = "path,conversions,nulls,value\na > b,300,300,3000\nb,600,600,6000\n"
 
 
-def result(configuration: Configuration) -> RunResults:
+def result(configuration: Configuration, *, order: int = 1) -> RunResults:
     paths = paths_of_file(configuration)
-    found = channel_results(paths, configuration, None, order=1)
+    found = channel_results(paths, configuration, None, order=order)
     without = switched_off(paths, configuration, found)
     return RunResults(title="", currency="EUR", attribution=replace(found, switched_off=without))
 
@@ -112,6 +112,15 @@ def test_of_many_channels_the_largest_are_removed_alone(tmp_path):
     assert "Alone the 20 channels of largest removal effect." in lost.caption
     assert pairs.title == "No two channels work on the same conversions"
     assert "The 8 largest of 190 pairs." in pairs.caption
+
+
+def test_of_a_chain_of_many_states_fewer_channels_are_removed_alone(tmp_path):
+    rows = "".join(f"c{number:02},{100 - number},50\n" for number in range(11))
+    run = result(configured(tmp_path, f"path,conversions,nulls\n{rows}"), order=3)
+    without = run.attribution.switched_off
+    assert without.sets["channels"].tolist() == [f"c{number:02}" for number in range(8)]
+    assert len(without.pairs) == 28
+    assert "Alone the 8 channels of largest removal effect." in blocks(run)[2][0].caption
 
 
 def test_sets_keep_their_brackets_among_the_settings(tmp_path):
