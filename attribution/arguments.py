@@ -32,6 +32,8 @@ def checked(function: Callable[Given, Result]) -> Callable[Given, Result]:
     problem_of = {name: _PROBLEMS[name] for name in parameters if name in _PROBLEMS}
     if "JourneyOptions" in str(getattr(parameters.get("options"), "annotation", "")):
         problem_of["options"] = _having("lookback_days", "Give attribution.journey_parts.JourneyOptions(...).")
+    if getattr(parameters.get("orders"), "annotation", None) in (str, "str"):
+        problem_of["orders"] = _name  # of a table, and not those of chains
 
     @functools.wraps(function)
     def refusing(*args: Given.args, **kwargs: Given.kwargs) -> Result:
