@@ -53,7 +53,13 @@ def _said(found: ExperimentResults, run: RunResults) -> str:
         f"{whole_or(total, 1)} conversions with a journey; {percent(share, 0)} ({interval} {percent(low, 0)} to "
         f"{percent(high, 0)}) would have come without any."
     )
-    if share < 0:
+    if share < 0 <= high:
+        text = (
+            f"{tests} lift {plural(tests, 'test')} {plural(tests, 'leaves', 'leave')} open how many of the "
+            f"{whole_or(total, 1)} conversions with a journey channels caused: between {percent(low, 0)} and "
+            f"{percent(high, 0)} ({interval}) are no channel's. Channels without a test may have caused any number."
+        )
+    elif share < 0:
         text = (
             f"By {tests} lift {plural(tests, 'test')}, channels caused more conversions than there were: the baseline "
             f"is below zero ({interval} {percent(low, 0)} to {percent(high, 0)} of {whole_or(total, 1)}). Tests and "

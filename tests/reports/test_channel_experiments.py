@@ -87,6 +87,11 @@ def test_the_page_has_credit_before_and_after_and_the_baseline(tmp_path):
 def test_more_caused_than_there_was_is_said_in_words(tmp_path):
     (section,) = experiment_sections(result(of_file(tmp_path, block(found=1500, error=10) + block("b", found=900))))
     assert "channels caused more conversions than there were" in section.blocks[0].text
+    # A test of a that found nearly nothing lets b have caused any number: the mean is above what there was, no more.
+    (section,) = experiment_sections(result(of_file(tmp_path, block(found=3, error=3))))
+    assert section.blocks[0].text.startswith(
+        "1 lift test leaves open how many of the 1,000 conversions with a journey channels caused: between \u2212"
+    )
 
 
 def test_a_test_that_found_no_effect_is_not_read_as_proof_of_one(tmp_path):
