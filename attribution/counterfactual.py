@@ -19,13 +19,15 @@ from numpy.typing import NDArray
 
 from attribution.arguments import checked
 from attribution.chain import chain, reachable
-from attribution.delta import interval, variance
+from attribution.delta import variance
 from attribution.gradient import effects_gradient
+from attribution.intervals import effect_interval, substituted_interval
 from attribution.markov import removal_effects
 from attribution.participation import unknown_channel
 from attribution.paths import Paths
 from attribution.pushing import pushed
 from attribution.ragged import Floats
+from attribution.sums import MEASURES, effective_cases
 from attribution.survival import Survival, survival
 from attribution.transitions import Transitions, transitions
 from customer_data.errors import ConfigurationError, ModelError
@@ -62,7 +64,8 @@ def removal(
     substitution
         Share of the traffic into the set that finds its way otherwise, between 0 and 1.
     confidence
-        Of the intervals, by the delta method and cut off at 1, and at 0 where nothing is substituted.
+        Of the intervals, by the delta method, made to hold for few conversions (:mod:`attribution.intervals`); those
+        with substitution can reach below 0.
 
     Returns
     -------
@@ -92,14 +95,18 @@ def removal(
     else:
         solved = substituted_survival(found, paths, keep, substitution)
     effects, slopes = effects_gradient(found, solved)
-    spread = variance(paths, slopes)
+    spread, interval_of = variance(paths, slopes), effect_interval if substitution == 0 else substituted_interval
     columns: dict[str, Floats] = {}
-    for effect, variances, total, (share, lost) in (
-        (effects[0], spread.conversions, paths.conversions.sum(), ("removal_effect", "conversions_lost")),
-        (effects[1], spread.value, paths.value.sum(), ("removal_effect_value", "value_lost")),
+    for effect, measure, (share, lost) in zip(
+        effects,
+        MEASURES,
+        (("removal_effect", "conversions_lost"), ("removal_effect_value", "value_lost")),
+        strict=True,
     ):
-        low, high = interval(effect, variances, confidence=confidence)
-        ends = (low if substitution else np.maximum(low, 0)), np.minimum(high, 1)
+        total, cases = getattr(paths, measure).sum(), effective_cases(paths, measure)
+        low, high = interval_of(effect, getattr(spread, measure), cases=cases, confidence=confidence)
+        # Without all channels nothing is left, whoever comes.
+        ends = [np.where(removed.all(axis=0), effect, end) for end in (low, np.minimum(high, 1))]
         for name, scale in ((share, 1.0), (lost, float(total))):
             columns[name] = effect * scale
             columns |= {f"{name}_{side}": end * scale for side, end in zip(("low", "high"), ends, strict=True)}
@@ -219,7 +226,7 @@ def interactions(paths: Paths, *, order: int = 1, largest: int = 20, confidence:
     largest
         How many channels to pair, those with the largest removal effects.
     confidence
-        Of the interval, by the delta method and cut off at 0 and 1.
+        Of the interval, by the delta method, made to hold for few conversions (:mod:`attribution.intervals`).
 
     Returns
     -------
@@ -252,7 +259,8 @@ def interactions(paths: Paths, *, order: int = 1, largest: int = 20, confidence:
 
     (shared, _), slopes = effects_gradient(found, solved.mapped(apart))
     shared = np.maximum(shared, 0)
-    low, high = interval(shared, variance(paths, slopes).conversions, confidence=confidence)
+    spread, cases = variance(paths, slopes).conversions, effective_cases(paths, "conversions")
+    low, high = effect_interval(shared, spread, cases=cases, confidence=confidence)
     names = np.asarray(paths.channels, dtype=object)[chosen]
     table = pandas.DataFrame(
         {
@@ -262,8 +270,8 @@ def interactions(paths: Paths, *, order: int = 1, largest: int = 20, confidence:
             "removal_effect_b": alone[second],
             "removal_effect_both": both,
             "interaction": shared,
-            "interaction_low": np.maximum(low, 0),
-            "interaction_high": np.minimum(high, 1),
+            "interaction_low": low,
+            "interaction_high": high,
             "affinity": shared / (alone[first] * alone[second]),
         }
     )

@@ -12,7 +12,7 @@ from attribution.credit_spread import model_gradient
 from attribution.delta import interval, normal_reach, variance
 from attribution.direct import warn_of_missing_direct
 from attribution.gradient import effects_gradient
-from attribution.intervals import score_interval
+from attribution.intervals import effect_interval, score_interval
 from attribution.markov import Convention, RemovalEffects
 from attribution.markov import removal_effects as solve_removal_effects
 from attribution.paths import Paths
@@ -20,6 +20,7 @@ from attribution.ragged import Floats
 from attribution.ratio_game import problems_of_games, ratio_credit
 from attribution.regression import problems_of_regression, regression_credit
 from attribution.rules import RULES, RuleOptions, touch_shares
+from attribution.sums import MEASURES, effective_cases
 from attribution.survival import channel_survival
 from attribution.transitions import Transitions, transitions
 from customer_data.errors import ConfigurationError, ModelError
@@ -253,7 +254,8 @@ def removal_effects(
     convention
         As in :func:`attribute`, intervals included.
     confidence
-        Of the intervals, by the delta method and cut off at 0 and 1; None leaves them missing and takes less time.
+        Of the intervals, by the delta method, made to hold for few conversions
+        (:func:`attribution.intervals.effect_interval`); None leaves them missing and takes less time.
 
     Returns
     -------
@@ -296,10 +298,12 @@ def _effect_intervals(
     spread = None
     if confidence is not None:
         spread = variance(paths, effects_gradient(found, channel_survival(found, known))[1])
-    for measure, name in (("conversions", "removal_effect"), ("value", "removal_effect_value")):
+    for measure, name in zip(MEASURES, ("removal_effect", "removal_effect_value"), strict=True):
         shares = getattr(effects, measure)
         low = high = np.full(len(paths.channels), np.nan)
         if spread is not None:
-            low, high = interval(shares, getattr(spread, measure), confidence=confidence or 0.0)
-        columns |= {f"{name}_low": np.maximum(low, 0.0), f"{name}_high": np.minimum(high, 1.0)}
+            cases = effective_cases(paths, measure)
+            ends = effect_interval(shares, getattr(spread, measure), cases=cases, confidence=confidence or 0.0)
+            low, high = (np.where(found.holds.all(axis=0), shares, end) for end in ends)  # without all nothing is left
+        columns |= {f"{name}_low": low, f"{name}_high": high}
     return columns

@@ -29,6 +29,23 @@ def exact_values(worth: Floats) -> Floats:
     return values
 
 
+def variances_of_values(spread: Floats) -> Floats:
+    """Variances of Shapley values whose coalitions' worths vary apart: arrays ``(2^n,)`` to ``(n,)``.
+
+    Every worth enters a value with the weight that :func:`exact_values` gives it, and so its variance with the square.
+    """
+    channels = spread.size.bit_length() - 1
+    members = _members(channels)
+    joined, apart = (weights**2 for weights in _weights_of_sizes(channels))
+    weighted = spread * (joined - apart)[members]
+    values = np.full(channels, spread @ apart[members])
+    for channel in range(channels - 1, -1, -1):
+        without, including = weighted.reshape(2, -1)
+        values[channel] += including.sum()
+        weighted = without + including
+    return values
+
+
 def _members(channels: int) -> Integers:
     """Number of members of every coalition."""
     members = np.zeros(1, dtype=np.int64)

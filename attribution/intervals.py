@@ -100,6 +100,59 @@ def share_interval(
     return np.clip((middle - reach) / whole, 0.0, share), np.clip((middle + reach) / whole, share, 1.0)
 
 
+def effect_interval(effect: Floats, spread: Floats, *, cases: float, confidence: float) -> tuple[Floats, Floats]:
+    """Lower and upper ends of the shares of conversions, or of their value, that go when channels go.
+
+    The variance comes from influences that were fitted to the very ``cases`` conversions that they are summed over. As
+    for a mean of n, n / (n - 1) of it and Student's t with n - 1 degrees of freedom stand for what so few do not tell
+    (Bell & McCaffrey, Survey Methodology 28, 2002, 169-181, on such variances that come out too small); then the
+    interval is :func:`share_interval`, a typical case being one conversion.
+
+    Parameters
+    ----------
+    effect, spread
+        Estimates and their variances.
+    cases
+        The squared sum of all conversions, or of their values, over its variance.
+    confidence
+        Of each interval by itself.
+
+    Returns
+    -------
+    Arrays as long as ``effect``.
+    """
+    return share_interval(
+        effect, _known_by(cases, confidence) * spread, confidence=confidence, typical=1 / max(cases, 1.0)
+    )
+
+
+def substituted_interval(effect: Floats, spread: Floats, *, cases: float, confidence: float) -> tuple[Floats, Floats]:
+    """The same of effects with substitution, which may be below 0 and so are no shares.
+
+    With n the ``cases`` and V the variance as in :func:`effect_interval`,
+
+        e  -/+  z sqrt(V + (z / 2 n)^2),
+
+    half the width that the score interval of a share has of n cases: channels which so few conversions did not meet are
+    not held to have no effect.
+    """
+    z, cases = normal_reach(confidence), max(cases, 1.0)
+    spread = _known_by(cases, confidence) * np.maximum(spread, 0.0)
+    reach = z * np.sqrt(spread + (z / (2 * cases)) ** 2)
+    return effect - reach, effect + reach
+
+
+def _known_by(cases: float, confidence: float) -> float:
+    """What a variance that was estimated from so many cases is to be multiplied with, for the reach to be z of it."""
+    from scipy.special import stdtrit
+
+    freedom = max(cases - 1, 1.0)
+    if np.isinf(freedom):
+        return 1.0
+    reach = float(stdtrit(freedom, 0.5 + confidence / 2))
+    return (reach / normal_reach(confidence)) ** 2 * (1 + 1 / freedom)
+
+
 def _scale(amount: Floats, spread: Floats, typical: ArrayLike) -> Floats:
     """Variance by amount: the mean of own and ``typical``, by the n = amount^2 / spread effective cases of the own."""
     cases = np.divide(amount**2, spread, out=np.full(len(amount), np.inf), where=spread > 0)

@@ -2,7 +2,14 @@
 
 A coalition of channels is worth the conversions (or the value) over the journeys among the journeys whose every touch
 is in it (:mod:`attribution.shapley`). A channel's credit is its value's share of the sum of all values, times the
-conversions (or the value) of all paths; it can be negative. Up to EXACT_CHANNELS channels on paths the game is solved
+conversions (or the value) of all paths; it can be negative.
+
+A coalition with few journeys inside it tells its ratio badly, and where none of them converted the delta method has it
+for certain. So what each coalition's ratio varies is taken as if COUNTED_ALONG journeys that convert as all do were
+inside it, too (after the plus four rule of Agresti & Coull, The American Statistician 52, 1998, 119-126); where that is
+more than its own, the difference is added to the variance of credit, by the square of the ratio's weight in it.
+
+Up to EXACT_CHANNELS channels on paths the game is solved
 exactly; above, orders of coming in are sampled (:mod:`attribution.sampled_ratio`).
 """
 
@@ -11,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from attribution import games
+from attribution.delta import value_squares
 from attribution.paths import Paths
 from attribution.ragged import Floats, Integers
 from attribution.sampled_ratio import sampled_game
@@ -18,6 +26,7 @@ from customer_data.errors import ConfigurationError
 
 EXACT_CHANNELS = 20
 MOST_CHANNELS = 200  # their tables take 0.7 GB
+COUNTED_ALONG = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +40,7 @@ class RatioGradient:
     by_journey, by_gain
         Arrays ``(sets, 2 channels)``: derivatives by one more journey, and what a conversion, or a unit of value, adds.
     sampled
-        Array ``(2, channels)``: what sampling orders adds to the variance of credit; None where it is solved exactly.
+        Array ``(2, channels)``: what sampling orders, or few journeys in coalitions, add to the variance of credit.
     """
 
     number: Integers
@@ -161,19 +170,36 @@ Answers = tuple[Floats, Floats, Floats, Floats]
 
 
 def _exact_answers(paths: Paths, channels: Integers) -> tuple[Integers, list[Answers]]:
-    """Per path the number of its set; per measure values, no errors, derivatives by a journey and by what it brings."""
+    """Per path the number of its set; per measure values, their errors where journeys are few, and derivatives.
+
+    The derivatives are those by a journey and by what it brings.
+    """
     distinct, number = np.unique(sets_of_channels(paths, channels), return_inverse=True)
     walked = _inside(paths.conversions + paths.nulls, number, distinct, len(channels))
     found = []
-    for amounts in (paths.conversions, paths.value):
-        won = _inside(amounts, number, distinct, len(channels))
+    for amounts, squares in ((paths.conversions, paths.conversions), (paths.value, value_squares(paths))):
+        won, squared = (_inside(of_paths, number, distinct, len(channels)) for of_paths in (amounts, squares))
         values = games.exact_values(np.divide(won, walked, out=np.zeros_like(won), where=walked > 0))
         slopes = games.ratio_slopes(won, walked, distinct) if values.sum() > 0 else ()
         gained, ended = np.zeros((2, len(distinct), len(channels)))
         for channel, (by_gain, by_journey) in enumerate(slopes):
             gained[:, channel], ended[:, channel] = by_gain, by_journey
-        found.append((values, np.zeros(len(channels)), ended, gained))
+        errors = np.sqrt(games.variances_of_values(_of_few_journeys(walked, won, squared)))
+        found.append((values, errors, ended, gained))
     return number, found
+
+
+def _of_few_journeys(walked: Floats, won: Floats, squared: Floats) -> Floats:
+    """What more the ratio of each coalition varies than the journeys inside it show, array ``(2^channels,)``.
+
+    Journeys, what they brought, and its sum of squares are given for each coalition.
+    """
+    journeys, typical = np.maximum(walked, 1.0), COUNTED_ALONG / walked[-1]
+    own = squared / journeys - (won / journeys) ** 2
+    mean, square = ((sums + typical * sums[-1]) / (walked + COUNTED_ALONG) for sums in (won, squared))
+    more: Floats = np.maximum(square - mean**2 - own, 0.0) / journeys
+    more[[0, -1]] = 0.0  # nothing is inside the first, and the last is all that there is
+    return more
 
 
 def _sampled_answers(paths: Paths, channels: Integers) -> tuple[Integers, list[Answers]]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 Measure = Literal["conversions", "value"]
+MEASURES: tuple[Measure, ...] = get_args(Measure)
 
 
 def require_measure(measure: str) -> None:
@@ -104,6 +105,13 @@ def everything(paths: Paths, measure: Measure = "conversions") -> Sums:
     from scipy.sparse import csr_array
 
     return Sums(paths, measure, csr_array(np.ones((len(paths), 1))))
+
+
+def effective_cases(paths: Paths, measure: Measure) -> float:
+    """The squared sum of all conversions, or of their value, over its variance: how many of one size they are like."""
+    whole = everything(paths, measure)
+    total, spread = float(whole.totals[0]), float(whole.variances[0])
+    return total**2 / spread if spread > 0 else np.inf
 
 
 def grouped(paths: Paths, group: ArrayLike, groups: int) -> "csr_array":

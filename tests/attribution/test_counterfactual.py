@@ -11,6 +11,7 @@ from attribution.counterfactual import interactions, removal, substituted_surviv
 from attribution.credit import removal_effects
 from attribution.delta import covariance
 from attribution.gradient import effects_gradient
+from attribution.intervals import effect_interval
 from attribution.paths import Paths
 from attribution.survival import survival
 from attribution.transitions import transitions
@@ -288,9 +289,9 @@ def test_intervals_of_interactions_are_those_of_the_three_removals_together(shop
         keep = ~np.column_stack([np.zeros(len(found.states), dtype=bool), *holds])
         slopes = effects_gradient(found, survival(found, shop, keep))[1]
         spread = covariance(shop, [slopes]).combined(np.array([[1.0, 1.0, -1.0]])).conversions[0, 0]
-        reach = 1.2815515655446004 * np.sqrt(spread)
-        assert row["interaction_high"] == pytest.approx(row["interaction"] + reach)
-        assert row["interaction_low"] == pytest.approx(max(row["interaction"] - reach, 0))
+        cases = shop.conversions.sum()  # each conversion by a customer of its own
+        ends = effect_interval(np.array([row["interaction"]]), np.array([spread]), cases=cases, confidence=0.8)
+        assert row[["interaction_low", "interaction_high"]].tolist() == pytest.approx(np.concatenate(ends))
 
 
 def test_losses_are_the_shares_of_what_there_was_with_their_intervals(shop):

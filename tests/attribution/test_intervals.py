@@ -12,7 +12,13 @@ from attribution.comparison import compare
 from attribution.credit import attribute, model_credit
 from attribution.credit_spread import credit_variance
 from attribution.delta import interval
-from attribution.intervals import difference_interval, score_interval, share_interval
+from attribution.intervals import (
+    difference_interval,
+    effect_interval,
+    score_interval,
+    share_interval,
+    substituted_interval,
+)
 from attribution.paths import Paths
 from attribution.rules import RuleOptions
 
@@ -83,6 +89,21 @@ def test_share_interval_by_hand():
         assert (end - 0.15) ** 2 == pytest.approx(Z**2 * end * (1 - end) / 20)
     assert (low[1], high[1]) == pytest.approx((0, Z**2 / 20 / (1 + Z**2 / 20)))
     assert (low[2], high[2]) == pytest.approx((1 - high[1], 1))
+
+
+def test_effects_by_hand():
+    # 5 of 20 conversions: variance p (1 - p) / 20 times 20 / 19, and t of 19 degrees of freedom, 1.7291, for z.
+    share, cases = np.array([0.25, 0.0]), 20.0
+    low, high = effect_interval(share, share * (1 - share) / 20, cases=cases, confidence=0.9)
+    grown = (1.7291328115213698 / Z) ** 2 * 20 / 19
+    # The score interval of 20 / grown cases, and 2 of the size 1 / 20 that is typical.
+    per_case = (0.25 * 0.75 + 2 / 20) / (0.25 * 0.75 * 20 / grown + 2)
+    for end in (low[0], high[0]):
+        assert (end - 0.25) ** 2 == pytest.approx(Z**2 * per_case * end * (1 - end))
+    assert (low[1], high[1]) == pytest.approx((0, Z**2 / 20 / (1 + Z**2 / 20)))
+    low, high = substituted_interval(np.array([-0.1, 0]), np.array([0.01, 0]), cases=cases, confidence=0.9)
+    assert high + 0.1 * np.array([1, 0]) == pytest.approx(Z * np.sqrt([0.01 * grown + (Z / 40) ** 2, (Z / 40) ** 2]))
+    assert low + high == pytest.approx([-0.2, 0])
 
 
 def test_nothing_credited_to_anybody_is_certain_and_missing_shares_stay_missing():

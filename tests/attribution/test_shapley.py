@@ -264,3 +264,16 @@ def test_more_channels_than_its_tables_can_hold_are_refused_with_the_remedy():
     paths = Paths.from_strings(names, [1] * 201, [0] * 201, [2] * 201)
     with pytest.raises(ConfigurationError, match=r"up to 200 channels, here are 201\. Group the rare ones"):
         attribute(paths, models=["shapley", "linear"])
+
+
+def test_a_coalition_whose_few_journeys_did_not_convert_is_not_certain():
+    # Five journeys of d alone, none converted. Of all 805 journeys 105 did, so four more of these make it 4 * 105 / 805
+    # of 9 by which the ratio varies, and with its weight of 1/2 in a game of two that is in both channels' credit.
+    paths = Paths.from_strings(["a", "d", "a > d"], [60, 0, 45], nulls=[540, 5, 155])
+    rate = 4 * (105 / 805) / 9
+    spread = rate * (1 - rate) / 5 / 4 * (105 / (105 / 805)) ** 2
+    alone = np.array([0.1, (60 + 4 * 105 / 805) / 604])
+    of_a = max(alone[1] * (1 - alone[1]) - alone[0] * (1 - alone[0]), 0) / 600 / 4 * 805**2
+    assert ratio_gradient(paths).sampled[0] == pytest.approx([spread + of_a] * 2)
+    table = shapley(paths, confidence=0.9).set_index("channel")
+    assert table.loc["d", "conversions_high"] - table.loc["d", "conversions"] > 1.64 * np.sqrt(spread)
