@@ -35,6 +35,9 @@ def checked(function: Callable[Given, Result]) -> Callable[Given, Result]:
     if getattr(parameters.get("orders"), "annotation", None) in (str, "str"):
         problem_of["orders"] = _name  # of a table, and not those of chains
 
+    if "orders" in problem_of and "str" in str(parameters["orders"].annotation):
+        problem_of["orders"] = _name  # the table of orders, not orders of the chain
+
     @functools.wraps(function)
     def refusing(*args: Given.args, **kwargs: Given.kwargs) -> Result:
         given: dict[str, Any] = {**dict(zip(parameters, args, strict=False)), **kwargs}

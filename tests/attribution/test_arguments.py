@@ -1,6 +1,7 @@
 """Usual slips in arguments: told with the remedy, all at once, and never as an error of another library."""
 
 import inspect
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 
 import attribution
+from attribution.arguments import checked
 from attribution.bootstrap import bootstrap_credit, rank_stability
 from attribution.bridge import bridge, credit_along_paths, flows, roles, touch_variety
 from attribution.calibration import calibrate
@@ -133,3 +135,20 @@ def test_an_infinite_count_is_told_as_such():
 def test_what_reads_and_builds_paths_says_what_it_takes(call, said):
     with pytest.raises(ConfigurationError, match=said):
         call()
+
+
+def test_the_table_of_orders_is_a_name_and_orders_of_the_chain_are_numbers():
+    @checked
+    def of_table(*, orders: str = "orders") -> str:
+        return orders
+
+    @checked
+    def of_chain(*, orders: Sequence[int] = (1, 2, 3)) -> Sequence[int]:
+        return orders
+
+    assert of_table(orders="later_orders") == "later_orders"
+    assert of_chain(orders=[1, 2]) == [1, 2]
+    with pytest.raises(ConfigurationError, match="of_table: orders: 3 is an int, not a name"):
+        of_table(orders=3)
+    with pytest.raises(ConfigurationError, match="of_chain: orders: 'orders' is a str, not a list"):
+        of_chain(orders="orders")
