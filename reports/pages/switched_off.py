@@ -68,7 +68,7 @@ def _without(row: Mapping[Hashable, object], total: float, run: RunResults) -> s
 
 
 def _meaning(found: SwitchedOff, attribution: AttributionResults) -> str:
-    share = float(found.sets["substitution"].iloc[0])
+    share, cut = float(found.sets["substitution"].iloc[0]), attribution.convention != "exact"
     way = "Nothing takes its place: every walk that would enter it is lost, which is the most it can cost"
     if share > 0:
         rest = "; the rest is lost" if share < 1 else ""
@@ -80,6 +80,7 @@ def _meaning(found: SwitchedOff, attribution: AttributionResults) -> str:
         f"{way} (attribution.substitution = {share:g}). This is what a Markov chain of order {attribution.order} says "
         "of recorded journeys, and no experiment: who would have bought without the channel shows only where it is "
         "switched off for some."
+        + (" Walks are followed to their end here, whatever attribution.convention says." * cut)
     )
 
 
