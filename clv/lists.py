@@ -57,6 +57,7 @@ _QUERIES: Final = {
 }
 
 LISTS: Final = tuple(_QUERIES)
+_MONEY: Final = ("clv", "expected_value", "first_value", "monetary_value")
 
 
 def action_list(
@@ -116,14 +117,17 @@ def write_action_lists(
     """Write all lists as CSV into an existing folder, one file each, by the engine; arguments as in `action_list`.
 
     Text that a spreadsheet would take for a formula (it begins with = + - @, tab or carriage return) stands behind an
-    apostrophe. Each file appears whole or not at all.
+    apostrophe. Money is rounded to ten-thousandths of the currency. Each file appears whole or not at all.
     """
     written = []
     for name in LISTS:
         query = _query(connection, forecast, name, since_day=since_day, line=line, chance=chance, limit=limit)
         target = Path(folder) / f"{name}.csv"
         partial = target.with_name(f".{target.name}.partial")
-        safe = ", ".join(_SAFE_TEXT.format(column=column) for column in ("customer_id", "segment"))
+        safe = ", ".join(
+            [_SAFE_TEXT.format(column=column) for column in ("customer_id", "segment")]
+            + [f"round({column}, 4) + 0.0 AS {column}" for column in _MONEY if column in _QUERIES[name]]
+        )
         try:
             connection.execute(f"COPY (SELECT * REPLACE ({safe}) FROM ({query})) TO {literal(str(partial))} (HEADER)")
             os.replace(partial, target)

@@ -102,6 +102,8 @@ def test_lists_are_written_without_live_formulas(connection, fill, shop, tmp_pat
     assert table["customer_id"].str.startswith("'=1+").any()
     assert not table["customer_id"].str.startswith("=").any()
     assert (table["customer_id"] == "-7").any()
+    for name in ("clv", "expected_value", "monetary_value"):
+        assert table[name].str.fullmatch(r"\d+\.\d{1,4}").all()
 
 
 @pytest.mark.parametrize(
