@@ -120,7 +120,7 @@ def test_an_infinite_count_is_told_as_such():
         (lambda: attribution.read_paths("a.csv", sep=3, path=1), "read_paths: sep: 3 is an int, not a name"),
         (
             lambda: attribution.build_paths(duckdb.connect(), orders=(1, 2)),
-            "build_paths: orders: (1, 2) is a tuple, not a name.",
+            r"build_paths: orders: \(1, 2\) is a tuple, not a name",
         ),
         (
             lambda: attribution.build_paths("shop.duckdb"),
