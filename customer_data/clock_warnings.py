@@ -17,7 +17,7 @@ from customer_data.typed_columns import is_number
 if TYPE_CHECKING:
     import duckdb
 
-_LOOKED_AT = 20_000
+_LOOKED_AT = 5_000
 _HOUR_US, _DAY_US = 3_600_000_000, 86_400_000_000
 _FEWEST, _LATE, _MOSTLY_LATE, _FITTING = 10, 0.1, 0.6, 0.2
 """Late orders, and shares of the orders with a touch within a day: late ones that are odd, those that are so whatever
@@ -41,26 +41,26 @@ def clock_warnings(
     if not timed:
         return []
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE __timed AS SELECT order_id, customer_id, time_us FROM orders "
-        f"ORDER BY hash(customer_id), order_id LIMIT {_LOOKED_AT}"
-    )
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE __touched AS "
-        "SELECT customer_id, time_us AS touch_us FROM touchpoints SEMI JOIN __timed USING (customer_id)"
+        f"""
+        CREATE OR REPLACE TEMP TABLE __near AS
+        WITH chosen AS (
+            SELECT order_id, customer_id, time_us FROM orders ORDER BY hash(customer_id), order_id LIMIT {_LOOKED_AT}
+        ), touched AS (
+            SELECT customer_id, time_us AS touch_us FROM touchpoints SEMI JOIN chosen USING (customer_id)
+        )
+        SELECT order_id, time_us, touch_us FROM chosen JOIN touched USING (customer_id)
+        WHERE touch_us BETWEEN time_us - {_DAY_US} AND time_us + {_DAY_US}
+        """
     )
     ((near, late, at_midnight),) = connection.execute(
         f"""
-        WITH gaps AS (
-            SELECT timed.order_id, any_value(timed.time_us) AS time_us,
-                   min(time_us - touch_us) FILTER (touch_us <= time_us) AS before,
-                   min(touch_us - time_us) FILTER (touch_us > time_us) AS after
-            FROM __timed AS timed JOIN __touched USING (customer_id)
-            WHERE touch_us BETWEEN time_us - {_DAY_US} AND time_us + {_DAY_US}
-            GROUP BY timed.order_id
+        WITH orders_near AS (
+            SELECT any_value(time_us) AS time_us, min(touch_us) > any_value(time_us) AS late
+            FROM __near GROUP BY order_id
         )
-        SELECT count(*), count(*) FILTER (before IS NULL),
-               count(*) FILTER (before IS NULL AND {clock_of("time_us", timed[0].timezone)} % {_DAY_US} = 0)
-        FROM gaps
+        SELECT count(*), count(*) FILTER (late),
+               count(*) FILTER (late AND {clock_of("time_us", timed[0].timezone)} % {_DAY_US} = 0)
+        FROM orders_near
         """
     ).fetchall()
     if late < _FEWEST or late < _LATE * near:
@@ -123,9 +123,7 @@ def _prompt(connection: "duckdb.DuckDBPyConnection", ordered: str, touched: str)
     """Orders that follow a touch by an hour at most, with the times of either corrected by SQL."""
     ((number,),) = connection.execute(
         f"""
-        SELECT count(DISTINCT order_id)
-        FROM (SELECT order_id, customer_id, {ordered} AS ordered FROM __timed)
-        JOIN (SELECT customer_id, {touched} AS touched FROM __touched) USING (customer_id)
+        SELECT count(DISTINCT order_id) FROM (SELECT order_id, {ordered} AS ordered, {touched} AS touched FROM __near)
         WHERE touched BETWEEN ordered - {_HOUR_US} AND ordered
         """
     ).fetchall()

@@ -16,7 +16,7 @@ from customer_data.survey import Survey
 if TYPE_CHECKING:
     import duckdb
 
-_MOST_TOUCHES = 1_000_000
+_MOST_TOUCHES = 250_000
 """Touches that are compared; of more, those of a share of the customers."""
 
 
