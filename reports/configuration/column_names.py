@@ -14,7 +14,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     ),
     "order_id": (
         "order_id", "orderid", "order", "transaction_id", "ecommerce_transaction_id", "invoice_no", "invoiceno",
-        "invoice", "order_number", "deal_id",
+        "invoice", "order_number", "deal_id", "tr_orderid",
     ),
     "time": (
         "time", "timestamp", "created_at", "started_at", "converted_at", "event_timestamp", "event_time",
@@ -29,7 +29,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "device": ("device", "device_type", "device_category"),
     "value": (
         "value", "revenue", "total", "amount", "amount_paid", "order_value", "price_usd", "dollar_value",
-        "purchase_revenue",
+        "purchase_revenue", "tr_total",
         "ecommerce_purchase_revenue", "total_price", "order_total", "sales", "n_revenue",
     ),
     "cost": ("cost", "spend", "amount_spent", "ad_spend", "costs", "kosten", "ausgegebener_betrag"),

@@ -35,9 +35,9 @@ def with_customers_alike(sections: dict[str, Recognised]) -> dict[str, Recognise
 
 
 def _own_and_browser(one: Recognised) -> tuple[str | None, str | None]:
-    """GA4's two columns: the user who logged in, and the browser."""
+    """The two columns that GA4, Segment and Amplitude have: the user who logged in, and the browser."""
     names = ColumnNames(one.theirs)
-    return names.named("user_id"), names.named("user_pseudo_id")
+    return names.named("user_id"), names.named("user_pseudo_id", "anonymous_id", "amplitude_id")
 
 
 def _of_one_export(one: Recognised) -> Recognised:

@@ -43,7 +43,8 @@ _PURCHASES = (
 class Channel:
     """The channel of a touch: a column, or SQL of it, and what to say of that.
 
-    ``source`` is the column of the source where an event may name none, ``named`` SQL of whether it names one.
+    ``source`` is the column of the source where an event may name none, ``named`` SQL of whether it names one;
+    ``or_direct`` tells that one without a source came directly.
     """
 
     column: str | None = None
@@ -51,6 +52,7 @@ class Channel:
     note: str | None = None
     source: str | None = None
     named: str | None = None
+    or_direct: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,9 +84,11 @@ def touch_channel(names: ColumnNames, head: Head) -> Channel | None:
         return Channel(joined)
     for source, medium in _PAIRS:
         if source in names and medium in names:
-            pair = ", ".join(head.text_sql(names.named(one) or "") for one in (source, medium))
+            both = [names.named(one) or "" for one in (source, medium)]
             return Channel(
-                sql=f"concat_ws(' / ', {pair})",
+                sql=f"concat_ws(' / ', {', '.join(map(head.text_sql, both))})",
+                source=both[0],
+                named=f"{head.sql(both[0])} IS NOT NULL",
                 note="rows that name neither source nor medium have no channel; to count them, name it: "
                 'missing_channel = "(direct) / (none)"',
             )
@@ -112,7 +116,7 @@ def _google_pair(names: ColumnNames, head: Head, source: str, medium: str) -> Ch
         clicked = f"{head.sql(click)} IS NOT NULL"
         both = f"CASE WHEN {head.sql(source)} IS NULL AND {clicked} THEN 'google / cpc' ELSE {both} END"
         named = f"({named} OR {clicked})"
-    return Channel(sql=both, source=source, named=named)
+    return Channel(sql=both, source=source, named=named, or_direct=True)
 
 
 def events_of(names: ColumnNames, head: Head, channel: Channel | None) -> Events | None:
@@ -133,11 +137,12 @@ def events_of(names: ColumnNames, head: Head, channel: Channel | None) -> Events
         test = toml_text(_any_of(head, column, seen[:8]))
         return Events(None, None, f"each event is a touch; where only some are, say which: filter = {test}")
     test = f"{head.sql(column)} NOT IN ({', '.join(map(literal, purchases))})"
-    if starts and channel is not None and channel.named is not None:
+    if channel is not None and channel.named is not None and (starts or not channel.or_direct):
         test = f"{test} AND {channel.named}"
+        since = f", since {starts[0]} names none here" if starts else ""
         note = (
-            f"a touch is an event that names a source, since {starts[0]} names none here; those of a visit count as "
-            'one (attribution.grain = "session"); visits that came directly have none'
+            f"a touch is an event that names a source{since}; those of a visit count as one (attribution.grain = "
+            '"session"); visits that came directly have none'
         )
     else:
         note = 'each other event is a touch, those of a visit count as one (attribution.grain = "session")'

@@ -204,3 +204,32 @@ def test_orders_of_tickets_name_events_but_are_no_events(tmp_path):
     (tmp_path / "orders.csv").write_text("Order ID,Email,Date,Total,Event\n1,a@x.test,2025-01-02,50,Concert\n")
     (orders,) = recognise(tmp_path / "orders.csv")
     assert (orders.section, orders.columns["value"]) == ("orders", "Total")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "anonymous_id,user_id,event,context_campaign_source,context_campaign_medium,timestamp,order_id,revenue\n"
+        "a1,,viewed_page,google,cpc,2024-01-02T10:00:00.000Z,,\n"
+        "a1,,clicked,,,2024-01-02T10:01:00.000Z,,\n"
+        "a1,u1,order_completed,,,2024-01-02T10:10:00.000Z,T1,20.5\n",
+        "event,domain_userid,derived_tstamp,mkt_source,mkt_medium,tr_orderid,tr_total\n"
+        "page_view,d1,2024-01-02 10:00:00.000,google,cpc,,\n"
+        "page_ping,d1,2024-01-02 10:01:00.000,,,,\n"
+        "transaction,d1,2024-01-02 10:10:00.000,,,T1,20.5\n",
+    ],
+    ids=["segment", "snowplow"],
+)
+def test_of_other_events_those_that_name_a_source_are_touches(tmp_path, connection, content):
+    (tmp_path / "events.csv").write_text(content)
+    text = configuration_text(draft(recognise(tmp_path / "events.csv")))
+    assert 'grain = "session"\n' in text
+    (tmp_path / "p.toml").write_text(text)
+    configuration = read_configuration(tmp_path / "p.toml", environment={}, flags={"report.timezone": "Asia/Tokyo"})
+    load(connection, configuration.sources(), configuration.load_settings())
+    at = 1_704_189_600_000_000  # 2024-01-02 10:00 UTC, whatever the zone of the report
+    touches = "SELECT channel, time_us FROM touchpoints JOIN channels ON code = channel_code"
+    assert connection.execute(touches).fetchall() == [("google / cpc", at)]
+    assert connection.execute("SELECT order_id, value / 10000 FROM orders").fetchall() == [("T1", 20.5)]
+    met = "SELECT count(*) FROM touchpoints JOIN orders USING (customer_id)"
+    assert connection.execute(met).fetchone() == (1,)
