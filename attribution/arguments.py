@@ -29,14 +29,15 @@ def checked(function: Callable[Given, Result]) -> Callable[Given, Result]:
     """
     parameters = inspect.signature(function).parameters
     takes_none = {name for name, one in parameters.items() if one.default is None or "None" in str(one.annotation)}
-    problem_of = {name: _PROBLEMS[name] for name in parameters if name in _PROBLEMS}
+    # A number of folds is no folds, and a table of orders no orders of the chain.
+    plain = {
+        name: _PLAIN[parameters[name].annotation]
+        for name in {"folds", "orders"} & set(parameters)
+        if parameters[name].annotation in _PLAIN
+    }
+    problem_of = {name: plain.get(name, _PROBLEMS[name]) for name in parameters if name in _PROBLEMS}
     if "JourneyOptions" in str(getattr(parameters.get("options"), "annotation", "")):
         problem_of["options"] = _having("lookback_days", "Give attribution.journey_parts.JourneyOptions(...).")
-    if getattr(parameters.get("orders"), "annotation", None) in (str, "str"):
-        problem_of["orders"] = _name  # of a table, and not those of chains
-
-    if "orders" in problem_of and "str" in str(parameters["orders"].annotation):
-        problem_of["orders"] = _name  # the table of orders, not orders of the chain
 
     @functools.wraps(function)
     def refusing(*args: Given.args, **kwargs: Given.kwargs) -> Result:
@@ -222,3 +223,4 @@ _PROBLEMS: Mapping[str, Callable[[Any], str]] = {
     "threads": _whole("2", least=1),
     "alternatives": _alternatives,
 }
+_PLAIN: Mapping[object, Callable[[Any], str]] = {int: _whole("5"), str: _name}

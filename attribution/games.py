@@ -3,7 +3,6 @@
 A coalition is a bit mask: bit j says that channel j is in. A game over n channels is an array of 2^n worths.
 """
 
-from collections.abc import Iterator
 from math import comb
 
 import numpy as np
@@ -87,27 +86,23 @@ def ratio_game(sets: Integers, conversions: Floats, journeys: Floats, channels: 
     return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0)
 
 
-def ratio_slopes(numerator: Floats, denominator: Floats, sets: Integers) -> Iterator[tuple[Floats, Floats]]:
-    """How the Shapley values of the ratio game answer to the journeys of each set of channels, channel by channel.
+def slopes(changes: Floats, sets: Integers) -> Floats:
+    """How the Shapley values of a game answer to what changes the worths of all coalitions that hold a set.
 
-    Yields per channel the derivatives by one more conversion and by one more journey of each of ``sets``, arrays
-    ``(sets,)``. ``numerator`` and ``denominator`` are those of the worth of every coalition, arrays ``(2^n,)``. A
-    journey counts in all coalitions that hold its set: sums over supersets, which are sums over the subsets of what is
-    left out.
+    Worth S of ``changes``, array ``(2^n,)``, is the change of coalition S where it holds the set, for each of ``sets``;
+    the answers are ``(sets, n)``. By the weights of :func:`exact_values`, and with j one of the channels,
+
+        sum over S that hold T and j of (joined + apart) change - sum over S that hold T of apart change,
+
+    and the coalitions that hold T and j are those that hold the set T with j. So two sums over supersets, which are
+    sums over the subsets of what is left out, answer for all channels.
     """
-    channels = numerator.size.bit_length() - 1
+    channels = changes.size.bit_length() - 1
     joined, apart = _weights_of_sizes(channels)
-    members = _members(channels)
-    by_conversion = np.divide(1.0, denominator, out=np.zeros_like(denominator), where=denominator > 0)
-    by_journey = -numerator * by_conversion**2
-    left_out = numerator.size - 1 - sets
-    for channel in range(channels):
-        holds = np.arange(numerator.size) >> channel & 1 == 1
-        weight = np.where(holds, joined[members], -apart[members])
-        yield (
-            sums_over_subsets((weight * by_conversion)[::-1])[left_out],
-            sums_over_subsets((weight * by_journey)[::-1])[left_out],
-        )
+    members, last = _members(channels), changes.size - 1
+    taken_off = sums_over_subsets((apart[members] * changes)[::-1])[last - sets]
+    added = sums_over_subsets(((joined + apart)[members] * changes)[::-1])
+    return np.asarray(added[last - (sets[:, None] | 1 << np.arange(channels))] - taken_off[:, None])
 
 
 def markov_game(start: Floats, step: Floats, ends: Floats) -> Floats:

@@ -176,14 +176,14 @@ def _exact_answers(paths: Paths, channels: Integers) -> tuple[Integers, list[Ans
     """
     distinct, number = np.unique(sets_of_channels(paths, channels), return_inverse=True)
     walked = _inside(paths.conversions + paths.nulls, number, distinct, len(channels))
+    per_journey = np.divide(1.0, walked, out=np.zeros_like(walked), where=walked > 0)
+    gained = games.slopes(per_journey, distinct)
     found = []
     for amounts, squares in ((paths.conversions, paths.conversions), (paths.value, value_squares(paths))):
         won, squared = (_inside(of_paths, number, distinct, len(channels)) for of_paths in (amounts, squares))
-        values = games.exact_values(np.divide(won, walked, out=np.zeros_like(won), where=walked > 0))
-        slopes = games.ratio_slopes(won, walked, distinct) if values.sum() > 0 else ()
-        gained, ended = np.zeros((2, len(distinct), len(channels)))
-        for channel, (by_gain, by_journey) in enumerate(slopes):
-            gained[:, channel], ended[:, channel] = by_gain, by_journey
+        values = games.exact_values(won * per_journey)
+        # One more journey inside a coalition changes its ratio by -won / walked^2, and what it brings by 1 / walked.
+        ended = games.slopes(-won * per_journey**2, distinct) if values.sum() > 0 else np.zeros_like(gained)
         errors = np.sqrt(games.variances_of_values(_of_few_journeys(walked, won, squared)))
         found.append((values, errors, ended, gained))
     return number, found
