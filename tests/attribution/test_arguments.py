@@ -137,6 +137,13 @@ def test_what_reads_and_builds_paths_says_what_it_takes(call, said):
         call()
 
 
+def test_folds_to_deal_are_a_number_and_those_dealt_are_paths():
+    paths = Paths.from_strings(["a", "b > a"], [4, 9], nulls=[6, 1])
+    assert len(split_paths(paths, folds=2)) == 2
+    with pytest.raises(ConfigurationError, match=r"split_paths: folds: 'two' is a str, not a whole number\. Give 5\."):
+        split_paths(paths, folds="two")
+
+
 def test_the_table_of_orders_is_a_name_and_orders_of_the_chain_are_numbers():
     @checked
     def of_table(*, orders: str = "orders") -> str:
