@@ -12,7 +12,7 @@ from customer_data.file_heads import Head, heads
 from customer_data.sql_text import literal
 from customer_data.table_specs import TABLE_SPECS, Kind
 from customer_data.written_forms import guessed_decimal, guessed_time_format, months_first_too
-from reports.configuration.clocks import utc_time
+from reports.configuration.clocks import is_utc
 from reports.configuration.column_names import PATH_VALUES, REFUND_VALUES, SYNONYMS, ColumnNames, currency_of, plain
 from reports.configuration.payments import sales_of
 from reports.configuration.visits import Channel, Events, events_of, touch_channel
@@ -129,7 +129,7 @@ def _of_events(base: Recognised, names: ColumnNames, channel: Channel | None, ev
     if not amounts or (events.bought and not any(amounts[row] for row in events.bought)):
         note = "purchases here have no amount: orders have to come from another file"
         return (replace(touches, notes=(*touches.notes, note)),)
-    orders = _with_forms(_with_computed_times(_cut(replace(base, section="orders"))))
+    orders = _with_forms(_cut(replace(base, section="orders")))
     note = "events of one order_id are summed: one that is sent again, as when its page is loaded again, counts twice"
     orders = replace(
         orders, options={**orders.options, "filter": events.purchases}, notes=(note, *orders.notes), beside=True
@@ -145,7 +145,7 @@ def _of_visits_with_orders(base: Recognised, channel: Channel | None) -> tuple[R
     is_source_alone = channel is not None and channel.column is not None and channel.column.casefold() == "source"
     if channel is None or is_source_alone or all(texts) or not any(texts):
         return ()
-    orders = _with_forms(_with_computed_times(_cut(replace(base, section="orders", beside=True))))
+    orders = _with_forms(_cut(replace(base, section="orders", beside=True)))
     test = f"{base.head.sql(key)} <> '(not set)'" if unset else f"{base.head.sql(key)} IS NOT NULL"
     orders = replace(orders, options={**orders.options, "filter": test})
     return (replace(_touches(base, channel), beside=True), orders)
@@ -154,7 +154,7 @@ def _of_visits_with_orders(base: Recognised, channel: Channel | None) -> tuple[R
 def _touches(base: Recognised, channel: Channel | None) -> Recognised:
     touches = _cut(replace(base, section="touchpoints"))
     touches.columns.pop("cost", None)
-    return _with_forms(_with_computed_times(_with_channel(touches, channel)))
+    return _with_forms(_with_channel(touches, channel))
 
 
 def _spend(base: Recognised, names: ColumnNames, channel: Channel | None) -> Recognised:
@@ -189,7 +189,7 @@ def _orders(base: Recognised, names: ColumnNames) -> Recognised:
         sales.columns["order_id"] = number
     options = {} if sales.filter is None else {"filter": sales.filter}
     one = replace(base, section="orders", columns=sales.columns, computed=sales.computed, options=options)
-    return _with_forms(_with_computed_times(replace(one, notes=tuple(sales.notes))))
+    return _with_forms(replace(one, notes=tuple(sales.notes)))
 
 
 def _cut(one: Recognised) -> Recognised:
@@ -206,17 +206,6 @@ def _with_channel(one: Recognised, channel: Channel | None) -> Recognised:
     if channel.column is not None:
         return replace(one, columns={**one.columns, "channel": channel.column}, notes=notes)
     return replace(one, computed={**one.computed, "channel": channel.sql or ""}, notes=notes)
-
-
-def _with_computed_times(one: Recognised) -> Recognised:
-    """The same with times of UTC read as such, whatever the zone of the report."""
-    time = one.columns.get("time")
-    sql = None if time is None else utc_time(time, one.head)
-    if sql is None:
-        return one
-    columns = {ours: name for ours, name in one.columns.items() if ours != "time"}
-    notes = (*one.notes, *_either_first(time or "", one.head))
-    return replace(one, columns=columns, computed={**one.computed, "time": sql}, notes=notes)
 
 
 def _either_first(column: str, head: Head) -> list[str]:
@@ -238,6 +227,8 @@ def _with_forms(one: Recognised) -> Recognised:
     if times and (fits := guessed_time_format(head.texts(times[0]))) is not None:
         options["time_format"] = fits
         notes += _either_first(times[0], head)
+    if times and "time" in one.columns and is_utc(times[0], head):
+        options["timezone"] = "UTC"
     amounts = [one.columns[ours] for ours in ("value", "cost", "conversions") if ours in one.columns]
     if any(guessed_decimal(head.texts(name)) == "," for name in amounts):
         options["decimal"] = ","

@@ -166,7 +166,7 @@ def test_what_may_be_read_two_ways_is_said(tmp_path):
         '1.234 in value: a thousand and more, if the decimal mark is another: decimal = ","',
     )
     assert utc.notes == ("created (UTC) is read with the day first; with the month first it is %m/%d/%Y %H:%M",)
-    assert "'%d/%m/%Y %H:%M'), '%Y-%m-%d %H:%M:%SZ')" in utc.computed["time"]
+    assert utc.options == {"time_format": "%d/%m/%Y %H:%M", "timezone": "UTC"}
 
 
 def test_cost_by_campaign_is_of_the_channels_that_are_called_so(tmp_path):
