@@ -400,7 +400,7 @@ def test_where_every_journey_converts_the_bytes_of_the_report_do_not_depend_on_w
         (home / "orders.csv").write_text(HEADER.strip() + ",Note,note\n" + ONCE + "b,2024-02-01\n2,2150-01-01,5\n")
         (home / "touchpoints.csv").write_text(FIRST_TOUCHES)
         (home / "p.toml").write_text(
-            "[report]\nparts = 'channels'\nas_of = 2024-04-01\n[orders]\nfile = 'orders.csv'\n"
+            "[report]\nparts = 'channels'\nas_of = 2024-02-28\n[orders]\nfile = 'orders.csv'\n"
             "[touchpoints]\nfile = 'touchpoints.csv'\n"
         )
         said = command("report", home / "p.toml")
