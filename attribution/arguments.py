@@ -93,7 +93,11 @@ def _whole(example: str, *, least: int | None = None) -> Callable[[object], str]
     def problem(value: object) -> str:
         if not isinstance(value, Integral) or isinstance(value, bool):
             return f"{_called(value)}, not a whole number. Give {example}."
-        return "" if least is None or int(value) >= least else f"{value!r} is below {least}. Give {example}."
+        return (
+            ""
+            if least is None or int(value) >= least
+            else f"{value!r} is below {least}. Give {least} or more, such as {example}."
+        )
 
     return problem
 
