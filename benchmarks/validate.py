@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import coverage_attribution
 import coverage_clv
+import coverage_effects
 import coverage_origins
 import drift_alarms
 import number_to_book
@@ -14,6 +15,7 @@ from contest import ROOT
 STUDIES: tuple[Callable[[], str], ...] = (
     scoreboard.main,
     coverage_attribution.main,
+    coverage_effects.main,
     coverage_clv.main,
     coverage_origins.main,
     number_to_book.main,
