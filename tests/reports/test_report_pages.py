@@ -164,7 +164,7 @@ def test_names_too_long_for_tables_stand_once_in_full():
 
 
 def test_rows_not_kept_are_counted_by_reason(report):
-    table = table_of(report, "Rows dropped, merged or netted")
+    table = table_of(report, "Rows left out, merged or netted, by reason")
     cells = table.cells()
     assert ["Touchpoints", "Duplicate", "128", "1.2%", "–"] in cells
     assert ["Orders", "Refund netted", "71", "1.6%", "−8,002"] in cells
