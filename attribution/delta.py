@@ -9,9 +9,10 @@ value are lower bounds. Customers with several journeys add the products between
 (``Paths.shared``), which makes standard errors robust to that.
 
 :func:`variance` sums what conversions bring over all distinct paths, and what journeys by themselves change over SAMPLE
-of them where there are more (:mod:`attribution.path_sample`). Half of the sample is shared alike among channels, so
-that rare ones, which few paths tell of, are not missed: with equal, heavy-tailed and lopsided counts standard errors
-were within 0.3 % of those from all paths; :func:`covariance` goes through all.
+of them where there are more (:mod:`attribution.path_sample`). Where it meets a channel too seldom, half of the sample is
+shared alike among channels, so that rare ones, which few paths tell of, are not missed. On a million journeys of 12 and
+of 50 channels standard errors were within 0.5 % of those from all paths (root mean square), the worst of any channel
+1.4 % off; :func:`covariance` goes through all.
 
 The approximation is linear. What intervals credit, its differences and shares get from these variances where counts are
 small stands in :mod:`attribution.intervals`. Nothing here is clipped.
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 BLOCK = 4_096
 BLOCK_CELLS = 1 << 17
 SAMPLE = 1 << 14
+ENOUGH = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +127,7 @@ def _of_gains(paths: Paths, parts: Sequence[Gradient]) -> Floats:
 def _of_endings(paths: Paths, parts: Sequence[Gradient]) -> Floats:
     """The sum of n e^2 + 2 c e g over all paths, or over SAMPLE of them, array ``(2, width)``."""
     journeys = paths.conversions + paths.nulls
-    rows, times = path_sample(_sizes(paths, journeys), SAMPLE)
+    rows, times = _sample(paths, journeys * paths.lengths)
 
     def of_block(first: int, end: int) -> Floats:
         some, counted = rows[first:end], times[first:end]
@@ -147,20 +149,22 @@ def _of_endings(paths: Paths, parts: Sequence[Gradient]) -> Floats:
     return _summed(of_block, _edges(paths.lengths[rows], parts), parts[0].width)
 
 
-def _sizes(paths: Paths, journeys: Floats) -> Floats:
-    """About what each path adds to variances, in one half to those of all channels, in the other to those of its own.
+def _sample(paths: Paths, touches: Floats) -> tuple[Integers, Floats]:
+    """Paths for :func:`_of_endings` and how often each counts, drawn in proportion to ``touches`` of their journeys.
 
-    The first goes by its touches; in the second each channel has one share, however rare it is, so that of rare
-    channels, whose variances hang on few paths, all paths are taken.
+    Where that shows less than ENOUGH touches of some channel, half of the paths are shared among channels, so that of
+    rare ones, whose variances hang on few paths, all paths are taken.
     """
-    touches = journeys * paths.lengths
-    if len(paths) <= SAMPLE or not touches.any():
-        return touches
-    of_channel = np.bincount(paths.codes, weights=np.repeat(touches, paths.lengths), minlength=len(paths.channels))
+    rows, times = path_sample(touches, SAMPLE)
+    channels = len(paths.channels)
+    if len(rows) == len(paths) or not touches.any():
+        return rows, times
+    if (np.bincount(ragged.take(paths.codes, paths.starts, rows), minlength=channels) >= ENOUGH).all():
+        return rows, times
+    of_channel = np.bincount(paths.codes, weights=np.repeat(touches, paths.lengths), minlength=channels)
     share = np.divide(1.0, of_channel, out=np.zeros_like(of_channel), where=of_channel > 0)
     own = np.add.reduceat(share[paths.codes], paths.starts[:-1]) / np.count_nonzero(of_channel)
-    sizes: Floats = touches * (1 / touches.sum() + own)
-    return sizes
+    return path_sample(touches * (1 / touches.sum() + own), SAMPLE)
 
 
 def _summed(of_block: Callable[[int, int], Floats], edges: Integers, width: int) -> Floats:
