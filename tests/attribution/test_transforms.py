@@ -44,6 +44,7 @@ def test_an_unknown_transform_names_those_there_are():
     st.sampled_from(TRANSFORMS),
 )
 def test_totals_are_kept_and_a_second_time_changes_nothing(paths, transform):
+    paths = [*paths, "d"]
     given_paths = Paths.from_strings(paths, value=[1.5] * len(paths), nulls=[2.0] * len(paths))
     once = transform_paths(given_paths, transform, direct="d")
     twice = transform_paths(once, transform, direct="d")
