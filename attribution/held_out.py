@@ -9,7 +9,7 @@ from attribution import ragged
 from attribution.arguments import checked
 from attribution.paths import Paths
 from attribution.ragged import Floats
-from customer_data.errors import ConfigurationError
+from customer_data.errors import ConfigurationError, NotHeldOutError
 
 if TYPE_CHECKING:
     import pandas
@@ -25,12 +25,14 @@ def split_paths(paths: Paths, *, folds: int = 5, seed: int = 0) -> tuple[Paths, 
     Raises
     ------
     ConfigurationError
-        When counts are not whole numbers, or fewer than two folds are asked for.
+        When fewer than two folds are asked for.
+    NotHeldOutError
+        When counts are not whole numbers.
     """
     require_folds(folds)
     counts = np.concatenate([paths.conversions, paths.nulls])
     if not np.array_equal(counts, np.floor(counts)):
-        raise ConfigurationError("paths: counts with fractions cannot be dealt into folds. Choose the order yourself.")
+        raise NotHeldOutError("counts with fractions cannot be dealt into folds")
     dealt = np.random.default_rng(seed).multinomial(counts.astype(np.int64), np.full(folds, 1 / folds))
     conversions, nulls = dealt[: len(paths)], dealt[len(paths) :]
     return tuple(

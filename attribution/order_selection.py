@@ -16,7 +16,7 @@ from attribution.arguments import checked
 from attribution.paths import Paths
 from attribution.ragged import Floats
 from attribution.transitions import transitions
-from customer_data.errors import ConfigurationError, ModelError
+from customer_data.errors import ConfigurationError, NotHeldOutError
 
 if TYPE_CHECKING:
     import pandas
@@ -66,7 +66,7 @@ def choose_order(folds: Sequence[Paths], *, max_order: int = 4, backoff: float =
     ------
     ConfigurationError
         When one object of paths is given, not folds; when an option is out of its range.
-    ModelError
+    NotHeldOutError
         When the folds hold no conversions or no journeys without one: then there is nothing to foretell. When only one
         fold holds journeys: then there is nothing to learn from. Empty folds beside two others are left out.
     """
@@ -80,18 +80,11 @@ def choose_order(folds: Sequence[Paths], *, max_order: int = 4, backoff: float =
         raise ConfigurationError(f"max_order ({max_order}) must be 1 or more and backoff ({backoff}) above 0.")
     paths, conversions, nulls = held_out.aligned(folds)
     if not conversions.sum() or not nulls.sum():
-        raise ModelError(
-            "order of the chain: held-out data cannot choose it, because "
-            + ("no journey converted." if not conversions.sum() else "every journey known here converted.")
-            + " State the order yourself."
-        )
+        raise NotHeldOutError("every journey known here converted" if conversions.sum() else "no journey converted")
     walked = (conversions + nulls).sum(axis=1) > 0
     conversions, nulls = conversions[walked], nulls[walked]
     if len(conversions) < 2:
-        raise ModelError(
-            "order of the chain: held-out data cannot choose it, because all journeys are in one fold, as they are "
-            "when one customer has made them all. State the order yourself."
-        )
+        raise NotHeldOutError("all journeys are in one fold, as they are when one customer has made them all")
     windows: list[NDArray[np.integer[Any]]] = [np.zeros(len(paths), dtype=np.int64)]
     windows += [transitions(paths, order=order).last for order in range(1, max_order + 1)]
     foretold = np.stack(

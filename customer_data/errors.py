@@ -24,3 +24,13 @@ class InputError(PathworthError, ValueError):
 
 class ModelError(PathworthError, RuntimeError):
     """A model cannot be fitted to this data, or its fit failed its own checks."""
+
+
+class NotHeldOutError(ModelError):
+    """No journeys of this data can be held out to choose the order of the chain by; ``why`` is the reason, a clause."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(
+            f"order of the chain: held-out data cannot choose it, because {why}. State the order yourself."
+        )

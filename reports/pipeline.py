@@ -298,15 +298,20 @@ def credit_channels(
         drawn = None if touches is None else drawn_customers(touches, configuration, order=choice.order)
         channels = channel_results(seen, configuration, costs, order=choice.order, drawn=drawn)
         tested = calibrated_with_tests(seen, configuration, touches, order=choice.order)
-    if choice.why_not and configuration.settings.attribution.order == "auto":
-        progress.warn(f"attribution.order: it could not be chosen, so it is {choice.order}: {choice.why_not}")
+    if choice.why_not_chosen:
+        progress.warn(
+            f"attribution.order: held-out journeys cannot choose it, because {choice.why_not_chosen}, so it is "
+            f"{choice.order}. State it yourself."
+        )
     with progress.step("Asking why credit moved, and what else it could be"):
         depth = channel_depth(paths, configuration, choice, touches, first)
         without = switched_off(seen, configuration, channels)
     for note in () if depth is None or depth.segments is None else depth.segments.notes:
         progress.say(f"note: {note}")
     types = order_types(touches, configuration)
-    channels = replace(channels, experiments=tested, switched_off=without, types=types)
+    channels = replace(
+        channels, why_not_chosen=choice.why_not_chosen, experiments=tested, switched_off=without, types=types
+    )
     return replace(results, attribution=with_depth(channels, depth))
 
 

@@ -189,11 +189,10 @@ def _in_words(shifted_by: object) -> str:
 def _order_blocks(depth: ChannelDepth, attribution: AttributionResults) -> list[Block]:
     rows = depth.orders
     if rows is None or not len(rows):
-        why = depth.why_not_held_out.replace(" State the order yourself.", "").replace(
-            " Choose the order yourself.", ""
-        )
-        reason = why.partition(": ")[2].rpartition("because ")[2]
-        return [Prose(f"No journeys were held out to test the models: {reason}")] if reason else []
+        if not depth.why_not_held_out:
+            return []
+        so = f" So the chain has order {attribution.order}." if attribution.why_not_chosen else ""
+        return [Prose(f"No journeys were held out to test the models: {depth.why_not_held_out}.{so}")]
     best = int(rows.loc[rows["chosen"].astype(bool), "order"].iloc[0])
     chain = rows["model"] == "markov"
     used = f"the run uses order {attribution.order}"

@@ -120,9 +120,11 @@ def _channel_method(attribution: AttributionResults, run: RunResults) -> list[Bl
 def _model_method(attribution: AttributionResults) -> str:
     """How the run's model goes about it; rules need no more than their names."""
     if attribution.model == "markov":
+        why = attribution.why_not_chosen
+        chosen = f", as held-out journeys cannot choose one: {why}" if why else ""
         return (
-            f"The Markov model (order {attribution.order}) follows journeys from channel to channel to their end. It "
-            "asks how many conversions would be lost if a channel led nowhere, solves that exactly (nothing is "
+            f"The Markov model (order {attribution.order}{chosen}) follows journeys from channel to channel to their "
+            "end. It asks how many conversions would be lost if a channel led nowhere, solves that exactly (nothing is "
             "simulated), and shares all conversions in proportion to these removal effects (Anderl, Becker, von "
             "Wangenheim and Schumann 2016, International Journal of Research in Marketing 33(3))."
         )

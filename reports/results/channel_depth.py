@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from customer_data.errors import ConfigurationError, ModelError
+from customer_data.errors import ModelError, NotHeldOutError
 from reports.results.channel_segments import segment_results
 from reports.results.channels import all_models, journey_options, rule_options, transformed
 from reports.results.run_results import AttributionResults, ChannelDepth
@@ -33,14 +33,16 @@ class OrderChoice:
     """The order of the chain, and what held-out journeys say of all orders and of a regression.
 
     ``tested`` has the columns of `ChannelDepth.orders`, ``calibration`` those of its namesake; both are None where
-    nothing could be held out, and ``why_not`` says why. ``regression`` is that of all journeys, where it was fitted.
-    ``recounted`` are the paths under other choices, where they were counted together with what was held out.
+    nothing could be held out, and ``why_not`` says why. ``why_not_chosen`` is the same where the order was to be
+    chosen. ``regression`` is that of all journeys, where it was fitted. ``recounted`` are the paths under other
+    choices, where they were counted together with what was held out.
     """
 
     order: int
     tested: pd.DataFrame | None = None
     calibration: pd.DataFrame | None = None
     why_not: str = ""
+    why_not_chosen: str = ""
     regression: RegressionFit | None = None
     recounted: Recounts[tuple[str, str]] | None = None
 
@@ -65,8 +67,9 @@ def order_choice(
             recounted = _recounted(connection, configuration)
         folds = _folds(paths, configuration, connection, recounted)
         chosen = choose_order(folds, max_order=max(4, stated or 0))
-    except (ConfigurationError, ModelError) as error:
-        return OrderChoice(stated or 1, why_not=str(error), recounted=recounted)
+    except NotHeldOutError as error:
+        why_not_chosen = "" if stated is not None else error.why
+        return OrderChoice(stated or 1, why_not=error.why, why_not_chosen=why_not_chosen, recounted=recounted)
     dealt = "journeys" if connection is None else "customers"
     table = chosen.table.assign(model="markov", calibrated_order=chosen.order, folds=dealt)
     regression = None

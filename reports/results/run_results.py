@@ -245,6 +245,8 @@ class AttributionResults:
         ``channel, cost`` in money over the run's period; None without spend.
     baseline, model, order, convention
         The models compared, the order of the Markov chain and the convention of its credit.
+    why_not_chosen
+        Why held-out journeys, to which the order was left, could not choose it; empty where they did, or it was stated.
     lookback_days, half_life_days
         Settings of the journeys; None where paths were read from a file.
     interval_method
@@ -281,6 +283,7 @@ class AttributionResults:
     model: str = "markov"
     order: int = 1
     convention: str = "exact"
+    why_not_chosen: str = ""
     lookback_days: float | None = None
     half_life_days: float | None = None
     interval_method: str = "delta method"

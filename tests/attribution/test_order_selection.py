@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from attribution.held_out import auc, calibration, split_paths
 from attribution.order_selection import choose_order
 from attribution.paths import Paths
-from customer_data.errors import ConfigurationError, ModelError
+from customer_data.errors import ConfigurationError, NotHeldOutError
 
 
 def journeys_whose_conversion_depends_on(last: int, *, seed: int) -> Paths:
@@ -114,11 +114,11 @@ def test_folds_add_up_to_the_whole_and_repeat_with_the_seed():
 
 
 def test_what_cannot_be_chosen_says_why():
-    with pytest.raises(ModelError, match="every journey known here converted"):
+    with pytest.raises(NotHeldOutError, match="every journey known here converted"):
         choose_order(split_paths(Paths.from_strings(["a", "b"], [3, 4])))
-    with pytest.raises(ModelError, match="no journey converted"):
+    with pytest.raises(NotHeldOutError, match="no journey converted"):
         choose_order(split_paths(Paths.from_strings(["a", "b"], [0, 0], nulls=[4, 5])))
-    with pytest.raises(ConfigurationError, match="fractions"):
+    with pytest.raises(NotHeldOutError, match="fractions"):
         split_paths(Paths.from_strings(["a"], [1.5], nulls=[1]))
     with pytest.raises(ConfigurationError, match="split_paths"):
         choose_order(Paths.from_strings(["a"], [1], nulls=[1]))
@@ -132,5 +132,5 @@ def test_folds_without_journeys_are_left_out_and_a_lone_one_cannot_choose():
     table = choose_order([one, empty, other, empty], max_order=2).table
     assert table.equals(choose_order([one, other], max_order=2).table)
     assert np.isfinite(table.drop(columns="chosen").to_numpy(dtype=float)).all()
-    with pytest.raises(ModelError, match="all journeys are in one fold"):
+    with pytest.raises(NotHeldOutError, match="all journeys are in one fold"):
         choose_order([empty, one])

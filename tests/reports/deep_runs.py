@@ -37,4 +37,4 @@ def deep_run(configuration: Configuration) -> RunResults:
     choice = order_choice(paths, configuration, None)
     found = channel_results(paths, configuration, None, order=choice.order)
     depth = channel_depth(paths, configuration, choice, None)
-    return RunResults(title="Deep", attribution=replace(found, depth=depth))
+    return RunResults(title="Deep", attribution=replace(found, why_not_chosen=choice.why_not_chosen, depth=depth))

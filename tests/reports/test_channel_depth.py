@@ -11,6 +11,7 @@ import pytest
 
 from attribution import attribute, removal_effects
 from attribution.paths import Paths
+from customer_data.errors import ConfigurationError
 from customer_data.loading import load
 from reports.configuration.reading import Configuration, read_configuration
 from reports.pages.channel_depth import depth_sections
@@ -18,6 +19,7 @@ from reports.pages.channel_segments import segment_blocks, segment_title
 from reports.pages.channels import channel_sections
 from reports.pages.content import Figure, Prose, Table
 from reports.pages.journeys import window
+from reports.pages.method import method_section
 from reports.results.channel_depth import OrderChoice, channel_depth, order_choice, other_choices, with_depth
 from reports.results.channel_segments import segment_results, types_in_value
 from reports.results.channels import (
@@ -135,13 +137,30 @@ def test_without_journeys_that_did_not_convert_nothing_is_held_out_and_auto_take
     run = deep_run(configured(tmp_path, text, order='"auto"'))
     assert run.attribution.order == 1
     assert run.attribution.depth.orders is None
-    assert "every journey known here converted" in run.attribution.depth.why_not_held_out
+    assert run.attribution.depth.why_not_held_out == "every journey known here converted"
     assert run.attribution.depth.games is None
     titles = [block.title for part in depth_sections(run) for block in part.blocks if isinstance(block, Table | Figure)]
     assert "From last click to the Markov model, step by step" in titles
     assert not any("held out" in title for title in titles)
     said = [block.text for part in depth_sections(run) for block in part.blocks if isinstance(block, Prose)]
-    assert "No journeys were held out to test the models: every journey known here converted." in said
+    held_out = "No journeys were held out to test the models: every journey known here converted."
+    assert f"{held_out} So the chain has order 1." in said
+    chosen = "The Markov model (order 1, as held-out journeys cannot choose one: every journey known here converted)"
+    brief = deep_run(configured(tmp_path, text, order='"auto"', depth='"brief"'))
+    for one in (run, brief):
+        assert any(chosen in block.text for block in method_section(one).blocks if isinstance(block, Prose))
+    stated = deep_run(configured(tmp_path, text, order="1"))
+    said = [block.text for part in depth_sections(stated) for block in part.blocks if isinstance(block, Prose)]
+    assert held_out in said
+
+
+def test_a_mistake_in_how_customers_are_dealt_is_an_error_and_not_order_one(shop_run):
+    connection, configuration, paths = shop_run
+    automatic = changed(configuration, order="auto")
+    report = automatic.settings.report.model_copy(update={"seed": -1})
+    wrong = replace(automatic, settings=automatic.settings.model_copy(update={"report": report}))
+    with pytest.raises(ConfigurationError, match="seed"):
+        order_choice(paths, wrong, connection)
 
 
 def test_games_that_cannot_be_played_are_left_out_with_the_reason(tmp_path):
