@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from attribution.bootstrap import Replicates
     from attribution.journey_parts import JourneyOptions
     from attribution.rules import RuleOptions
+    from attribution.sums import Measure
     from reports.configuration.reading import Configuration
     from reports.configuration.settings import AttributionSection
 
@@ -151,7 +152,6 @@ def channel_results(
     ``drawn`` are the replicates of both where customers were drawn (see :func:`drawn_customers`).
     """
     from attribution.bootstrap import bootstrap_credit, rank_stability
-    from attribution.comparison import compare
     from attribution.credit import attribute, removal_effects
     from attribution.descriptions import path_lengths, time_lags, top_paths
     from attribution.graph import transition_graph, transition_matrix
@@ -181,16 +181,7 @@ def channel_results(
     )
     return AttributionResults(
         credit=credit,
-        comparison=compare(
-            paths,
-            baseline=wanted.baseline,
-            model=wanted.model,
-            order=order,
-            confidence=report.confidence,
-            options=options,
-            convention=wanted.convention,
-            drawn=drawn,
-        ),
+        comparison=_compared(paths, configuration, order=order, drawn=drawn),
         comparison_value=value_comparison(paths, configuration, order=order),
         removal_effects=removal_effects(paths, order=order, convention=wanted.convention, confidence=report.confidence)
         if paths.conversions.sum() > 0
@@ -230,20 +221,33 @@ def value_comparison(paths: Paths, configuration: Configuration, *, order: int) 
 
     Intervals are missing where nothing tells how far values spread.
     """
-    from attribution.comparison import compare
-
     if not paths.value.sum() > 0:
         return None
+    return _compared(paths, configuration, measure="value", order=order)
+
+
+def _compared(
+    paths: Paths,
+    configuration: Configuration,
+    *,
+    order: int,
+    measure: Measure = "conversions",
+    drawn: Replicates | None = None,
+) -> pd.DataFrame:
+    """Compare the two models as configured."""
+    from attribution.comparison import compare
+
     wanted = configuration.settings.attribution
     return compare(
         paths,
         baseline=wanted.baseline,
         model=wanted.model,
-        measure="value",
+        measure=measure,
         order=order,
         confidence=configuration.settings.report.confidence,
         options=rule_options(wanted),
         convention=wanted.convention,
+        drawn=drawn,
     )
 
 
