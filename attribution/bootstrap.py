@@ -323,6 +323,33 @@ def percentile_interval(replicated: Floats, *, confidence: float) -> tuple[Float
     return low, high
 
 
+def accelerated_interval(
+    estimate: Floats, replicated: Floats, *, confidence: float, level: float, lean: Floats
+) -> tuple[Floats, Floats]:
+    """Lower and upper ends at a ``level``, from replicates' percentiles at a ``confidence`` that they are enough for.
+
+    Replicates lean to the side to which data that happened otherwise would have moved the estimate, their percentiles
+    at z by lean (z^2 - 1) / 6; what may have been true lies further on the other side. So percentiles move by
+    lean (z^2 + 2) / 6, the second order of BCa (Efron, Journal of the American Statistical Association 82, 1987,
+    171-185, with acceleration and bias both a sixth of the skewness), by no more than half of their reach. Beyond
+    ``confidence`` reaches grow as normal ones do, and the lean as in :func:`attribution.intervals.difference_interval`.
+
+    Parameters
+    ----------
+    estimate, replicated
+        Arrays ``(n,)`` and ``(replicates, n)``.
+    lean
+        Third cumulants by variances.
+    """
+    known, z = delta.normal_reach(confidence), delta.normal_reach(level)
+    wider = z / known
+    low, high = percentile_interval(replicated, confidence=confidence)
+    low, high = estimate + wider * (low - estimate), estimate + wider * (high - estimate)
+    reach = (high - low) / 2
+    moved = np.clip(lean * (2 * z**2 + 1 - wider * (known**2 - 1)) / 6, -reach / 2, reach / 2)
+    return low + moved, high + moved
+
+
 @checked
 def rank_stability(
     paths: Paths,

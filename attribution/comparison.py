@@ -1,17 +1,17 @@
 """A model held against last click (or any other model): which channels earn more, which less, and how sure that is."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from attribution.arguments import checked
-from attribution.bootstrap import Replicates, bootstrap_credit, percentile_interval
+from attribution.bootstrap import Replicates, accelerated_interval, bootstrap_credit
 from attribution.credit import DIRECT_RULE, check_models, model_credit
-from attribution.credit_spread import credit_variance
-from attribution.delta import interval, normal_reach
+from attribution.credit_spread import model_gradient
+from attribution.delta import interval, variance
 from attribution.direct import warn_of_missing_direct
 from attribution.intervals import difference_interval
+from attribution.lean import lean_of_difference
 from attribution.markov import Convention, require_convention
 from attribution.paths import Paths
 from attribution.ragged import Floats
@@ -56,7 +56,7 @@ def compare(
         Order of the Markov chain.
     replicates
         0 for intervals by the delta method, made to hold for few conversions (:mod:`attribution.intervals`); else that
-        many refits of data drawn again, and percentiles of them.
+        many refits of data drawn again, and percentiles of them, corrected for their lean.
     seed
         Of the draws; the same seed gives the same table on any number of threads.
     confidence
@@ -108,24 +108,24 @@ def compare(
     total = float(getattr(paths, measure).sum())
     difference, exact = after - before, exact_after - exact_before
     is_lower_bound = measure == "value" and drawn is None and not paths.value_spread_known
+    gradients = [model_gradient(paths, name, order=order, options=options) for name in (model, baseline)]
     if replicates == 0 and drawn is None:
-        spread = getattr(credit_variance(paths, model, baseline=baseline, order=order, options=options), measure)
+        spread = getattr(variance(paths, *gradients), measure)
+        lean = lean_of_difference(paths, *gradients, measure=measure, spread=spread)
 
         def ends(level: float) -> tuple[Floats, Floats]:
-            return ends_of_difference([baseline, model], difference, spread, total=total, confidence=level)
+            if "shapley" in (baseline, model):  # no sum over conversions
+                return interval(difference, spread, confidence=level)
+            return difference_interval(difference, spread, total=total, confidence=level, lean=lean)
     else:
         drawn = drawn or bootstrap_credit(
             paths, [baseline, model], order=order, replicates=replicates, seed=seed, options=options
         )
         replicated = drawn.of(model, paths, measure) - drawn.of(baseline, paths, measure) + (difference - exact)
-        percentiles = percentile_interval(replicated, confidence=confidence)
+        lean = lean_of_difference(paths, *gradients, measure=measure, spread=replicated.var(axis=0))
 
         def ends(level: float) -> tuple[Floats, Floats]:
-            # So far out as many channels ask for there are too few replicates: reaches grow as normal ones do.
-            wider = normal_reach(level) / normal_reach(confidence)
-            return difference + wider * (percentiles[0] - difference), difference + wider * (
-                percentiles[1] - difference
-            )
+            return accelerated_interval(difference, replicated, confidence=confidence, level=level, lean=lean)
 
     low, high = ends(confidence)
     rounding = 1e-9 * total
@@ -147,18 +147,6 @@ def compare(
     )
     largest_first = np.lexsort([np.asarray(paths.channels), -np.round(np.abs(difference), 9)])
     return table.iloc[largest_first].reset_index(drop=True)
-
-
-def ends_of_difference(
-    models: Sequence[str], difference: Floats, spread: Floats, *, total: float, confidence: float
-) -> tuple[Floats, Floats]:
-    """Ends of intervals of what one of two models credits more than the other, of ``total`` in all.
-
-    They are made to hold for few conversions, but for ``shapley``, whose credit is no sum over conversions.
-    """
-    if "shapley" in models:
-        return interval(difference, spread, confidence=confidence)
-    return difference_interval(difference, spread, total=total, confidence=confidence)
 
 
 def _credit(

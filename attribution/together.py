@@ -4,6 +4,10 @@ Intervals that hold for each channel by itself leave each a chance of 1 - confid
 twelve channels more than one. Holm (Scandinavian Journal of Statistics 6, 1979, 65-70) keeps the chance that any of
 them is wrongly called clear at 1 - confidence, however the differences hang together: with m left, those are clear
 whose interval at 1 - (1 - confidence) / m does not hold zero; then the same with the others, until none is added.
+
+So far out intervals must miss as seldom on either side as they say, which those of differences do by their lean
+(:mod:`attribution.lean`). With reaches alike to both sides some of 30 channels that do not differ, of 20 conversions
+each, was called clear in 15 % of data sets, nominally 10 %, nearly always for having few last clicks; with it in 8 %.
 """
 
 from collections.abc import Callable

@@ -5,9 +5,17 @@ import dataclasses
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
+from scipy.special import ndtr
+from scipy.stats import skellam
 
 from attribution import bootstrap
-from attribution.bootstrap import bootstrap_credit, least_displacing_map, percentile_interval, rank_stability
+from attribution.bootstrap import (
+    accelerated_interval,
+    bootstrap_credit,
+    least_displacing_map,
+    percentile_interval,
+    rank_stability,
+)
 from attribution.credit import model_credit
 from attribution.credit_spread import credit_covariance
 from attribution.paths import Paths
@@ -125,6 +133,21 @@ def test_percentile_interval_by_hand():
     assert (low[0], high[0]) == pytest.approx((5, 95))
 
 
+def test_accelerated_interval_by_hand():
+    # At the confidence of the percentiles they move by lean (z^2 + 2) / 6; z is 1.645 at 90 %.
+    z, replicated = 1.6448536269514722, np.arange(101.0)[:, None] * np.ones(2)
+    asked = {"confidence": 0.9, "lean": np.array([3.0, -300.0])}
+    low, high = accelerated_interval(np.array([50.0, 50.0]), replicated, level=0.9, **asked)
+    moved = 3 * (z**2 + 2) / 6
+    # Of the second that would be 235, but no more than half of the reach of 45.
+    assert [*low, *high] == pytest.approx([5 + moved, 5 - 22.5, 95 + moved, 95 - 22.5])
+    # Twice as far out the lean is 8 z^2 + 1 sixths, of which percentiles have 2 (z^2 - 1) the other way.
+    level = 1 - 2 * (1 - ndtr(2 * z))
+    low, high = accelerated_interval(np.array([50.0, 50.0]), replicated, level=level, **asked)
+    moved = 3 * (8 * z**2 + 1 - 2 * (z**2 - 1)) / 6
+    assert [low[0], high[0]] == pytest.approx([-40 + moved, 140 + moved])
+
+
 def test_ranks_of_clear_and_unclear_channels():
     paths = Paths.from_strings(["a", "b", "c", "d"], [1000, 100, 99, 2], [0] * 4, [0] * 4)
     table = rank_stability(paths, model="last_click", replicates=500, seed=2)
@@ -136,8 +159,12 @@ def test_ranks_of_clear_and_unclear_channels():
     assert list(table.rank_low) == [1, 2, 2, 4]
     assert list(table.rank_high) == [1, 3, 3, 4]
     assert table.same_rank[0] == 1
-    # b and c are as good as tied: P(b >= c) for Poisson(100) and Poisson(99) is .54.
-    assert table.above_next[1] == pytest.approx(0.54, abs=0.07)
+    # b and c are as good as tied; the share of the replicates themselves, which is P(b >= c) of Poisson counts within
+    # three standard errors of 500 draws.
+    drawn = bootstrap_credit(paths, ["last_click"], replicates=500, seed=2).conversions[:, 0]
+    assert table.above_next[1] == (drawn[:, 1] >= drawn[:, 2]).mean()
+    likely = 1 - skellam.cdf(-1, 100, 99)
+    assert table.above_next[1] == pytest.approx(likely, abs=3 * np.sqrt(likely * (1 - likely) / 500))
     assert np.isnan(table.above_next[3])
 
 

@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 
 from attribution import attribute, compare
 from attribution.bootstrap import bootstrap_credit, rank_stability
+from attribution.credit_spread import model_gradient
 from attribution.customer_bootstrap import bootstrap_customers, customer_journeys
 from attribution.journey_parts import JourneyOptions
 from attribution.journeys import build_paths
+from attribution.lean import lean_of_difference
 from customer_data.errors import ConfigurationError
 from tests.attribution.plain_journeys import DAY_US
 from tests.attribution.small_engine import in_days, load_rows, many_journeys
@@ -68,7 +70,11 @@ def test_replicates_over_paths_have_the_spread_of_those_over_customers(engine):
 
     table = compare(paths, drawn=exact).set_index("channel").loc[list(paths.channels)]
     difference = exact.conversions[:, 1] - exact.conversions[:, 0]
-    assert table["difference_low"].to_numpy() == pytest.approx(np.quantile(difference, 0.05, axis=0))
+    low, high = np.quantile(difference, [0.05, 0.95], axis=0)
+    assert (table["difference_high"] - table["difference_low"]).to_numpy() == pytest.approx(high - low)
+    gradients = [model_gradient(paths, name) for name in ("markov", "last_click")]
+    lean = lean_of_difference(paths, *gradients, measure="conversions", spread=difference.var(axis=0))
+    assert (table["difference_low"] - low).to_numpy() == pytest.approx(lean * (1.6448536269514722**2 + 2) / 6)
     ranks = rank_stability(paths, drawn=one)
     highest = ranks["channel"][0]
     assert ranks["same_rank"][0] == (one.conversions[:, 0].argmax(axis=1) == paths.channels.index(highest)).mean()

@@ -178,6 +178,9 @@ def test_shares_of_it_have_intervals_in_sensitivity_calibration_and_segments():
     assert tried[["share_low", "share_high", "shift_low", "shift_high"]].notna().all(axis=None)
     shares = compare_shares({"one": paths, "two": drawn_paths(seed=2)}, model="regression")
     assert (shares["share_low"] <= shares["share"]).all()
-    tests = pd.DataFrame({"channel": ["a"], "incremental": [50.0], "standard_error": [5.0]})
+    tests = pd.DataFrame({"channel": ["a"], "incremental": [50.0], "standard_error": [0.05]})
     lifted = calibrate(paths, tests, model="regression").set_index("channel")
-    assert lifted.loc["a", "conversions"] == pytest.approx(50, abs=10)
+    credit = regression_credit(paths, confidence=None).set_index("channel")["conversions"]
+    assert lifted.loc[credit.index, "credited"].to_dict() == pytest.approx(credit.to_dict())
+    # A test that is this sure, to .1 %, decides alone what each conversion credited counts for.
+    assert lifted.loc["a", "multiplier"] == pytest.approx(50 / credit["a"], rel=1e-3)

@@ -203,7 +203,8 @@ def test_a_bootstrap_draws_customers_where_they_are_known_and_else_says_it_goes_
     assert found.interval_method == "bootstrap over customers, 40 replicates"
     table = found.comparison.set_index("channel").loc[list(paths.channels)]
     difference = drawn.of("markov", paths) - drawn.of("last_click", paths)
-    assert table["difference_high"].to_numpy() == pytest.approx(np.quantile(difference, 0.95, axis=0))
+    width = (table["difference_high"] - table["difference_low"]).to_numpy()
+    assert width == pytest.approx(np.diff(np.quantile(difference, [0.05, 0.95], axis=0), axis=0)[0])
     for other in (changed(wanted, transform="first_of_each"), changed(wanted, model="time_decay")):
         assert drawn_customers(connection, other, order=1) is None
     by_paths = channel_results(paths, wanted, None, order=1)
