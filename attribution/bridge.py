@@ -18,11 +18,10 @@ import numpy as np
 
 from attribution import ragged
 from attribution.arguments import checked
-from attribution.chain import chain
 from attribution.credit import check_models, model_credit
 from attribution.credit_spread import model_gradient
 from attribution.delta import normal_reach, variance
-from attribution.flow_influence import cut_flows, flows_between
+from attribution.flow_influence import flows_between
 from attribution.gradient import Gradient
 from attribution.intervals import difference_interval, score_interval, share_interval
 from attribution.markov import Convention, require_convention
@@ -143,7 +142,8 @@ def flows(
         As in :func:`bridge`.
     confidence
         Of the intervals (:mod:`attribution.flow_influence`); None leaves them missing. There are as many flows as pairs
-        of channels, and intervals take time in proportion.
+        of channels: where intervals would take longer than seconds (some 70 channels at order 1, 40 at order 2) they
+        are missing, too.
     convention
         Of Markov credit, as in :func:`attribution.attribute`; intervals are those of exact flows.
 
@@ -162,10 +162,10 @@ def flows(
     if confidence is not None:
         normal_reach(confidence)
     found = transitions(paths, order=order)
-    between = flows_between(paths, found, measure=measure, with_variances=confidence is not None)
+    between = flows_between(
+        paths, found, measure=measure, with_variances=confidence is not None, cut=convention != "exact"
+    )
     amounts, shares = between.amounts, between.shares
-    if convention != "exact":
-        amounts, shares = cut_flows(paths, chain(paths, found), found, measure=measure)
     source, target = np.nonzero(amounts > 0)
     amount, share = amounts[source, target], shares[source, target]
     ends = [np.full(len(amount), np.nan)] * 4

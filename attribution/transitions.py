@@ -94,6 +94,12 @@ class Transitions:
         held[rows, self.states[rows, columns]] = True
         return held
 
+    @cached_property
+    def closing(self) -> Integers:
+        """The last channel of each state."""
+        last: Integers = self.states[np.arange(len(self.states)), (self.states >= 0).sum(axis=1) - 1]
+        return last
+
     def count(self, weights: Floats) -> Floats:
         """Number of times each transition is made when path p occurs ``weights[p]`` times."""
         counted = np.bincount(self.taken, weights=np.repeat(weights, self.visits), minlength=len(self.source))

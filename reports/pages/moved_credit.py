@@ -131,7 +131,11 @@ def flow_blocks(depth: ChannelDepth) -> list[Block]:
             + ("Columns are numbered as rows. " if numbered else "")
             + "Columns sum to the model's credit, rows to more than was closed where paths are long, else to less."
             + (" Smaller channels are left to the table beside this report." if left else "")
-            + (" Intervals are in the table credit_flows beside it." if rows["conversions_low"].notna().any() else ""),
+            + (
+                " Intervals are in the table credit_flows beside it."
+                if rows["conversions_low"].notna().any()
+                else " They have no intervals: of so many channels these would take too long."
+            ),
         )
     ]
 

@@ -244,19 +244,14 @@ def _along_paths(paths: Paths, configuration: Configuration, *, order: int) -> p
 
 
 def _flows(paths: Paths, configuration: Configuration, *, order: int) -> pd.DataFrame:
-    """Flows with intervals, which take time for each pair of channels, and of many channels without.
+    """Flows with intervals, where these are within reach.
 
-    Channels beyond the largest are put together: between thousands of channels there are millions of flows.
+    Channels beyond the largest are put together, without intervals: between thousands there are millions of flows.
     """
     from attribution.bridge import flows
 
     wanted, confidence = configuration.settings.attribution, configuration.settings.report.confidence
-    found = flows(
-        paths,
-        order=order,
-        confidence=confidence if len(paths.channels) <= MOST_CHANNELS else None,
-        convention=wanted.convention,
-    )
+    found = flows(paths, order=order, confidence=confidence, convention=wanted.convention)
     size = found.groupby("credited")["conversions"].sum().sort_values(ascending=False, kind="stable")
     if len(size) <= MOST_FLOWING:
         return found

@@ -5,11 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from attribution import flow_influence
+from attribution import flow_influence, flow_products
 from attribution.bridge import flows
+from attribution.chain import chain
 from attribution.customer_bootstrap import customer_journeys
 from attribution.flow_influence import flows_between
 from attribution.journeys import build_paths
+from attribution.outcome_pairs import outcome_pairs
 from attribution.paths import Paths
 from attribution.transitions import transitions
 from tests.attribution.small_engine import in_days, load_rows, many_journeys
@@ -43,8 +45,8 @@ def test_variances_are_those_of_derivatives_found_by_trying(order, measure, monk
                 ends.append(_flows(dataclasses.replace(PATHS, **amounts), order, measure))
             if getattr(PATHS, name)[row] > 0:
                 expected += getattr(PATHS, name)[row] * ((ends[0] - ends[1]) / 2e-4) ** 2
-    for cells in (flow_influence.CELLS, 1):
-        monkeypatch.setattr(flow_influence, "CELLS", cells)
+    for cells in (flow_products.CELLS, 1):
+        monkeypatch.setattr(flow_products, "CELLS", cells)
         found = flows_between(PATHS, transitions(PATHS, order=order), measure=measure, with_variances=True)
         assert found.amount_variances == pytest.approx(expected[0], rel=1e-5, abs=1e-8)
         assert found.share_variances == pytest.approx(expected[1], rel=1e-5, abs=1e-8)
@@ -65,6 +67,51 @@ def test_flows_have_the_spread_of_customers_drawn_again(engine):
     # A standard deviation of 600 replicates has itself one of 2.9 %; that of a product of counts is not linear either.
     assert spread[0] == pytest.approx(np.sqrt(found.amount_variances), rel=0.12)
     assert spread[1] == pytest.approx(np.sqrt(found.share_variances), rel=0.12)
+
+
+@pytest.fixture(scope="module")
+def many():
+    """Journeys of eight channels, some of them rare."""
+    generator = np.random.default_rng(6)
+    lengths = generator.geometric(0.35, 6_000)
+    codes = generator.choice(8, lengths.sum(), p=np.arange(1, 9) / 36)
+    converted = generator.random(6_000) < 0.2
+    value = converted * generator.gamma(2.0, 30.0, 6_000)
+    return Paths.from_codes(
+        tuple("abcdefgh"), codes, lengths, conversions=converted, nulls=~converted, value=value, value_squares=value**2
+    )
+
+
+@pytest.mark.parametrize("paid", [0, 1])
+def test_worth_pushed_back_gives_the_products_of_the_inverse(many, paid):
+    found, measure = transitions(many), ("conversions", "value")[paid]
+    known, pairs = chain(many, found), outcome_pairs(many, measure=measure, most=len(many) * 9)
+    one, other = (
+        products(known, found, pairs, paid=paid, scale=1.5)
+        for products in (flow_products.products_by_inverse, flow_products.products_by_pushing)
+    )
+    for field in dataclasses.fields(flow_products.FlowProducts):
+        assert getattr(other, field.name) == pytest.approx(getattr(one, field.name), rel=1e-4, abs=1e-9)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_half_of_the_outcomes_give_about_the_same_errors(many, order, monkeypatch):
+    found = transitions(many, order=order)
+    whole = flows_between(many, found, measure="conversions", with_variances=True)
+    monkeypatch.setattr(flow_influence, "PAIRS", (len(many) // 2, len(many) // 2))
+    part = flows_between(many, found, measure="conversions", with_variances=True)
+    for name in ("amount_variances", "share_variances"):
+        apart = np.sqrt(getattr(part, name) / getattr(whole, name)) - 1
+        assert 0 < np.sqrt(np.mean(apart**2)) < 0.1
+
+
+def test_flows_of_very_many_channels_have_no_intervals(monkeypatch):
+    for name in ("MOST_INVERTED", "MOST_PUSHED"):
+        monkeypatch.setattr(flow_influence, name, 5)
+    for order in (1, 2):
+        table = flows(PATHS, order=order)
+        assert table["conversions"].sum() == pytest.approx(20)
+        assert table[["conversions_low", "conversions_high", "share_low", "share_high"]].isna().all(axis=None)
 
 
 def test_the_table_has_the_ends_around_its_numbers_or_none():
