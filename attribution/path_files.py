@@ -46,7 +46,8 @@ def read_paths(
     """Read aggregated paths from a file or a frame.
 
     Paths are split at ``step``, names trimmed, empty names dropped; equal paths are merged with all that came of them.
-    Rows without any outcome are dropped, and rows with an empty path too; both are counted in ``Paths.counts``.
+    Rows without any outcome are dropped, and rows with an empty path too; both are counted in ``Paths.counts``. A
+    `UserWarning` tells what came without a path, and of channels that occur only where nothing came of a path.
 
     Parameters
     ----------
@@ -95,11 +96,34 @@ def read_paths(
         read = columns_of_text(written, columns)
     unread = _unread_sentence(unread_columns(read.present, wanted))
     paths = _paths(read, step=step, columns=columns, unread=unread)
-    if unread:
-        warnings.warn(f"{read.source}:{unread}", UserWarning, stacklevel=3)
-    if not paths.value_spread_known:
-        warnings.warn(f"{read.source}: {UNKNOWN_SPREAD}", UserWarning, stacklevel=3)
+    assert isinstance(paths.counts, FileCounts)
+    told = [unread.lstrip()] if unread else []
+    told += _left_out_sentences(paths.counts, has_unread=bool(unread))
+    told += [] if paths.value_spread_known else [UNKNOWN_SPREAD]
+    for sentence in told:
+        warnings.warn(f"{read.source}: {sentence}", UserWarning, stacklevel=3)
     return paths
+
+
+def _left_out_sentences(counts: FileCounts, *, has_unread: bool) -> list[str]:
+    """What no model will see, though it stands in the file; columns left unread may be why channels have no outcome."""
+    told = []
+    if (rows := counts.rows_without_path) > 0:
+        worth = f" worth {counts.value_without_path:,.10g}" if counts.value_known else ""
+        told.append(
+            f"{rows:,} of {counts.rows:,} rows (first: row {counts.first_without_path + 1:,}) name no channel, so "
+            f"{counts.conversions_without_path:,.10g} conversions{worth} and {counts.nulls_without_path:,.10g} "
+            "journeys without one are credited to none (Paths.counts has them). Name a channel in their path if one is "
+            "known."
+        )
+    if (names := counts.channels_without_outcome) and not has_unread:
+        more = f" and {len(names) - 10:,} more" if len(names) > 10 else ""
+        told.append(
+            f"{len(names):,} {'channel occurs' if len(names) == 1 else 'channels occur'} only in rows without a "
+            f"conversion or null, and so on no path: {', '.join(names[:10])}{more}. Name the column of nulls, or take "
+            "these rows out."
+        )
+    return told
 
 
 def _unread_sentence(unread: dict[str, str]) -> str:
@@ -135,6 +159,7 @@ def _paths(read_columns: PathColumns, *, step: str, columns: dict[str, str], unr
         merged_rows=0,
         rows_without_outcome=int((~with_outcome).sum()),
         rows_without_path=int(without_path.sum()),
+        first_without_path=int(without_path.argmax()),
         conversions_without_path=float(amounts["conversions"][without_path].sum()),
         value_without_path=float(amounts["value"][without_path].sum()),
         nulls_without_path=float(amounts["nulls"][without_path].sum()),

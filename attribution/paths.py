@@ -54,6 +54,7 @@ class JourneyCounts:
 class FileCounts:
     """What became of the rows of a file of aggregated paths.
 
+    ``first_without_path`` is the first of ``rows_without_path``, counted from 0, and 0 where there is none.
     ``channels_without_outcome`` are names that occur only in rows without a conversion or null: no path holds them.
     ``notes`` tell what was passed over or filled up in reading a CSV file; ``value_known`` whether it had a column of
     value.
@@ -66,6 +67,7 @@ class FileCounts:
     conversions_without_path: float
     value_without_path: float
     nulls_without_path: float
+    first_without_path: int = 0
     channels_without_outcome: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     value_known: bool = True

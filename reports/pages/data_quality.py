@@ -35,11 +35,13 @@ _JOURNEYS = {
         "Conversions without a touch",
         "no touch (within the lookback): credited to no channel",
     ),
+    "not_converted_without_path": ("Journeys without a channel that did not convert", "left out"),
     "conversions_after_end": ("Conversions after the as-of day", "left out"),
 }
 # Shown only where there are any.
 _MAY_BE_NONE = {"touches_outside_lookback", "touches_after_last_conversion", "touches_after_end"} | {
-    "conversions_after_end"
+    "conversions_after_end",
+    "not_converted_without_path",
 }
 
 

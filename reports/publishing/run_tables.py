@@ -11,6 +11,8 @@ from reports.publishing.manifest import settings_of_the_answer
 from reports.results.channel_returns import channel_returns
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from reports.configuration.reading import Configuration
@@ -46,6 +48,7 @@ def run_tables(results: RunResults) -> dict[str, pd.DataFrame]:
             "channel_costs": channels.costs,
             "channel_returns": channel_returns(channels),
             "rank_stability": channels.rank_stability,
+            "journey_counts": _journey_counts(channels.journeys),
         }
         if (without := channels.switched_off) is not None:
             found |= {"removed_sets": without.sets, "interactions": without.pairs}
@@ -102,6 +105,13 @@ def run_tables(results: RunResults) -> dict[str, pd.DataFrame]:
     if (quality := results.quality) is not None:
         found |= {"row_counts": quality.row_counts, "quarantine_sample": quality.quarantine_sample}
     return {name: rounded(table) if name in _FORECASTS else table for name, table in found.items() if table is not None}
+
+
+def _journey_counts(journeys: Mapping[str, float]) -> pd.DataFrame | None:
+    """Return ``what, number``: what became of journeys, touches and conversions, the uncredited ones among them."""
+    import pandas as pd
+
+    return pd.DataFrame(list(journeys.items()), columns=["what", "number"]) if journeys else None
 
 
 def rounded(table: pd.DataFrame) -> pd.DataFrame:

@@ -327,16 +327,17 @@ def channel_costs(connection: duckdb.DuckDBPyConnection, first: dt.date, last: d
 def _journeys(paths: Paths) -> dict[str, float]:
     """The counts that the report shows: of conversions those that belong to a journey, of touches what became of all.
 
-    Of a file of paths only what it says of conversions without a path, if it has any.
+    Of a file of paths only what it says of rows without a path, if it has any.
     """
     from attribution.paths import FileCounts, JourneyCounts
 
     counts = paths.counts
-    if isinstance(counts, FileCounts) and counts.conversions_without_path:
+    if isinstance(counts, FileCounts) and counts.rows_without_path:
         return {
             "conversions": float(paths.conversions.sum()),
             "unattributed_conversions": counts.conversions_without_path,
             "unattributed_value": counts.value_without_path,
+            "not_converted_without_path": counts.nulls_without_path,
         }
     if not isinstance(counts, JourneyCounts):
         return {}

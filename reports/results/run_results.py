@@ -239,8 +239,9 @@ class AttributionResults:
     journeys
         Counts by name, any of: ``customers, all_touches, touches, touches_outside_lookback,
         touches_after_last_conversion, touches_after_end, converted, not_converted, open, conversions,
-        unattributed_conversions, unattributed_value, conversions_after_end``. ``all_touches`` are those of the four
-        kinds below it together; ``touches`` come before a conversion that credits them or from customers without any.
+        unattributed_conversions, unattributed_value, not_converted_without_path, conversions_after_end``: the table
+        ``journey_counts`` of a run. ``all_touches`` are those of the four kinds below it together; ``touches`` come
+        before a conversion that credits them or from customers without any.
     costs
         ``channel, cost`` in money over the run's period; None without spend.
     baseline, model, order, convention

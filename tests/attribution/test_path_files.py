@@ -84,7 +84,14 @@ def test_rows_without_outcome_and_without_path_are_counted_and_left_out() -> Non
     frame = pd.DataFrame(
         {"path": ["a", "c", " > ", None], "conversions": [0.5, 0, 2, 1], "value": [4, 0, 6, 1], "nulls": [0, 0, 1, 0]}
     )
-    paths = attribution.read_paths(frame, value="value", nulls="nulls")
+    with pytest.warns(UserWarning, match="no channel|no path") as told:
+        paths = attribution.read_paths(frame, value="value", nulls="nulls")
+    assert [str(one.message) for one in told] == [
+        "paths: 2 of 4 rows (first: row 3) name no channel, so 3 conversions worth 7 and 1 journeys without one are "
+        "credited to none (Paths.counts has them). Name a channel in their path if one is known.",
+        "paths: 1 channel occurs only in rows without a conversion or null, and so on no path: c. Name the column of "
+        "nulls, or take these rows out.",
+    ]
     assert paths.channels == ("a",)
     assert paths.conversions.tolist() == [0.5]
     assert paths.counts == FileCounts(
@@ -95,6 +102,7 @@ def test_rows_without_outcome_and_without_path_are_counted_and_left_out() -> Non
         conversions_without_path=3,
         value_without_path=7,
         nulls_without_path=1,
+        first_without_path=2,
         channels_without_outcome=("c",),
     )
 

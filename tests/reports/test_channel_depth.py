@@ -28,9 +28,7 @@ from reports.results.channels import (
     journeys,
     paths_of_file,
     transformed,
-    with_named_channels,
 )
-from reports.results.data_quality import with_path_file
 from reports.results.run_results import AttributionResults, ChannelDepth, RunResults, SegmentResults
 from reports.wording.labels import listing
 from tests.reports.deep_runs import changed, configured, deep_run
@@ -408,32 +406,3 @@ def test_flows_between_very_many_channels_are_put_together_and_pages_hold_the_la
     assert conversions.caption.endswith("The 60 largest of 120 channels; the table beside this report has all.")
     # Two decimals, because a clear change has a bound nearer to zero than 0.05.
     assert conversions.cells()[-1][:2] == ["All channels", "357.00"]
-
-
-def test_rows_without_an_outcome_are_counted_with_their_value_and_their_channels_named(tmp_path):
-    text = "path,conversions,nulls,value\na,2,1,4\na,1,0,2\nb,0,0,0\nc > a,0,0,0\n,3,0,7\nd > a,0,3,0\n"
-    configuration = configured(tmp_path, text)
-    paths, told = with_named_channels(paths_of_file(configuration), configuration)
-    assert [one.split(": ", 1)[1] for one in told] == [
-        "2 channels occur only in rows without a conversion and without a journey that did not convert, so they are in "
-        "no table: b, c. Give the counts of these rows, or take them out of the file."
-    ]
-    counts = with_path_file(None, paths, configuration).row_counts.set_index("reason")
-    assert counts["rows"].to_dict() == {
-        "read": 6,
-        "kept": 2,
-        "merged with an equal path": 1,
-        "without any outcome": 2,
-        "without a channel": 1,
-    }
-    assert counts["amount"].dropna().to_dict() == {
-        "read": 13,
-        "kept": 6,
-        "without any outcome": 0,
-        "without a channel": 7,
-    }
-
-
-def test_conversions_without_a_path_are_counted_and_shown(tmp_path):
-    run = deep_run(configured(tmp_path, "path,conversions,nulls,value\n,3,4,30\na > b,5,6,50\n"))
-    assert run.attribution.journeys == {"conversions": 5, "unattributed_conversions": 3, "unattributed_value": 30}
