@@ -27,6 +27,7 @@ from attribution.markov import Convention
 from attribution.paths import Paths
 from attribution.ragged import Floats
 from attribution.rules import RuleOptions
+from attribution.together import clear_together
 from customer_data.errors import ConfigurationError
 from customer_data.sql_text import literal
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 NEW, RETURNING = "new customers", "returning customers"
 MOST_TYPES, MOST_TOGETHER = 8, 200
+ROUNDING = 1e-12
 _FIRST, _TOUCHES, _ORDERS = "attribution_first_order", "attribution_part_touches", "attribution_part_orders"
 
 
@@ -149,7 +151,8 @@ def compare_shares(
     -------
     Columns segment, channel, share (of the segment's attributed conversions, a fraction), share_low, share_high,
     difference (to the first segment's share), difference_low, difference_high (missing for the first segment), differs
-    (whether the interval of the difference is clear of 0). A segment without conversions has no rows.
+    (whether the interval of the difference is clear of 0), clear_together (whether it stays so with all channels of all
+    segments judged together, see :mod:`attribution.together`). A segment without conversions has no rows.
 
     Raises
     ------
@@ -160,31 +163,48 @@ def compare_shares(
 
     if len({paths.channels for paths in segments.values()}) > 1:
         raise ConfigurationError("segments: they must be over the same channels in the same order.")
-    tables: list[pandas.DataFrame] = []
-    first: tuple[Floats, Floats, Floats] | None = None
-    for name, paths in segments.items():
-        if not paths.conversions.sum() > 0:
-            continue
-        share, spread = _shares(paths, model, order, options or RuleOptions(), convention)
-        low, high = (interval if model == "shapley" else share_interval)(share, spread, confidence=confidence)
-        table = pandas.DataFrame({"segment": name, "channel": pandas.Series(paths.channels, dtype="str")})
-        table["share"], table["share_low"], table["share_high"] = share, np.maximum(low, 0), np.minimum(high, 1)
-        difference = lowest = highest = np.full(len(share), np.nan)
-        if first is None:
-            first = share, low, high
-        else:
-            difference = share - first[0]
-            lowest = difference - np.hypot(share - low, first[2] - first[0])
-            highest = difference + np.hypot(high - share, first[0] - first[1])
-        table["difference"], table["difference_low"], table["difference_high"] = difference, lowest, highest
-        table["differs"] = (lowest > 1e-12) | (highest < -1e-12)
-        tables.append(table)
-    return pandas.concat(tables, ignore_index=True) if tables else pandas.DataFrame(columns=list(SHARE_COLUMNS))
+    found = {
+        name: _shares(paths, model, order, options or RuleOptions(), convention)
+        for name, paths in segments.items()
+        if paths.conversions.sum() > 0
+    }
+    if not found:
+        return pandas.DataFrame(columns=list(SHARE_COLUMNS))
+    share = np.array([shares for shares, _ in found.values()])
+    difference = np.where(np.arange(len(share))[:, None] > 0, share - share[0], np.nan)
+    of_shares = interval if model == "shapley" else share_interval
+
+    def share_ends(level: float) -> tuple[Floats, Floats]:
+        low, high = zip(*(of_shares(*each, confidence=level) for each in found.values()), strict=True)
+        return np.array(low), np.array(high)
+
+    def ends(level: float) -> tuple[Floats, Floats]:
+        low, high = share_ends(level)
+        lowest = difference - np.hypot(share - low, high[0] - share[0])
+        return lowest.ravel(), (difference + np.hypot(high - share, share[0] - low[0])).ravel()
+
+    (low, high), (lowest, highest) = share_ends(confidence), ends(confidence)
+    together = clear_together(ends, confidence=confidence, rounding=ROUNDING)
+    channels = next(iter(segments.values())).channels
+    return pandas.DataFrame(
+        {
+            "segment": np.repeat(np.array(list(found), dtype=object), len(channels)),
+            "channel": pandas.Series(channels * len(found), dtype="str"),
+            "share": share.ravel(),
+            "share_low": np.maximum(low, 0).ravel(),
+            "share_high": np.minimum(high, 1).ravel(),
+            "difference": difference.ravel(),
+            "difference_low": lowest,
+            "difference_high": highest,
+            "differs": (lowest > ROUNDING) | (highest < -ROUNDING),
+            "clear_together": together,
+        }
+    )
 
 
 SHARE_COLUMNS = (
     "segment", "channel", "share", "share_low", "share_high", "difference", "difference_low", "difference_high",
-    "differs",
+    "differs", "clear_together",
 )  # fmt: skip
 
 

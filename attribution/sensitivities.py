@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from attribution.arguments import checked
 from attribution.credit import check_models, model_credit
@@ -18,6 +19,7 @@ from attribution.paths import Paths
 from attribution.ragged import Floats, Integers
 from attribution.rules import RuleOptions
 from attribution.shifts import Seen, ShareAnswers, Spread, Walked, spreads_by_customer, spreads_by_path
+from attribution.together import clear_together
 from attribution.transforms import DROPS_DIRECT, TRANSFORMS, transform_numbered
 from customer_data.errors import ConfigurationError, ModelError
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     import pandas
 
 MOST_CHANNELS = 200
+ROUNDING = 1e-9
 AS_CONFIGURED = ("as configured", "")
 
 
@@ -37,14 +40,15 @@ class Sensitivity:
     table
         choice ("as configured", "order", "path transform" or a name given), setting, channel, conversions,
         conversions_low, conversions_high, share (of all attributed conversions, a fraction), share_low, share_high,
-        shift (share less the share as configured), shift_low, shift_high, rank (1 earns most). The interval of a shift
-        is of paired data: both choices see the same customers, so it is far narrower than those of the two shares, and
-        where it holds 0 the choice moved the share by no more than chance would. Intervals are missing where they
-        cannot be had: see ``sensitivity``.
+        shift (share less the share as configured), shift_low, shift_high, clear_together, rank (1 earns most). The
+        interval of a shift is of paired data: both choices see the same customers, so it is far narrower than those of
+        the two shares, and where it holds 0 the choice moved the share by no more than chance would;
+        ``clear_together`` is true where a shift is more than that with all shifts of the table judged together
+        (:mod:`attribution.together`). Intervals are missing where they cannot be had: see ``sensitivity``.
     summary
         One row per channel: channel, share (as configured), lowest_share, highest_share, largest_shift (signed),
-        largest_shift_low, largest_shift_high, shifted_by (the choice and setting that does it), best_rank, worst_rank.
-        Largest shift first.
+        largest_shift_low, largest_shift_high, clear_together (of that shift), shifted_by (the choice and setting that
+        does it), best_rank, worst_rank. Largest shift first.
     """
 
     table: "pandas.DataFrame"
@@ -139,14 +143,15 @@ def sensitivity(
     table = pandas.concat(tables, ignore_index=True)
     base = table["share"].to_numpy()[: len(paths.channels)]
     table["shift"] = table["share"] - np.tile(base, len(tried))
-    for end in ("low", "high"):
-        table[f"shift_{end}"] = table["shift"] + table[f"shift_{end}"]
+    shift, reach = table["shift"].to_numpy(), table["shift_high"].to_numpy()
+    table["shift_low"], table["shift_high"] = shift - reach, shift + reach
+    table["clear_together"] = False if confidence is None else _clear(shift, reach, confidence)
     return Sensitivity(table[list(COLUMNS)], _summary(table, paths.channels))
 
 
 COLUMNS = (
     "choice", "setting", "channel", "conversions", "conversions_low", "conversions_high", "share", "share_low",
-    "share_high", "shift", "shift_low", "shift_high", "rank",
+    "share_high", "shift", "shift_low", "shift_high", "clear_together", "rank",
 )  # fmt: skip
 
 
@@ -240,6 +245,16 @@ def _add_intervals(
         table["conversions_low"], table["conversions_high"] = ends
 
 
+def _clear(shift: Floats, reach: Floats, confidence: float) -> NDArray[np.bool_]:
+    """Which of all shifts are more than chance, judged together."""
+
+    def ends(level: float) -> tuple[Floats, Floats]:
+        wider = normal_reach(level) / normal_reach(confidence) * reach
+        return shift - wider, shift + wider
+
+    return clear_together(ends, confidence=confidence, rounding=ROUNDING)
+
+
 def _renumbered(one: _Choice) -> Walked:
     """Whose journeys these are, on the paths that the model sees."""
     assert one.walked is not None
@@ -274,6 +289,7 @@ def _summary(table: "pandas.DataFrame", channels: Sequence[str]) -> "pandas.Data
                 "largest_shift": most["shift"],
                 "largest_shift_low": most["shift_low"],
                 "largest_shift_high": most["shift_high"],
+                "clear_together": most["clear_together"],
                 "shifted_by": f"{most['choice']}: {most['setting']}" if most["shift"] else "",
                 "best_rank": own["rank"].min(),
                 "worst_rank": own["rank"].max(),

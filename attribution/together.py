@@ -35,16 +35,19 @@ def clear_together(
 
     Returns
     -------
-    Array as long as the ends. Differences whose interval has no width are no tests of their own, and two that sum to 0
-    are one.
+    Array as long as the ends. Differences whose interval has no width are no tests of their own, being clear where they
+    are not 0; and two that sum to 0 are one.
     """
+
+    def clear(low: Floats, high: Floats) -> NDArray[Any]:
+        return (low > rounding) | (high < -rounding)
+
     low, high = ends(confidence)
     left = high - low > 2 * rounding
-    found = np.zeros(len(left), dtype=bool)
+    found: NDArray[Any] = (high - low <= 2 * rounding) & clear(low, high)
     while left.any():
         tests = left.sum() if found.any() or left.sum() != 2 else 1
-        low, high = ends(1 - (1 - confidence) / tests)
-        added: NDArray[Any] = left & ((low > rounding) | (high < -rounding))
+        added = left & clear(*ends(1 - (1 - confidence) / tests))
         if not added.any():
             break
         found |= added

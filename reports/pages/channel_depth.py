@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LARGE_SHIFT = 0.05
-ROUNDING = 1e-9
 
 
 def depth_sections(run: RunResults) -> tuple[Section, ...]:
@@ -108,7 +107,7 @@ def _sensitivity_blocks(depth: ChannelDepth, attribution: AttributionResults, ru
         f"Credit was worked out again with one choice changed at a time ({listing(choices)}). The share of {name} "
         f"moves most, by {percent(float(largest['largest_shift']), signed=True)} of all conversions "
         f"({_in_words(largest['shifted_by'])}). {steady} of {len(summary)} channels keep their rank throughout."
-        f"{_clear_shifts(summary, run)}"
+        f"{_clear_shifts(summary)}"
     )
     interval = prose.interval_name(run.confidence)
     known = bool(summary["largest_shift_low"].notna().any())
@@ -152,22 +151,21 @@ def _sensitivity_blocks(depth: ChannelDepth, attribution: AttributionResults, ru
 
 
 _PAIRED = (
-    "The interval is of the shift itself, in percentage points: both choices see the same customers, so it is far "
+    "The interval is of this shift by itself, in percentage points: both choices see the same customers, so it is far "
     "narrower than those of the two shares."
 )
 
 
-def _clear_shifts(summary: pd.DataFrame, run: RunResults) -> str:
+def _clear_shifts(summary: pd.DataFrame) -> str:
     """How many of the largest shifts are more than chance; empty where that is not known."""
     known = summary[summary["largest_shift_low"].notna()]
     if not len(known):
         return ""
-    clear = int(((known["largest_shift_low"] > ROUNDING) | (known["largest_shift_high"] < -ROUNDING)).sum())
-    interval = prose.interval_name(run.confidence)
+    clear = int(known["clear_together"].sum())
     if not clear:
-        return f" No channel's largest shift is clear of chance: every {interval} of one holds zero."
+        return " No channel's largest shift is clear of chance with all shifts judged together."
     of = f"all {len(known)}" if clear == len(known) else f"{clear} of {len(known)}"
-    return f" For {of} channels the largest shift is more than chance: its {interval} is clear of zero."
+    return f" For {of} channels the largest shift is more than chance, all shifts judged together."
 
 
 _CHOICES = {

@@ -40,10 +40,9 @@ def segment_blocks(depth: ChannelDepth, attribution: AttributionResults, run: Ru
         rows = shares[shares["kind"] == kind]
         sizes = _sizes(journeys[journeys["kind"] == kind])
         names = list(dict.fromkeys(rows["segment"]))
-        if not rows["differs"].any():
-            interval = prose.interval_name(run.confidence)
+        if not rows["clear_together"].any():
             blocks.append(
-                Prose(f"No channel earns a clearly other share of {_listed(names)}: every {interval} holds zero.")
+                Prose(f"No channel earns a clearly other share of {_listed(names)}, all channels judged together.")
             )
             continue
         blocks += [Prose(_said(rows, sizes, names)), _table(str(kind), rows, sizes, names, attribution, run)]
@@ -63,7 +62,7 @@ def _sizes(journeys: pd.DataFrame) -> dict[str, float]:
 def _said(rows: pd.DataFrame, sizes: dict[str, float], names: list[str]) -> str:
     """How large the segments are, and where the largest clear difference is."""
     shown = listing(f"{whole_or(sizes[name], 1)} of “{shorten(clean(name), 30)}”" for name in names)
-    clear = rows[rows["differs"]].assign(share_before=rows["share"] - rows["difference"]).reset_index(drop=True)
+    clear = rows[rows["clear_together"]].assign(share_before=rows["share"] - rows["difference"]).reset_index(drop=True)
     most = clear.loc[int(clear["difference"].abs().to_numpy().argmax())]
     share, before = most[["share_before", "share"]].to_numpy(dtype=float)[::-1].tolist()
     return (
@@ -100,7 +99,7 @@ def _table(
             number_range(100 * low, 100 * high, 1, signed=True)
             for low, high in zip(other["difference_low"], other["difference_high"], strict=True)
         ]
-        data["verdict"] = ["clear" if differs else "not clear" for differs in other["differs"]]
+        data["verdict"] = ["clear" if clear else "not clear" for clear in other["clear_together"]]
         columns += [
             Column("difference", "Difference", "signed_percent"),
             Column("interval", f"{interval}\nin % points", align="right"),
@@ -108,6 +107,8 @@ def _table(
         ]
     left = len(largest) - len(wide)
     caption = _RULES[kind]
+    if len(names) == 2:
+        caption += " Clear: with all channels judged together; intervals are of each channel by itself."
     if left:
         caption += f" The {len(wide)} largest of {len(largest)} channels."
     if len(names) > len(shown):

@@ -68,8 +68,9 @@ class SegmentResults:
     credit
         As ``AttributionResults.credit``, for the segments alone.
     shares
-        ``kind, segment, channel, share, share_low, share_high, difference, difference_low, difference_high, differs``:
-        by the run's model; ``kind`` is ``customers`` or ``types``, ``difference`` is to the first segment of the kind.
+        ``kind, segment, channel, share, share_low, share_high, difference, difference_low, difference_high, differs,
+        clear_together``: by the run's model; ``kind`` is ``customers`` or ``types``, ``difference`` is to the first
+        segment of the kind.
     journeys
         ``kind, segment, converted, not_converted, open, conversions, value, unattributed_conversions``.
     notes
@@ -117,11 +118,11 @@ class ChannelDepth:
         ``paths, conversions, conversions_share, value, value_share`` of ``one touch``, ``one channel`` (several touches
         of it) and ``several channels``; each of the four with ``_low`` and ``_high``.
     sensitivity
-        ``choice, setting, channel, conversions, share, shift, rank``, and intervals of conversions, share and shift in
-        ``_low`` and ``_high``, see `attribution.sensitivities.Sensitivity`.
+        ``choice, setting, channel, conversions, share, shift, clear_together, rank``, and intervals of conversions,
+        share and shift in ``_low`` and ``_high``, see `attribution.sensitivities.Sensitivity`.
     sensitivity_summary
-        ``channel, share, lowest_share, highest_share, largest_shift, largest_shift_low, largest_shift_high, shifted_by,
-        best_rank, worst_rank``.
+        ``channel, share, lowest_share, highest_share, largest_shift, largest_shift_low, largest_shift_high,
+        clear_together, shifted_by, best_rank, worst_rank``.
     games
         ``channel, shapley, shapley_low, shapley_high, regression, regression_low, regression_high``: conversions
         credited with their intervals; those of the regression may not be there.

@@ -97,6 +97,22 @@ def test_shares_and_their_difference_by_hand():
     assert table.loc[("other", "a"), "difference_low"] == pytest.approx(-0.25 - np.sqrt(squared[1, 0] + squared[0, 1]))
     assert table.loc[("other", "a"), "difference_high"] == pytest.approx(-0.25 + np.sqrt(squared[1, 1] + squared[0, 0]))
     assert table["differs"].tolist() == [False, False, True, True]
+    # Two shares that sum to 1 differ both or neither, so they are one test.
+    assert table["clear_together"].tolist() == [False, False, True, True]
+
+
+def test_of_many_channels_one_that_differs_by_chance_is_not_clear_together():
+    # Last clicks: twelve channels of 40 in either segment, but the first of 40 and 58, all others of 40 and 38 or 39.
+    one, other = [40.0] * 12, [58.0] + [38.0] * 7 + [39.0] * 4
+    names = [f"c{number:02}" for number in range(12)]
+    parts = {"one": Paths.from_strings(names, one), "other": Paths.from_strings(names, other)}
+    table = compare_shares(parts, model="last_click").set_index(["segment", "channel"])
+    assert table["differs"].sum() == 1
+    assert table.loc[("other", "c00"), "differs"]
+    assert not table["clear_together"].any()
+    surer = {name: Paths.from_strings(names, 4 * paths.conversions) for name, paths in parts.items()}
+    table = compare_shares(surer, model="last_click").set_index(["segment", "channel"])
+    assert table.index[table["clear_together"]].tolist() == [("other", "c00")]
 
 
 def test_shares_of_equal_segments_do_not_differ_and_empty_ones_are_left_out():

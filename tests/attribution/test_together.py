@@ -29,3 +29,4 @@ def test_what_cannot_differ_is_no_test_and_two_that_sum_to_zero_are_one():
     assert judged([1.65, -1.65, 0.0], width=np.array([1.0, 1.0, 0.0])) == [True, True, False]
     assert judged([1.65, -1.65, 0.0]) == [False] * 3
     assert judged([np.nan, np.nan]) == [False, False]
+    assert judged([1.65, -3.0, 0.0], width=np.array([1.0, 0.0, 0.0])) == [True, True, False]

@@ -240,7 +240,7 @@ def test_a_run_over_touches_holds_out_customers_and_tells_first_from_later_order
     said = " ".join(block.caption for part in depth_sections(run) for block in part.blocks if isinstance(block, Table))
     assert "five folds of customers, each with all journeys" in said
     told = " ".join(block.text for part in depth_sections(run) for block in part.blocks if isinstance(block, Prose))
-    assert "channels the largest shift is more than chance: its 90% interval is clear of zero." in told
+    assert "channels the largest shift is more than chance, all shifts judged together." in told
     assert "both choices see the same customers" in said
 
 
@@ -248,8 +248,8 @@ def test_shifts_within_chance_are_said_to_be_and_unknown_ones_are_not_spoken_of(
     _, configuration, paths = shop_run
     choice, depth = deep_shop
     found = channel_results(paths, configuration, None, order=choice.order)
-    for low, high, said in ((-0.1, 0.1, "every 90% interval of one holds zero"), (np.nan, np.nan, "")):
-        summary = depth.sensitivity_summary.assign(largest_shift_low=low, largest_shift_high=high)
+    for low, high, said in ((-0.1, 0.1, "is clear of chance with all shifts judged together"), (np.nan, np.nan, "")):
+        summary = depth.sensitivity_summary.assign(largest_shift_low=low, largest_shift_high=high, clear_together=False)
         table = depth.sensitivity if said else depth.sensitivity.assign(share_low=np.nan, share_high=np.nan)
         run = RunResults(
             title="Deep",
@@ -360,14 +360,14 @@ def test_segments_that_do_not_differ_are_said_in_a_sentence(typed_shop):
         {
             "kind": "types", "segment": ["a", "b"], "channel": "mail", "share": 1.0, "share_low": 1.0,
             "share_high": 1.0, "difference": [np.nan, 0.0], "difference_low": [np.nan, 0.0],
-            "difference_high": [np.nan, 0.0], "differs": False,
+            "difference_high": [np.nan, 0.0], "differs": False, "clear_together": False,
         }
     )  # fmt: skip
     counts = pd.DataFrame({"kind": "types", "segment": ["a", "b"], "conversions": 2, "unattributed_conversions": 0})
     found = ChannelDepth(segments=SegmentResults(credit=pd.DataFrame(), shares=shares, journeys=counts))
     channels = AttributionResults(credit=pd.DataFrame(), comparison=pd.DataFrame())
     (block,) = segment_blocks(found, channels, RunResults(title=""))
-    assert block.text == "No channel earns a clearly other share of “a” and “b”: every 90% interval holds zero."
+    assert block.text == "No channel earns a clearly other share of “a” and “b”, all channels judged together."
 
 
 def test_value_stands_beside_conversions_and_says_where_its_verdict_is_another(tmp_path):
