@@ -261,7 +261,8 @@ def _caption(joined: ChannelCustomers, attribution: AttributionResults, run: Run
     if has_cost:
         text += (
             "CAC: cost for each new customer; LTV:CAC: their worth for each unit of cost. All cost of the period is "
-            "set against the new customers, also what was spent on others. "
+            "set against the new customers, also what was spent on others, and in the last line against those of "
+            "channels without cost, too. "
         )
     interval = prose.interval_name(run.confidence)
     return text + (

@@ -90,9 +90,20 @@ def test_the_page_shows_each_ratio_with_its_interval_and_totals_without():
         *("200.00", "0.50 (0.00 to 1.05)", "1.50 (1.20 to 1.80)"),
         *("20.00 (10.00 or more)", "6.67 (5.00 to 8.00)"),
     ]
+    # Social and Posters: 100 / 250 and 250 / 10 by last click, 300 / 250 and 250 / 30 by the chain.
+    assert cells["Channels with cost"][-5:] == ["250.00", "0.40", "1.20", "25.00", "8.33"]
     # All channels: 500 / 250 and 250 / 50, by either model.
-    assert cells["All channels"][-4:] == ["2.00", "2.00", "5.00", "5.00"]
+    assert cells["All channels"][-5:] == ["250.00", "2.00", "2.00", "5.00", "5.00"]
+    assert table.bold_rows == (len(cells) - 2, len(cells) - 1)
+    assert "a blended ratio, by every model alike" in table.caption
     assert cells["Posters"][-4:] == ["–"] * 4
+
+
+def test_where_every_channel_costs_one_line_is_of_all():
+    every = pd.DataFrame({"channel": ["Social", "Email"], "cost": [200.0, 50.0]})
+    table = table_of(credited(costs=every))
+    assert [row[0] for row in table.cells()] == ["Email", "Social", "All channels"]
+    assert "blended" not in table.caption
 
 
 def test_without_value_there_is_the_cost_of_a_conversion_alone():
