@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from customer_data.errors import ModelError
-from reports.configuration.against_data import channel_names, require_in_data
+from reports.configuration.against_data import channel_names, idle_keys, require_in_data
 from reports.configuration.direct_channel import direct_warnings, with_direct_channel
 from reports.interruption import interruptible
 from reports.libraries import load_libraries
@@ -306,6 +306,8 @@ def credit_channels(
     with progress.step("Asking why credit moved, and what else it could be"):
         depth = channel_depth(paths, configuration, choice, touches, first)
         without = switched_off(seen, configuration, channels)
+    if without is None and configuration.settings.attribution.remove:
+        progress.warn("attribution.remove: no journey converted, so there is nothing to lose, and no set is removed.")
     for note in () if depth is None or depth.segments is None else depth.segments.notes:
         progress.say(f"note: {note}")
     types = order_types(touches, configuration)
@@ -319,7 +321,7 @@ def read_path_file(configuration: Configuration, results: RunResults, progress: 
     """Read the file of aggregated paths and count its rows."""
     with progress.step("Reading the paths"):
         paths, told = with_named_channels(paths_of_file(configuration), configuration)
-    for warning in [*told, *direct_warnings(configuration, paths.channels)]:
+    for warning in [*idle_keys(configuration), *told, *direct_warnings(configuration, paths.channels)]:
         progress.warn(warning)
     return paths, replace(results, quality=with_path_file(results.quality, paths, configuration))
 

@@ -17,6 +17,31 @@ if TYPE_CHECKING:
     from reports.configuration.settings import ExperimentSection
 
 
+# Keys of [attribution] that say how journeys are built or parted, and what would make them say nothing.
+_OF_JOURNEYS: dict[str, object] = {
+    "lookback_days": None,
+    "half_life_days": None,
+    "session_minutes": None,
+    "include_open": False,
+    "segments": (),
+}
+
+
+def idle_keys(configuration: Configuration) -> list[str]:
+    """Return what is to be told of keys that ask of ``[paths]`` what only touches and orders know."""
+    wanted, origins = configuration.settings.attribution, configuration.origins
+    idle = [
+        name
+        for name, nothing in _OF_JOURNEYS.items()
+        if any(path[:2] == ("attribution", name) for path in origins) and getattr(wanted, name) != nothing
+    ]
+    return [
+        f"attribution.{name}: [paths] are journeys that are counted already, so it changes nothing. Leave it out, or "
+        "read [touchpoints] and [orders]."
+        for name in idle
+    ]
+
+
 def require_in_data(
     connection: duckdb.DuckDBPyConnection, configuration: Configuration, *, first: dt.date, as_of: dt.date
 ) -> None:

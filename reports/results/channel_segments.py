@@ -36,12 +36,12 @@ def segment_results(
     options, notes = rule_options(wanted), []
     credit, shares, journeys = [], [], []
     for kind in wanted.segments:
-        built, note = (
+        built, told = (
             _new_and_returning(connection, configuration, first)
             if kind == "customers"
             else _types(connection, configuration)
         )
-        notes += [note] if note else []
+        notes += told
         segments = {name: transformed(paths, configuration) for name, paths in built.items()}
         if sum(paths.conversions.sum() > 0 for paths in segments.values()) < 2:
             continue
@@ -112,31 +112,37 @@ def anyone_ordered_again(connection: duckdb.DuckDBPyConnection) -> bool:
 
 def _new_and_returning(
     connection: duckdb.DuckDBPyConnection, configuration: Configuration, first: FirstOrders | None
-) -> tuple[dict[str, Paths], str]:
+) -> tuple[dict[str, Paths], list[str]]:
     from attribution.segments import new_and_returning
 
     if not anyone_ordered_again(connection):
-        return {}, ""
-    return new_and_returning(connection, journey_options(configuration), first=first), ""
+        return {}, []
+    return new_and_returning(connection, journey_options(configuration), first=first), []
 
 
-def _types(connection: duckdb.DuckDBPyConnection, configuration: Configuration) -> tuple[dict[str, Paths], str]:
+def _types(connection: duckdb.DuckDBPyConnection, configuration: Configuration) -> tuple[dict[str, Paths], list[str]]:
     from attribution.segments import MOST_TYPES, NEW, RETURNING, by_type, conversion_types
 
     options = journey_options(configuration).closed(connection)
     types = conversion_types(connection, until_us=options.until_us)
     if len(types) < 2:
-        return {}, ""
-    left = list(types.values())[MOST_TYPES:]
-    note = ""
+        return {}, []
+    left, notes = list(types.values())[MOST_TYPES:], []
     if left:
-        note = (
+        notes.append(
             f"orders.type: the {MOST_TYPES} most frequent of {len(types):,} types have credit of their own; the others "
             f"hold {sum(left):,} of {sum(types.values()):,} orders."
         )
+    ended = f"type IS NULL AND time_us <= {options.until_us}"
+    ((untyped,),) = connection.execute(f"SELECT count(*) FROM {options.orders} WHERE {ended}").fetchall()
+    if untyped:
+        notes.append(
+            f"orders.type: {untyped:,} of {untyped + sum(types.values()):,} orders have no type: they count in the "
+            "credit of all, and in that of no type."
+        )
     taken = {ALL, NEW, RETURNING}
     built = by_type(connection, options)
-    return {f"type {name}" if name in taken else name: paths for name, paths in built.items()}, note
+    return {f"type {name}" if name in taken else name: paths for name, paths in built.items()}, notes
 
 
 def _journeys(kind: str, name: str, paths: Paths) -> dict[str, object]:

@@ -18,7 +18,7 @@ def switched_off(paths: Paths, configuration: Configuration, found: AttributionR
     """Remove the sets of channels that are configured and, at full depth, each of the largest channels alone.
 
     Those are the largest by removal effect, and are paired too; fewer of a chain that may have many states, where each
-    takes seconds. None where there is nothing to remove, one channel alone, or no conversion.
+    takes seconds. None where nothing is asked for and there is one channel alone or a brief run, or no conversion.
     """
     import pandas as pd
 
@@ -27,7 +27,7 @@ def switched_off(paths: Paths, configuration: Configuration, found: AttributionR
     wanted, confidence = configuration.settings.attribution, configuration.settings.report.confidence
     effects, is_full = found.removal_effects, wanted.depth == "full"
     largest = MOST_CHANNELS if len(paths.channels) ** found.order <= MANY_STATES else FEW_CHANNELS
-    if not (wanted.remove or is_full) or effects is None or len(effects) < 2:
+    if effects is None or not (wanted.remove or (is_full and len(effects) > 1)):
         return None
     alone: list[str] = []
     if is_full:

@@ -343,6 +343,17 @@ def test_types_of_orders_have_credit_of_their_own_and_value_says_that_it_counts_
     )
 
 
+def test_orders_without_a_type_are_counted_beside_the_types(typed_shop):
+    configuration = read_configuration(typed_shop / "p.toml", environment={})
+    with configuration.engine().connect() as connection:
+        load(connection, configuration.sources(), configuration.load_settings())
+        connection.execute("UPDATE orders SET type = NULL WHERE type = 'purchase' AND customer_id::INT % 2 = 1")
+        found = segment_results(connection, configuration, order=1)
+    assert found.notes == (
+        "orders.type: 20 of 70 orders have no type: they count in the credit of all, and in that of no type.",
+    )
+
+
 def test_more_types_than_have_a_run_of_their_own_are_counted_and_names_that_are_taken_are_told_apart(
     connection, typed_shop
 ):

@@ -1,5 +1,6 @@
 """What became of the rows of a file of paths: counted, told, and in a table."""
 
+from reports.configuration.against_data import idle_keys
 from reports.publishing.run_tables import run_tables
 from reports.results.channels import paths_of_file, with_named_channels
 from reports.results.data_quality import with_path_file
@@ -40,3 +41,12 @@ def test_what_came_without_a_path_is_counted_shown_and_in_a_table(tmp_path):
     }
     table = run_tables(run)["journey_counts"]
     assert dict(zip(table["what"], table["number"], strict=True)) == run.attribution.journeys
+
+
+def test_keys_of_journeys_that_a_file_of_paths_cannot_follow_are_told(tmp_path):
+    text = "path,conversions,nulls,value\na > b,5,6,50\n"
+    keys = {"lookback_days": "3", "include_open": "true", "segments": '["types"]', "order": "2"}
+    told = idle_keys(configured(tmp_path, text, **keys))
+    assert [one.split(":")[0] for one in told] == [f"attribution.{key}" for key in keys if key != "order"]
+    assert told[0].endswith("so it changes nothing. Leave it out, or read [touchpoints] and [orders].")
+    assert idle_keys(configured(tmp_path, text, include_open="false", segments="[]")) == []

@@ -77,6 +77,15 @@ def test_without_keys_single_channels_and_pairs_stand_at_full_depth_alone(tmp_pa
     assert switched_off_sections(result(configured(tmp_path, CHAIN, depth="'brief'"))) == ()
 
 
+def test_the_only_channel_is_removed_where_that_is_asked_for(tmp_path):
+    text = "path,conversions,nulls,value\na,300,300,3000\n"
+    run = result(configured(tmp_path, text, remove='[["a"]]'))
+    said, _, (lost,) = blocks(run)
+    assert said.text.startswith("Of 300 conversions with a journey the chain loses 300 without a (100.0%; 90% ")
+    assert [row[:2] for row in lost.cells()] == [["a", "300.0"]]
+    assert switched_off_sections(result(configured(tmp_path, text))) == ()
+
+
 def test_a_brief_run_removes_what_it_is_asked_to(tmp_path):
     run = result(configured(tmp_path, CHAIN, depth="'brief'", remove='[["a"]]', substitution="1"))
     assert "interactions" not in run_tables(run)
