@@ -25,7 +25,15 @@ from attribution.delta import interval, normal_reach, variance
 from attribution.participation import distinct_linear
 from attribution.paths import Paths
 from attribution.ragged import Floats, Integers
-from attribution.ratio_game import EXACT_CHANNELS, channels_on_paths, missing_nulls, ratio_gradient, sets_of_channels
+from attribution.ratio_game import (
+    EXACT_CHANNELS,
+    channels_on_paths,
+    journeys_alone,
+    missing_nulls,
+    never_alone,
+    ratio_gradient,
+    sets_of_channels,
+)
 from attribution.sampled_ratio import (
     DistinctSets,
     mean_and_error,
@@ -44,6 +52,9 @@ Game = Literal["ratio", "markov"]
 
 AT_ONCE = 128
 FEWEST_REPLICATES = 20
+NEVER_ALONE = (
+    "no journey is of this channel alone: what it converts by itself is unknown, the interval may be too narrow"
+)
 
 
 @checked
@@ -83,7 +94,8 @@ def shapley(
     Columns channel, shapley (in units of P(conversion), summing to that of all channels), conversions (the same in
     proportion, summing to all conversions), std_error (of ``conversions``, from sampling orders only: 0 when solved
     exactly), conversions_low, conversions_high (from the data; with orders sampled, from these too; unclipped, as
-    values can be negative).
+    values can be negative), journeys_alone (that hold no other channel) and note: of the ratio game what is to be
+    known of a channel that no journey is of alone, else empty.
 
     Raises
     ------
@@ -126,7 +138,13 @@ def shapley(
                 seed=seed,
             )
         low[on_paths], high[on_paths] = interval(values * scale, spread + (errors * scale) ** 2, confidence=confidence)
-    return table.assign(conversions_low=low, conversions_high=high)
+    unknown = never_alone(paths) if game == "ratio" else []
+    return table.assign(
+        conversions_low=low,
+        conversions_high=high,
+        journeys_alone=journeys_alone(paths),
+        note=[NEVER_ALONE if channel in unknown else "" for channel in paths.channels],
+    )
 
 
 def _check(paths: Paths, game: str, exact_channels: int, permutations: int) -> None:

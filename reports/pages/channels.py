@@ -227,6 +227,7 @@ def _models_table(attribution: AttributionResults, run: RunResults) -> Table | N
             [
                 *(text for name, text in _MODEL_NOTES if name in table.columns),
                 *_unsure_values(attribution, run),
+                *(_never_alone(attribution, run) if "shapley" in table.columns else []),
                 *_without(attribution, table),
             ]
         )
@@ -256,6 +257,19 @@ def _unsure_values(attribution: AttributionResults, run: RunResults) -> list[str
     return [
         f"Do not rely on the Shapley {plural(len(wide), 'value')} of {listing(some)}: the "
         f"{prose.interval_name(run.confidence)} is wider than the value."
+    ]
+
+
+def _never_alone(attribution: AttributionResults, run: RunResults) -> list[str]:
+    """The sentence about channels whose Shapley values rest on journeys that nobody made."""
+    names = [shorten(clean(channel), 30) for channel in attribution.never_alone]
+    if not names:
+        return []
+    some = names[:4] + ([f"{len(names) - 4} more"] if len(names) > 4 else [])
+    they, own = ("it", "its Shapley value") if len(names) == 1 else ("they", "their Shapley values")
+    return [
+        f"No journey is of {listing(some)} alone, so nothing says what {they} would convert without others: the "
+        f"{prose.interval_name(run.confidence)} of {own} may be too narrow."
     ]
 
 

@@ -276,6 +276,7 @@ def _games(paths: Paths, fit: RegressionFit | None, *, confidence: float) -> tup
         return None, "the data hold no journeys that did not convert, to compare with"
     values = shapley(paths, confidence=confidence)
     parts = {"shapley": "conversions", "shapley_low": "conversions_low", "shapley_high": "conversions_high"}
+    parts["shapley_note"] = "note"
     table = pd.DataFrame({"channel": paths.channels} | {ours: values[name].to_numpy() for ours, name in parts.items()})
     try:
         credit = regression_credit(paths, fit=fit, confidence=confidence)

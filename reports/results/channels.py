@@ -155,6 +155,7 @@ def channel_results(
     from attribution.credit import attribute, removal_effects
     from attribution.descriptions import path_lengths, time_lags, top_paths
     from attribution.graph import transition_graph, transition_matrix
+    from attribution.ratio_game import never_alone
 
     wanted, report = configuration.settings.attribution, configuration.settings.report
     options = rule_options(wanted)
@@ -202,6 +203,7 @@ def channel_results(
         interval_method=how,
         from_file=from_file,
         made_of=_made_of(wanted),
+        never_alone=tuple(never_alone(paths)),
         rank_stability=None
         if drawn is None
         else rank_stability(

@@ -105,8 +105,8 @@ class ChannelDepth:
         alone`` in conversions; ``alone`` are those of paths that hold no other channel.
     flows
         ``last_click, credited, conversions, share``: where the conversions of each last click go, both with ``_low``
-        and ``_high``, which are missing where there are more than twenty channels; of more than a hundred channels the
-        smaller ones together.
+        and ``_high``, which are missing where they would take too long (`attribution.flow_influence.within_reach`); of
+        more than a hundred channels the smaller ones together, without them.
     roles
         ``channel, single, early, middle, late, conversions``: linear credit by place on the path, each also with
         ``_low`` and ``_high``; the four places also as ``<place>_share`` of the channel's credit with the same.
@@ -124,8 +124,9 @@ class ChannelDepth:
         ``channel, share, lowest_share, highest_share, largest_shift, largest_shift_low, largest_shift_high,
         clear_together, shifted_by, best_rank, worst_rank``.
     games
-        ``channel, shapley, shapley_low, shapley_high, regression, regression_low, regression_high``: conversions
-        credited with their intervals; those of the regression may not be there.
+        ``channel, shapley, shapley_low, shapley_high, shapley_note, regression, regression_low, regression_high``:
+        conversions credited with their intervals; those of the regression may not be there. The note is that of
+        `attribution.shapley.shapley`.
     segments
         Credit of parts of the conversions, or None.
     why_not_held_out
@@ -257,6 +258,8 @@ class AttributionResults:
         True when distinct paths were read from a file instead of being built from touches.
     made_of
         What else than every touch the paths are made of, as a phrase, or empty.
+    never_alone
+        The channels on paths that no journey is of alone, whose Shapley values know little.
     types
         The types of orders and how many orders each has; empty where orders are of one type. Credit counts all alike.
     depth
@@ -291,6 +294,7 @@ class AttributionResults:
     interval_method: str = "delta method"
     from_file: bool = False
     made_of: str = ""
+    never_alone: tuple[str, ...] = ()
     types: Mapping[str, int] = field(default_factory=dict)
     depth: ChannelDepth | None = None
     experiments: ExperimentResults | None = None

@@ -266,14 +266,46 @@ def test_more_channels_than_its_tables_can_hold_are_refused_with_the_remedy():
         attribute(paths, models=["shapley", "linear"])
 
 
-def test_a_coalition_whose_few_journeys_did_not_convert_is_not_certain():
-    # Five journeys of d alone, none converted. Of all 805 journeys 105 did, so four more of these make it 4 * 105 / 805
-    # of 9 by which the ratio varies, and with its weight of 1/2 in a game of two that is in both channels' credit.
+def _counted_along(journeys, conversions):
+    """What few journeys add to the variance of the credits of a and of d, from those of a, of d and of both.
+
+    Credit of a is C / 2 + N / 2 (C_a / N_a - C_d / N_d), of all N journeys and C conversions.
+    """
+    (of_a, of_d, _), (won_a, won_d, _), total = journeys, conversions, sum(journeys)
+    apart = won_a / of_a - (won_d / of_d if of_d else 0)
+    added = []
+    for sign in (1, -1):
+        per_journey = [
+            sign * (apart / 2 - total / 2 * won_a / of_a**2),
+            sign * (apart / 2 + (total / 2 * won_d / of_d**2 if of_d else 0)),
+            sign * apart / 2,
+        ]
+        per_conversion = [1 / 2 + sign * total / 2 / of_a, 1 / 2 - (sign * total / 2 / of_d if of_d else 0), 1 / 2]
+        more = [4 * (n * sum(conversions) / total - c) / (n + 4) for n, c in zip(journeys, conversions, strict=True)]
+        squares = (2 * e * g + g**2 for e, g in zip(per_journey, per_conversion, strict=True))
+        added.append(max(sum(m * s for m, s in zip(more, squares, strict=True)), 0))
+    return np.array(added)
+
+
+def test_a_channel_whose_few_journeys_alone_did_not_convert_is_not_certain():
+    # Five journeys of d alone, none converted: they count as if four more, that convert as all do, were with them.
     paths = Paths.from_strings(["a", "d", "a > d"], [60, 0, 45], nulls=[540, 5, 155])
-    rate = 4 * (105 / 805) / 9
-    spread = rate * (1 - rate) / 5 / 4 * (105 / (105 / 805)) ** 2
-    alone = np.array([0.1, (60 + 4 * 105 / 805) / 604])
-    of_a = max(alone[1] * (1 - alone[1]) - alone[0] * (1 - alone[0]), 0) / 600 / 4 * 805**2
-    assert ratio_gradient(paths).sampled[0] == pytest.approx([spread + of_a] * 2)
+    added = _counted_along((600, 5, 200), (60, 0, 45))
+    assert ratio_gradient(paths).sampled[0] == pytest.approx(added)
     table = shapley(paths, confidence=0.9).set_index("channel")
-    assert table.loc["d", "conversions_high"] - table.loc["d", "conversions"] > 1.64 * np.sqrt(spread)
+    assert table.loc["d", "conversions_high"] - table.loc["d", "conversions"] > 1.64 * np.sqrt(added[1])
+    assert table["journeys_alone"].to_dict() == {"a": 600, "d": 5}
+    assert (table["note"] == "").all()
+
+
+def test_a_channel_that_no_journey_is_of_alone_might_convert_always_and_is_told_of():
+    # d alone is worth nothing by the rules of the game. It is taken to convert always in half of all cases, and after
+    # 200 journeys that held d for 1000 / 1200 of that, else as all do; its weight is 1/2 in a game of two.
+    paths = Paths.from_strings(["a", "a > d"], [60, 45], nulls=[540, 155])
+    doubt = (1000 / 2 + 200 * 105 / 800) / 1200
+    added = _counted_along((600, 0, 200), (60, 0, 45)) + doubt * (800 / 2) ** 2
+    assert ratio_gradient(paths).sampled[0] == pytest.approx(added)
+    table = shapley(paths, confidence=0.9).set_index("channel")
+    assert table.loc["a", "note"] == ""
+    assert table.loc["d", "note"].startswith("no journey is of this channel alone")
+    assert (shapley(paths, game="markov")["note"] == "").all()

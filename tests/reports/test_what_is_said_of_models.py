@@ -102,6 +102,29 @@ def _order_blocks(attribution):
     return section.blocks
 
 
+def test_channels_that_no_journey_is_of_alone_are_named_where_shapley_values_stand(tmp_path):
+    text = "path,conversions,nulls,value\na,400,600,0\nb > a,400,300,0\nc > a,1,4,0\nd,9,9,0\n"
+    run = deep_run(configured(tmp_path, text))
+    (table,) = [
+        block
+        for part in channel_sections(run)
+        for block in part.blocks
+        if isinstance(block, Table) and "every model" in block.title
+    ]
+    assert (
+        "No journey is of b and c alone, so nothing says what they would convert without others: the 90% interval of "
+        "their Shapley values may be too narrow." in table.caption
+    )
+    notes = run.attribution.depth.games.set_index("channel")["shapley_note"]
+    assert notes[notes != ""].index.tolist() == ["b", "c"]
+    first = deep_run(configured(tmp_path, "path,conversions,nulls,value\na,4,6,0\nb > a,4,3,0\n"))
+    assert any("No journey is of b alone, so nothing says what it would" in text for text in _captions(first))
+
+
+def _captions(run):
+    return [block.caption for part in channel_sections(run) for block in part.blocks if isinstance(block, Table)]
+
+
 def test_shapley_values_less_sure_than_large_are_named_with_their_intervals(tmp_path):
     # rare is on 3 of 20,000 journeys, 2 of which converted: its value is large, but nearly chance.
     text = "path,conversions,nulls,value\na,4000,6000,0\nb > a,4000,3000,0\nb,1000,1997,0\nrare,2,1,0\n"
