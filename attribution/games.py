@@ -19,13 +19,7 @@ def exact_values(worth: Floats) -> Floats:
     channels = worth.size.bit_length() - 1
     members = _members(channels)
     joined, apart = _weights_of_sizes(channels)
-    weighted = worth * (joined + apart)[members]
-    values = np.full(channels, -(worth @ apart[members]))
-    for channel in range(channels - 1, -1, -1):
-        without, including = weighted.reshape(2, -1)
-        values[channel] += including.sum()
-        weighted = without + including
-    return values
+    return _summed_over_members(worth * (joined + apart)[members]) - worth @ apart[members]
 
 
 def variances_of_values(spread: Floats) -> Floats:
@@ -36,13 +30,17 @@ def variances_of_values(spread: Floats) -> Floats:
     channels = spread.size.bit_length() - 1
     members = _members(channels)
     joined, apart = (weights**2 for weights in _weights_of_sizes(channels))
-    weighted = spread * (joined - apart)[members]
-    values = np.full(channels, spread @ apart[members])
-    for channel in range(channels - 1, -1, -1):
-        without, including = weighted.reshape(2, -1)
-        values[channel] += including.sum()
-        weighted = without + including
-    return values
+    return _summed_over_members(spread * (joined - apart)[members]) + spread @ apart[members]
+
+
+def _summed_over_members(amounts: Floats) -> Floats:
+    """For each channel the sum over the coalitions that hold it: arrays ``(2^n,)`` to ``(n,)``."""
+    sums = np.zeros(amounts.size.bit_length() - 1)
+    for channel in range(len(sums) - 1, -1, -1):
+        without, including = amounts.reshape(2, -1)
+        sums[channel] = including.sum()
+        amounts = without + including
+    return sums
 
 
 def _members(channels: int) -> Integers:

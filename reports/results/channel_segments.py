@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports.results.channels import all_models, journey_options, rule_options, transformed
+from reports.results.channels import credit_of, journey_options, rule_options, transformed
 from reports.results.run_results import SegmentResults
 from reports.wording.labels import clean, listing
 
@@ -29,11 +29,10 @@ def segment_results(
     """
     import pandas as pd
 
-    from attribution.credit import attribute
     from attribution.segments import compare_shares
 
     wanted, confidence = configuration.settings.attribution, configuration.settings.report.confidence
-    options, notes = rule_options(wanted), []
+    notes = []
     credit, shares, journeys = [], [], []
     for kind in wanted.segments:
         built, told = (
@@ -45,26 +44,13 @@ def segment_results(
         segments = {name: transformed(paths, configuration) for name, paths in built.items()}
         if sum(paths.conversions.sum() > 0 for paths in segments.values()) < 2:
             continue
-        credit += [
-            attribute(
-                paths,
-                models=all_models(wanted),
-                order=order,
-                position_weights=options.position_weights,
-                custom_weights=options.custom_weights,
-                convention=wanted.convention,
-                direct=wanted.direct,
-                confidence=confidence,
-                segment=name,
-            )
-            for name, paths in segments.items()
-        ]
+        credit += [credit_of(paths, configuration, order=order, segment=name) for name, paths in segments.items()]
         compared = compare_shares(
             segments,
             model=wanted.model,
             order=order,
             confidence=confidence,
-            options=options,
+            options=rule_options(wanted),
             convention=wanted.convention,
         )
         compared.insert(0, "kind", kind)

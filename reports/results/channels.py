@@ -152,7 +152,7 @@ def channel_results(
     ``drawn`` are the replicates of both where customers were drawn (see :func:`drawn_customers`).
     """
     from attribution.bootstrap import bootstrap_credit, rank_stability
-    from attribution.credit import attribute, removal_effects
+    from attribution.credit import removal_effects
     from attribution.descriptions import path_lengths, time_lags, top_paths
     from attribution.graph import transition_graph, transition_matrix
     from attribution.ratio_game import never_alone
@@ -170,18 +170,8 @@ def channel_results(
             seed=report.seed,
             options=options,
         )
-    credit = attribute(
-        paths,
-        models=all_models(wanted),
-        order=order,
-        position_weights=options.position_weights,
-        custom_weights=options.custom_weights,
-        direct=wanted.direct,
-        convention=wanted.convention,
-        confidence=report.confidence,
-    )
     return AttributionResults(
-        credit=credit,
+        credit=credit_of(paths, configuration, order=order),
         comparison=_compared(paths, configuration, order=order, drawn=drawn),
         comparison_value=value_comparison(paths, configuration, order=order),
         removal_effects=removal_effects(paths, order=order, convention=wanted.convention, confidence=report.confidence)
@@ -215,6 +205,25 @@ def channel_results(
             convention=wanted.convention,
             drawn=drawn,
         ),
+    )
+
+
+def credit_of(paths: Paths, configuration: Configuration, *, order: int, segment: str = "all") -> pd.DataFrame:
+    """Credit the channels of these paths by every model asked for."""
+    from attribution.credit import attribute
+
+    wanted = configuration.settings.attribution
+    options = rule_options(wanted)
+    return attribute(
+        paths,
+        models=all_models(wanted),
+        order=order,
+        position_weights=options.position_weights,
+        custom_weights=options.custom_weights,
+        direct=wanted.direct,
+        convention=wanted.convention,
+        confidence=configuration.settings.report.confidence,
+        segment=segment,
     )
 
 

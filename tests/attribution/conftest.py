@@ -30,22 +30,20 @@ def reference_outputs(shared_data: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def published(shared_data: Path) -> Paths:
-    return read_paths(
-        shared_data / "channelattribution" / "Data.csv",
-        sep=";",
-        path="path",
-        conversions="total_conversions",
-        value="total_conversion_value",
-        nulls="total_null",
-    )
+    return published_paths(shared_data, nulls="total_null")
 
 
 @pytest.fixture(scope="session")
 def published_without_nulls(shared_data: Path) -> Paths:
+    return published_paths(shared_data, nulls=None)
+
+
+def published_paths(shared_data: Path, *, nulls: str | None) -> Paths:
     return read_paths(
         shared_data / "channelattribution" / "Data.csv",
         sep=";",
         path="path",
         conversions="total_conversions",
         value="total_conversion_value",
+        nulls=nulls,
     )
