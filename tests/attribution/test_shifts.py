@@ -77,9 +77,9 @@ def test_shifts_spread_as_in_customers_drawn_again(loaded):
         if name == ("path transform", "collapse_repeats"):  # which leaves a chain of order 1 as it is
             assert found == pytest.approx(np.zeros(4), abs=1e-9)
         else:
-            # 150 replicates know a standard deviation to 6 %, and the delta method is linear.
-            assert found == pytest.approx(spread, rel=0.25)
-            assert (found / spread).mean() == pytest.approx(1, abs=0.12)
+            # 150 replicates know a standard deviation to 5.8 %, and the delta method is linear.
+            assert found == pytest.approx(spread, rel=3.5 * 0.058)
+            assert (found / spread).mean() == pytest.approx(1, abs=1.5 * 0.058)
 
 
 @pytest.mark.parametrize("model", ["linear", "markov"])
@@ -110,7 +110,8 @@ def test_a_part_of_the_customers_stands_for_all(loaded, limits):
     one, other = (sensitivity(paths, alternatives=walked).table for walked in (everybody, some))
     assert one["shift"].to_numpy() == pytest.approx(other["shift"].to_numpy())
     for name in (("lookback", "7 days"), ("grain", "visits")):
-        assert reach(one, *name, "shift") == pytest.approx(reach(other, *name, "shift"), rel=0.4)
+        # A part of a hundred customers or more knows a standard deviation to 7 %.
+        assert reach(one, *name, "shift") == pytest.approx(reach(other, *name, "shift"), rel=0.21)
         assert (reach(one, *name, "shift") != reach(other, *name, "shift")).any()
 
 

@@ -86,7 +86,8 @@ def test_a_shop_that_nobody_leaves_takes_the_fallback_and_says_so() -> None:
     assert "fallback" in fit.convergence.message
     assert fit.p_alive(loyal["frequency"], loyal["recency"], 300.0).mean() > 0.97
     expected = fit.expected_orders(300, loyal["frequency"], loyal["recency"], 300.0)
-    assert expected.sum() == pytest.approx(orders.sum(), rel=0.1)
+    # A half per cent is what so many Poisson orders vary by; they are foretold by rates that lean on all customers'.
+    assert expected.sum() == pytest.approx(orders.sum(), rel=0.01)
 
 
 def test_a_fallback_is_not_used_where_it_is_not_needed() -> None:

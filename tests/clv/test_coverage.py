@@ -64,7 +64,6 @@ def test_nine_tenths_of_the_years_to_come_lie_within_the_intervals_of_segments_a
     missed = np.array([shares_held(connection, shop) for shop in range(SHOPS)])
     below, above = missed.mean(axis=0)
     held = 1 - below - above
-    print(below, above, (1 - missed.sum(axis=1)).std(axis=0) / SHOPS**0.5)
     # Standard errors of 1.5 to 2 points; of the mean some 1.5. Draws of outcomes alone hold 87, 84 and 82 %.
     assert held == pytest.approx(np.full(3, 0.90), abs=0.05)
     assert held.mean() == pytest.approx(0.90, abs=0.03)

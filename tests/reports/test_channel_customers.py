@@ -89,7 +89,9 @@ def test_worth_and_customers_are_shared_out_whole(joined):
     assert sums["new_customers"].to_numpy() == pytest.approx([found.customers] * 2)
     assert sums["worth"].iloc[0] == pytest.approx(sums["worth"].iloc[1])
     assert sums["worth"].iloc[0] < total
-    assert sums["worth"].iloc[0] / found.customers == pytest.approx(total / buyers, rel=0.1)
+    # Few come without a touch, so those who are shared out are worth nearly what all are.
+    assert found.without_touch < 0.2 * buyers
+    assert sums["worth"].iloc[0] / found.customers == pytest.approx(total / buyers, rel=0.02)
 
 
 def test_every_interval_holds_its_estimate_and_ratios_follow_from_their_parts(joined):
@@ -116,7 +118,7 @@ def test_the_forecast_s_uncertainty_widens_worth_and_not_the_number_of_customers
 
 def test_worth_is_margin_where_one_is_configured(joined, at_a_margin):
     ours, theirs = (one.table.set_index(["model", "channel"])["worth"] for one in (joined, at_a_margin))
-    assert theirs.to_numpy() == pytest.approx(0.25 * ours.to_numpy(), abs=0.01)
+    assert theirs.to_numpy() == pytest.approx(0.25 * ours.to_numpy(), abs=1e-3)
     said = page_texts(at_a_margin.run)
     assert "margin (at 25% of revenue) of all orders so far" in said
 

@@ -93,7 +93,7 @@ def test_shopify_lines_by_product_add_up_to_the_orders(loaded, connection, tmp_p
         gross = sum(quantity * price for quantity, _, price in one.lines)
         for quantity, name, price in one.lines:
             shares[name] += quantity * price / gross * kept.get(f"#{one.number}", 0.0)
-    assert by_product == pytest.approx(dict(shares), abs=0.1)
+    assert by_product == pytest.approx(dict(shares), abs=1e-3)
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
