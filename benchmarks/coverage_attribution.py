@@ -187,18 +187,17 @@ class RegularLaw:
         path, converted = outcome % rows, outcome < rows
         value = np.where(converted, generator.gamma(VALUE_SHAPE, law.worth[path] / VALUE_SHAPE), 0.0)
         base = law.paths
+        codes, lengths = ragged.take(base.codes, base.starts, path), base.lengths[path]
         drawn = Paths.from_codes(
             base.channels,
-            ragged.take(base.codes, base.lengths, path),
-            base.lengths[path],
+            codes,
+            lengths,
             conversions=converted,
             nulls=~converted,
             value=value,
             value_squares=value**2,
         )
-        cell = ragged.distinct_sequences(
-            ragged.take(base.codes, base.lengths, path), base.lengths[path], len(base.channels)
-        )[0]
+        cell = ragged.distinct_sequences(codes, lengths, len(base.channels))[0]
         return replace(drawn, shared=shared_journeys(drawn, customer, cell, converted, value))
 
     def truth(self, models: list[str]) -> Truth:
