@@ -152,7 +152,7 @@ def substituted_survival(found: Transitions, paths: Paths, keep: Mask, substitut
         for column in range(keep.shape[1])
     ]
     worth, by_step, by_reward = (np.stack(part, axis=-1) for part in zip(*parts, strict=True))
-    return Survival(worth, lambda chosen: by_step[:, chosen], by_reward, np.arange(len(by_reward)))
+    return Survival(len(found.states), worth, lambda chosen: by_step[:, chosen], lambda chosen: by_reward[chosen])
 
 
 def _one_substituted(

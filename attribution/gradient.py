@@ -4,7 +4,8 @@ Those of a chain come from what its worth without each channel answers (:mod:`at
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -54,11 +55,29 @@ class Answer:
 
     def put(self, change: Floats, answers: Floats) -> None:
         """The same, written into ``answers``."""
-        np.multiply(change[:, :1], self.kept, out=answers)
-        answers -= change[:, 1:]
-        if self.shares.any():
-            answers -= np.einsum("nc->n", answers)[:, None] * self.shares
-        answers *= self.scale
+        np.matmul(_whole_and_sum(change), self._in_common, out=answers)
+        answers -= self.scale * change[:, 1:]
+
+    def squared(self, weights: Floats, change: Floats, constant: Floats) -> Floats:
+        """Weighted sum over rows of the squares of what changes of worths and a constant make, array ``(sets,)``."""
+        single, in_common = change[:, 1:], np.vstack([self._in_common, constant])
+        whole = np.column_stack([_whole_and_sum(change), np.ones(len(change))])
+        weighted = (weights[:, None] * whole).T
+        of_whole = np.einsum("ac,ab,bc->c", in_common, weighted @ whole, in_common)
+        of_both = np.einsum("ac,ac->c", in_common, weighted @ single)
+        summed: Floats = of_whole - 2 * self.scale * of_both
+        summed += self.scale**2 * np.einsum("n,nc,nc->c", weights, single, single)
+        return summed
+
+    @cached_property
+    def _in_common(self) -> Floats:
+        """What answers have of the whole chain's change, and of the sum of the others', array ``(2, sets)``."""
+        of_whole = self.kept - self.shares * (self.kept.sum() if self.shares.any() else 0.0)
+        return self.scale * np.vstack([of_whole, self.shares])
+
+
+def _whole_and_sum(change: Floats) -> Floats:
+    return np.column_stack([change[:, 0], np.einsum("nc->n", change[:, 1:])])
 
 
 def effects_answer(worth: Floats) -> Answer:
@@ -125,18 +144,20 @@ class ChainGradient:
         Says which transitions paths make.
     solved, by_worth
         The chain's answers, and per measure how changes of worths change what is said.
-    steps
-        Array ``(transitions, 2 channels)``: what one more of each transition changes, as in :class:`Survival`; None
-        where that is more than TABLE_CELLS numbers, and transitions are then answered for as paths ask.
-    gain
-        Array ``(rows, 2 channels)``: ``gain`` of paths that end in a state, by the row that :class:`Survival` gives it.
+    constant
+        Array ``(2 channels,)``: what a conversion adds to what the chain answers.
+    steps, gain
+        Arrays ``(transitions, 2 channels)`` and ``(states, 2 channels)``: what one more of each transition changes, as
+        in :class:`Survival`, and the gains of paths that end in each state. Both None where the first is more than
+        TABLE_CELLS numbers: they are then found as paths ask.
     """
 
     found: Transitions
     solved: Survival
     by_worth: Sequence[Answer]
-    steps: Floats | None
-    gain: Floats
+    constant: Floats
+    steps: Floats | None = None
+    gain: Floats | None = None
     answers_to_endings: bool = True
     own: None = None
     sampled: None = None
@@ -145,7 +166,7 @@ class ChainGradient:
     @property
     def width(self) -> int:
         """Number of channels, or of sets of them."""
-        return int(self.gain.shape[1]) // 2
+        return len(self.constant) // 2
 
     @property
     def cells_per_state(self) -> int:
@@ -158,7 +179,6 @@ class ChainGradient:
 
         if self.steps is not None:
             return np.asarray(self.found.taken_by(rows) @ self.steps)
-        last = self.found.last[rows]
         if self.solved.along is not None:
             changes = self.solved.along(*self._states(rows))
         else:
@@ -166,18 +186,38 @@ class ChainGradient:
             used, column = np.unique(taken.indices, return_inverse=True)
             few = csr_array((taken.data, column, taken.indptr), shape=(taken.shape[0], len(used)))
             changes = [few @ part for part in self.solved.step_of(used.astype(np.int64))]
-        answers = np.empty((len(last), 2 * self.width))
-        for measure, (by_worth, change) in enumerate(zip(self.by_worth, changes, strict=True)):
-            by_worth.put(change, answers[:, measure * self.width : (measure + 1) * self.width])
-        return answers
+        return self._answered(changes)
 
     def gains(self, rows: slice | Integers) -> Floats:
         """Array ``(rows, 2 channels)``."""
-        return self.gain[self.solved.row[self.found.last[rows]]]
+        last = self.found.last[rows]
+        if self.gain is not None:
+            return np.take(self.gain, last, axis=0)
+        answers = self._answered([self.solved.reward_of(last)] * 2)
+        answers += self.constant
+        return answers
 
-    def ended(self, amounts: Floats) -> Floats:
-        """Sum of ``amounts`` of the paths that end in the states of each row of ``gain``."""
-        return np.bincount(self.solved.row[self.found.last], weights=amounts, minlength=len(self.gain)).astype(float)
+    def squared_gains(self, states: Integers, weights: Floats) -> Floats:
+        """Sums of ``weights``, ``(2, states)``, times squares of what is gained there, array ``(2, channels)``."""
+        reward, constants = self.solved.reward_of(states), np.split(self.constant, 2)
+        parts = zip(self.by_worth, weights, constants, strict=True)
+        return np.stack([by_worth.squared(of_measure, reward, constant) for by_worth, of_measure, constant in parts])
+
+    def among(self, rows: Integers) -> "ChainGradient":
+        """The same, with what is asked of ``rows`` found at once where that is no more than TABLE_CELLS numbers."""
+        if self.steps is not None or self.solved.among is None:
+            return self
+        state, _ = self._states(rows)
+        if min(len(state), self.solved.states) * self.solved.worth.size > TABLE_CELLS:
+            return self
+        return replace(self, solved=self.solved.among(state))
+
+    def _answered(self, changes: Sequence[Floats]) -> Floats:
+        """Changes of worths of conversions and of value, as changes of what is said of channels."""
+        answers = np.empty((len(changes[0]), 2 * self.width))
+        for measure, (by_worth, change) in enumerate(zip(self.by_worth, changes, strict=True)):
+            by_worth.put(change, answers[:, measure * self.width : (measure + 1) * self.width])
+        return answers
 
     def _states(self, rows: slice | Integers) -> tuple[NDArray[Any], Integers]:
         """The states of some journeys laid end to end, and where each begins."""
@@ -271,14 +311,12 @@ def effects_gradient(found: Transitions, solved: Survival) -> tuple[Floats, Chai
 
 def _mapped(found: Transitions, solved: Survival, by_worth: Sequence[Answer], constant: Floats) -> ChainGradient:
     """Gradient of functions of the worths; a conversion by itself adds ``constant``."""
-    steps = None
-    if len(found.source) * solved.worth.size <= TABLE_CELLS:
-        by_step = solved.step_of(slice(None))
-        steps = np.hstack([by_worth[measure](by_step[measure]) for measure in (0, 1)])
-    return ChainGradient(
-        found,
-        solved,
-        by_worth,
-        steps,
-        gain=np.hstack([by_worth[measure](solved.reward) for measure in (0, 1)]) + constant,
-    )
+    asked = ChainGradient(found, solved, by_worth, constant)
+    if len(found.source) * solved.worth.size > TABLE_CELLS:
+        return asked
+    if solved.among is not None:
+        solved = solved.among(np.arange(solved.states))
+    by_step = solved.step_of(slice(None))
+    steps = np.hstack([by_worth[measure](by_step[measure]) for measure in (0, 1)])
+    gain = np.hstack([by_worth[measure](solved.reward) for measure in (0, 1)]) + constant
+    return replace(asked, steps=steps, gain=gain)

@@ -109,11 +109,8 @@ class ShareAnswers:
     def _gained(self, rows: Integers) -> Floats:
         """What a conversion adds to what its journey changes."""
         width = len(self.shares)
-        if isinstance(self.gradient, ChainGradient):
-            gained: Floats = (self.gradient.gain[:, :width] - self.shares) / self.total
-            return gained[self.gradient.solved.row[self.gradient.found.last[rows]]]
-        of_others: Floats = (self.gradient.gains(rows)[:, :width] - self.shares) / self.total
-        return of_others
+        gained: Floats = (self.gradient.gains(rows)[:, :width] - self.shares) / self.total
+        return gained
 
 
 @dataclass(frozen=True, eq=False)

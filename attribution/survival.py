@@ -8,31 +8,29 @@ without entering R (0 in R, 1 at conversion, 0 at null, P_R at the start). One m
 
 at every order, because the row of k is the ratio of the counts out of k to their sum. Value: the same with y, the
 expected value from a state, in the place of x, and the value of the conversion at its end. All sets are solved
-together: at order 1 from one inverse, in blocks of the inverse while the chain is small, else by pushing walks forward
-and worth backward.
+together (:mod:`attribution.kept_walks`). Credit needs u alone; what a long chain has to know of x and y for derivatives
+only, it knows as well as standard errors need it (:mod:`attribution.rough_worths`).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attribution.chain import Chain, Observed, observed
+from attribution.kept_walks import Mask, by_inverse, kept_walks, kept_worths
 from attribution.paths import Paths
-from attribution.pushing import TOLERANCE, pushed
 from attribution.ragged import Floats, Integers
+from attribution.rough_worths import rough_worths
 from attribution.transitions import Transitions
 
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
-
-DENSE_STATES = 64
 # Worths that only derivatives need, and these only standard errors: four digits are enough.
 FOR_ERRORS = 1e-4
-
-Mask = NDArray[np.bool_]
+# Up to so many probabilities of steps times sets they are solved to these digits.
+EXACT_CELLS = 1 << 17
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +39,8 @@ class Survival:
 
     Attributes
     ----------
+    states
+        Number of states.
     worth
         Array ``(2, sets)``: P(conversion), and value per walk.
     step_of
@@ -48,149 +48,151 @@ class Survival:
         the journey's ending moved from the state it comes from to the one it leads to, array ``(2, chosen, sets)``:
         summed over the steps of a journey they are its own derivative if it brings nothing. All at once they can be
         more than memory holds.
-    reward
-        Array ``(rows, sets)``: what one conversion, or one unit of value, at the end adds to that.
-    row
-        Of each state its row in ``reward``. States that no conversion follows may have a row of zeros in common: what
-        a conversion there would add is then not known, and nobody asks, for there is none.
+    reward_of
+        Takes numbers of states and gives what one conversion, or one unit of value, at the end adds to
+        that, array ``(chosen, sets)``. Of states that no conversion follows it may say 0: what a conversion there would
+        add is then not known, and nobody asks, for there is none.
     along
         Takes the states of journeys laid end to end, and where each begins (and the total). Gives for each measure the
         derivatives by one more of each journey that brings nothing, array ``(journeys, sets)``: the sum of those of its
         steps. None where it is found as that sum.
+    among
+        Takes numbers of states and gives the same with what is asked of these states found at once; None where it is
+        at hand.
     """
 
+    states: int
     worth: Floats
     step_of: Callable[[slice | Integers], Floats]
-    reward: Floats
-    row: Integers
+    reward_of: Callable[[NDArray[Any]], Floats]
     along: Callable[[NDArray[Any], Integers], list[Floats]] | None = None
+    among: "Callable[[NDArray[Any]], Survival] | None" = None
+
+    @property
+    def reward(self) -> Floats:
+        """What ``reward_of`` says of all states, array ``(states, sets)``."""
+        return self.reward_of(np.arange(self.states))
 
     def mapped(self, linear: Callable[[Floats], Floats]) -> "Survival":
         """The same for linear combinations of worths, which ``linear`` makes along the last axis."""
-        along = self.along
+        along, among = self.along, self.among
         return Survival(
+            self.states,
             linear(self.worth),
             lambda chosen: linear(self.step_of(chosen)),
-            linear(self.reward),
-            self.row,
+            lambda chosen: linear(self.reward_of(chosen)),
             None if along is None else lambda state, begins: [linear(part) for part in along(state, begins)],
+            None if among is None else lambda states: among(states).mapped(linear),
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Factors:
+    """What the derivatives by one more transition are products of, for the states that are asked for.
+
+    Attributes
+    ----------
+    per_count
+        Takes numbers of states, gives u_k / n_k, array ``(chosen, sets)``.
+    onward
+        Gives x_k and y_k, array ``(chosen, 2, sets)``, in double or in single precision.
+    """
+
+    per_count: Callable[[NDArray[Any]], Floats]
+    onward: Callable[[NDArray[Any]], NDArray[Any]]
+
+    def spread_over(self, live: Mask) -> "Factors":
+        """The same for all states where these are the ``live`` ones, and the others are 0."""
+        row = np.maximum(np.cumsum(live) - 1, 0)
+
+        def spread(of_live: Callable[[NDArray[Any]], NDArray[Any]], chosen: NDArray[Any]) -> NDArray[Any]:
+            found = of_live(row[chosen])
+            found[~live[chosen]] = 0
+            return found
+
+        return Factors(partial(spread, self.per_count), partial(spread, self.onward))
+
+    def among(self, some: NDArray[Any], states: int) -> "Factors":
+        """The same for ``some`` of the states, found at once, all in the precision of ``onward``."""
+        asked = np.zeros(states, dtype=bool)
+        asked[some] = True
+        place, asked_for = np.cumsum(asked) - 1, np.flatnonzero(asked)
+        onward = self.onward(asked_for)
+        per_count = self.per_count(asked_for).astype(onward.dtype, copy=False)
+        return Factors(_table(per_count, place), _table(onward, place))
+
+
+def _table(rows: NDArray[Any], place: Integers | None = None) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """Gives the rows of states, which stand in their order unless the ``place`` of each is given."""
+    return lambda chosen: np.take(rows, chosen if place is None else place[chosen], axis=0)
 
 
 def survival(found: Transitions, paths: Paths, keep: Mask) -> Survival:
     """Solve the chain of ``paths`` for each column of ``keep``: array ``(states, sets)``, False where removed."""
-    whole = observed(paths, found)
-    return _survival(found, whole, *_solved(whole.step, whole.start, whole.ends, keep), np.arange(len(keep)))
+    return _solved(found, observed(paths, found), keep)
 
 
 def channel_survival(found: Transitions, known: Chain) -> Survival:
     """The same for the whole chain and without each channel in turn, from a chain perhaps solved already."""
     whole = known.observed
-    if len(found.states) <= DENSE_STATES or bool((found.holds.sum(axis=0) <= 1).all()):
-        solved = _solved(whole.step, whole.start, whole.ends, _without_channels(found.holds))
-        return _survival(found, whole, *solved, np.arange(len(found.states)))
-    # All other states are worth nothing, and so nothing answers to how often they are visited.
-    worth = _pushed_back(known.step, known.ends, _without_channels(known.holds), tolerance=FOR_ERRORS)
-    row = np.where(known.live, np.cumsum(known.live) - 1, len(known.start))
-    return _survival(found, whole, known.visits, worth, row)
+    keep = np.column_stack([np.ones(len(found.states), dtype=bool), ~found.holds])
+    if by_inverse(keep):
+        return _solved(found, whole, keep)
+    keep, visits = keep[known.live], known.visits
+    rate = whole.rate[:-1][known.live, None]
+    if known.step.nnz * keep.shape[1] <= EXACT_CELLS:
+        onward = _table(kept_worths(known.step, known.ends, keep, tolerance=FOR_ERRORS))
+    else:
+        onward = rough_worths(found, known)
+    live = Factors(lambda chosen: visits[chosen] * rate[chosen], onward)
+    total = np.einsum("sm,sr->mr", known.ends, visits)
+    return _survival(found, total, float(whole.rate[-1]), live.spread_over(known.live))
 
 
-def _without_channels(holds: Mask) -> Mask:
-    """The states that are kept in the whole chain, and without each channel in turn."""
-    return np.column_stack([np.ones(len(holds), dtype=bool), ~holds])
+def _solved(found: Transitions, whole: Observed, keep: Mask) -> Survival:
+    visits, worth = kept_walks(whole.step, whole.start, whole.ends, keep)
+    per_count = visits * whole.rate[:-1, None]
+    factors = Factors(_table(per_count), _table(worth))
+    return _survival(found, np.einsum("s,smr->mr", whole.start, worth), float(whole.rate[-1]), factors)
 
 
-def _survival(found: Transitions, whole: Observed, visits: Floats, solved: Floats, row: Integers) -> Survival:
-    """From visits and worth of the states solved, those whose ``row`` is not past their end."""
+def _survival(found: Transitions, total: Floats, of_start: float, factors: Factors) -> Survival:
+    """From the worths of whole walks, one over the number of them, and what their derivatives are products of."""
     from scipy.sparse import csr_array
 
-    states, rows, sets = len(found.states), int(row.max(initial=-1)) + 1, visits.shape[1]
-    some = np.flatnonzero(row < len(visits))
-    total = np.einsum("s,msr->mr", whole.start[some], solved)
-    # What is read row by row must lie row by row.
-    worth, per_count = np.zeros((2, rows, sets)), np.zeros((rows + 1, sets))
-    worth[:, : len(visits)] = solved
-    np.multiply(visits, whole.rate[some, None], out=per_count[: len(visits)])
-    of_start = float(whole.rate[states])
-    per_count[rows] = of_start
-    row_of = np.append(row, rows)
+    states = len(found.states)
 
     def step_of(chosen: slice | Integers) -> Floats:
         # per_count_k (x_l - x_k) for the step, per_count_k x_k - per_count_l x_l for the ending moved from k to l.
-        source, target = row_of[found.source[chosen]], row[found.target[chosen]]
-        less = per_count[source]
-        less -= per_count[target]
-        derivative = worth[:, target]
-        derivative *= less
-        derivative[:, source == rows] -= (of_start * total)[:, None]
-        return derivative
+        source, target = found.source[chosen], found.target[chosen]
+        begins = source == states
+        less = factors.per_count(np.where(begins, target, source))
+        less[begins] = of_start
+        less -= factors.per_count(target)
+        derivative = factors.onward(target)
+        derivative *= less[:, None]
+        derivative[begins] -= of_start * total
+        return derivative.transpose(1, 0, 2)
 
     def along(state: NDArray[Any], begins: Integers) -> list[Floats]:
         # The sum of step_of, whose factors are those of one state and of its difference to the state before.
-        state = row[state]
-        at = np.take(per_count, state, axis=0)
+        at = factors.per_count(state)
         left = np.empty_like(at)
         np.subtract(at[:-1], at[1:], out=left[1:])
         np.subtract(of_start, at[begins[:-1]], out=at[: len(begins) - 1])
         left[begins[:-1]] = at[: len(begins) - 1]
-        each = np.ones(len(state))
+        worth = factors.onward(state)
+        worth *= left[:, None]
+        each = np.ones(len(state), dtype=worth.dtype)
         journeys = csr_array((each, np.arange(len(state)), begins), shape=(len(begins) - 1, len(state)))
-        summed = []
-        for measure in (0, 1):
-            np.take(worth[measure], state, axis=0, out=at, mode="clip")  # "raise" copies first
-            at *= left
-            summed.append(np.asarray(journeys @ at))
-            summed[measure] -= of_start * total[measure]
-        return summed
+        summed = np.asarray(journeys @ worth.reshape(len(state), -1)).reshape(-1, *total.shape)
+        return [summed[:, measure] - of_start * total[measure] for measure in (0, 1)]
 
-    return Survival(total, step_of, per_count[:rows], row, along)
-
-
-def _solved(step: "csr_array", start: Floats, ends: Floats, keep: Mask) -> tuple[Floats, Floats]:
-    """Expected visits ``(states, sets)`` and worth ``(2, states, sets)`` of walks that stay on the states kept."""
-    if _few(keep):
-        inverse = np.linalg.inv(np.eye(len(start)) - step.toarray())
-        visits, worth = start @ inverse, (inverse @ ends).T
-        if (~keep).sum(axis=0).max(initial=0) <= 1:
-            return _without_one(inverse, visits, worth, keep)
-        return _without_blocks(inverse, visits, worth, keep)
-    return pushed(step.T.tocsr(), start, keep), _pushed_back(step, ends, keep)
-
-
-def _few(keep: Mask) -> bool:
-    """Whether the chain is solved by its inverse: few states, or at most one to remove."""
-    return len(keep) <= DENSE_STATES or bool((~keep).sum(axis=0).max(initial=0) <= 1)
-
-
-def _pushed_back(step: "csr_array", ends: Floats, keep: Mask, *, tolerance: float = TOLERANCE) -> Floats:
-    # States that lead to the same states stand together, which spares half the time: what they read is still near.
-    order = np.argsort(np.append(step.indices, 0)[step.indptr[:-1]], kind="stable")
-    worth = pushed(step, np.repeat(ends, keep.shape[1], axis=1), np.tile(keep, 2), order=order, tolerance=tolerance)
-    return worth.reshape(len(keep), 2, keep.shape[1]).transpose(1, 0, 2)
-
-
-def _without_one(inverse: Floats, visits: Floats, worth: Floats, keep: Mask) -> tuple[Floats, Floats]:
-    """At most one state is removed per set: visits less those by way of it, worth less that by way of it."""
-    if len(keep) == 0:
-        return np.zeros(keep.shape), np.zeros((2, *keep.shape))
-    some = (~keep).any(axis=0)
-    state = (~keep).argmax(axis=0)
-    share = np.where(some, 1 / np.diag(inverse)[state], 0.0)
-    kept_visits = visits[:, None] - inverse[state].T * (visits[state] * share)
-    kept_worth = worth[:, :, None] - inverse[:, state] * (worth[:, state] * share)[:, None, :]
-    kept_visits[~keep] = 0
-    kept_worth[:, ~keep] = 0
-    return kept_visits, kept_worth
-
-
-def _without_blocks(inverse: Floats, visits: Floats, worth: Floats, keep: Mask) -> tuple[Floats, Floats]:
-    kept_visits = np.repeat(visits[:, None], keep.shape[1], axis=1)
-    kept_worth = np.repeat(worth[:, :, None], keep.shape[1], axis=2)
-    for column in np.flatnonzero(~keep.all(axis=0)):
-        block = np.flatnonzero(~keep[:, column])
-        core = inverse[np.ix_(block, block)]
-        kept_visits[:, column] -= np.linalg.solve(core.T, visits[block]) @ inverse[block]
-        kept_worth[:, :, column] -= (inverse[:, block] @ np.linalg.solve(core, worth[:, block].T)).T
-    kept_visits[~keep] = 0
-    kept_worth[:, ~keep] = 0
-    return kept_visits, kept_worth
+    return Survival(
+        states,
+        total,
+        step_of,
+        factors.per_count,
+        along,
+        lambda some: _survival(found, total, of_start, factors.among(some, states)),
+    )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attribution import gradient, pushing
+from attribution import gradient, kept_walks, pushing
 from attribution import survival as survivals
 from attribution.chain import chain
 from attribution.credit import model_credit
@@ -99,7 +99,7 @@ def test_the_three_ways_to_solve_agree(order, monkeypatch):
     assert 1 - dense.worth[0, 1:] / dense.worth[0, 0] == pytest.approx(effects.conversions, abs=1e-12)
     assert 1 - dense.worth[1, 1:] / dense.worth[1, 0] == pytest.approx(effects.value, abs=1e-12)
 
-    monkeypatch.setattr(survivals, "_solved", pushed_only)
+    monkeypatch.setattr(survivals, "kept_walks", pushed_only)
     pushed = survival(found, paths, keep)
     monkeypatch.setattr(pushing, "SWEEPS", 2)
     factorised = survival(found, paths, keep)
@@ -122,7 +122,7 @@ def test_large_chains_are_pushed_to_the_same_gradient(longest, monkeypatch):
         nulls=generator.integers(0, 6, 60),
     )
     dense = markov_gradient(paths, transitions(paths, order=2))
-    monkeypatch.setattr(survivals, "DENSE_STATES", 0)
+    monkeypatch.setattr(kept_walks, "DENSE_STATES", 0)
     monkeypatch.setattr(survivals, "FOR_ERRORS", pushing.TOLERANCE)
     pushed = markov_gradient(paths, transitions(paths, order=2))
     assert pushed.endings(slice(None)) == pytest.approx(dense.endings(slice(None)), abs=1e-11)
@@ -131,7 +131,7 @@ def test_large_chains_are_pushed_to_the_same_gradient(longest, monkeypatch):
 
 def pushed_only(step, start, ends, keep):
     worths = [pushing.pushed(step, reward, keep) for reward in ends.T]
-    return pushing.pushed(step.T.tocsr(), start, keep), np.stack(worths)
+    return pushing.pushed(step.T.tocsr(), start, keep), np.stack(worths, axis=1)
 
 
 def test_gradient_of_a_single_channel_is_one_per_conversion():
