@@ -10,8 +10,8 @@ solved exactly without each channel:
 What whole walks are worth stays exact. Standard errors of credit were within 0.4 % of the exact ones (root mean square
 over channels; the worst 0.6 %) on 5,000 to a million simulated journeys of 12 to 50 channels at orders 3 and 4, and
 within 0.7 % (1.2 %) on 30,000 to a million journeys whose next touch and end hang on the last three; those of removal
-effects within 0.9 % (1.3 %). Few journeys make chains that know nearly each walk's end: 300 of them at order 3 had 1.8 %
-(4.9 %). Such chains are small, and are solved.
+effects within 0.9 % (1.3 %). Few journeys make chains that know nearly each walk's end, and 300 of them at order 3 had
+1.8 % (4.9 %); such chains are small, and are solved.
 """
 
 from collections.abc import Callable
