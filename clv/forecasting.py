@@ -78,6 +78,9 @@ class Forecast:
         ``chosen``. None where the model was asked for by name, or nothing could be compared.
     level : float
         How many times what the models say all values are, see `at_level`; draws and ``models`` are the models' own.
+    widening : dict of str to float
+        By segment how many times as wide as the models' own its interval was made, see `clv.rolling_origins.calibrate`;
+        those left as they were are not in it.
     """
 
     segment_forecast: "pd.DataFrame"
@@ -98,6 +101,7 @@ class Forecast:
     warnings: tuple[str, ...] = ()
     model_comparison: "pd.DataFrame | None" = field(default=None, repr=False)
     level: float = 1.0
+    widening: dict[str, float] = field(default_factory=dict)
 
     @property
     def parameters(self) -> "pd.DataFrame":

@@ -223,8 +223,13 @@ def holdout(
             by_source.loc[(by_source["segment"] == ALL) & (by_source["source"] == FIRST), "customers"].sum()
         ),
         confidence=confidence,
-        notes=(*summary.refund_notes, *fitted.notes, *([choice.note] if choice.note else [])),
+        notes=(*summary.refund_notes, *_of_the_check((*fitted.notes, choice.note), until)),
     )
+
+
+def _of_the_check(notes: tuple[str, ...], until: int) -> list[str]:
+    """What was noted of these fits, told from the same of those that forecast the future."""
+    return [f"In the check on the past, fitted until {day_date(until)}: {note}" for note in notes if note]
 
 
 def holdout_days(

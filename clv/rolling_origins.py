@@ -188,7 +188,7 @@ def calibrate(connection: "duckdb.DuckDBPyConnection", forecast: Forecast, origi
     offsets = log_offsets(forecast)
     made = at_level(connection, forecast, float(np.exp(adjustments[ALL].shift)))
     table = made.segment_forecast
-    notes = _bias_notes(made, origins)
+    widening: dict[str, float] = {}
     for row, name in enumerate(table["segment"]):
         if name not in adjustments:
             continue
@@ -198,12 +198,13 @@ def calibrate(connection: "duckdb.DuckDBPyConnection", forecast: Forecast, origi
             interval = adjustment.interval(draws, offsets[row], forecast.confidence)
             table.loc[row, ["low", "high"]] = sorted(margin * bound for bound in interval)
             _, deviation = middle_of(draws, offsets[row])
-            notes.append(f"Segment {name!r}: its interval is widened {adjustment.widening(deviation):.2f} times.")
+            widening[name] = float(adjustment.widening(deviation))
         table.loc[row, "calibrated"] = bool(shown[name]) and origins.horizon_months == forecast.horizon_months
-    return replace(made, notes=forecast.notes + origins.notes + tuple(notes))
+    notes = forecast.notes + origins.notes + _bias_notes(made, origins) + _widening_notes(widening)
+    return replace(made, notes=notes, widening=widening)
 
 
-def _bias_notes(made: Forecast, origins: RollingOrigins) -> list[str]:
+def _bias_notes(made: Forecast, origins: RollingOrigins) -> tuple[str, ...]:
     """What became of the bias of past forecasts, where there was more than chance explains."""
     total = origins.calibration.iloc[-1]
     missed = (
@@ -211,10 +212,18 @@ def _bias_notes(made: Forecast, origins: RollingOrigins) -> list[str]:
         f"{total['bias']:+.1%} on average"
     )
     if made.level != 1:
-        return [f"{missed}: repeat orders are valued at {made.level:.3f} times what the model says."]
+        return (f"{missed}: repeat orders are valued at {made.level:.3f} times what the model says.",)
     if total["log_spread"] > 0 and origins.horizon_months < made.horizon_months:
-        return [f"{missed}; as they were shorter than {made.horizon_months} months, values stay the model's own."]
-    return []
+        return (f"{missed}; as they were shorter than {made.horizon_months} months, values stay the model's own.",)
+    return ()
+
+
+def _widening_notes(widening: dict[str, float]) -> tuple[str, ...]:
+    """All widened intervals in one sentence."""
+    if not widening:
+        return ()
+    said = [f"that of {'all customers' if name == ALL else repr(name)} {by:.2f} times" for name, by in widening.items()]
+    return (f"Intervals of value are widened: {', '.join(said)}.",)
 
 
 def log_offsets(forecast: Forecast) -> list[float]:

@@ -32,7 +32,8 @@ def draw_roles(roles: pd.DataFrame) -> str:
                 if share >= 6:
                     ink = style.PAPER if name in ("middle", "late") else style.INK
                     axes.text(
-                        start + share / 2, position, f"{share:.0f}", ha="center", va="center", color=ink, fontsize=6.5,
+                        start + share / 2, position, f"{share:.0f}", ha="center", va="center_baseline", color=ink,
+                        fontsize=6.5,
                         in_layout=False,
                     )  # fmt: skip
             left = [start + share for start, share in zip(left, shares, strict=True)]
@@ -65,8 +66,10 @@ def draw_sensitivity(summary: pd.DataFrame, table: pd.DataFrame) -> str:
         ]
         if tried:
             across, down = zip(*tried, strict=True)
-            axes.scatter(across, down, s=9, color=style.BASELINE, zorder=3, label="Another choice")
-        axes.scatter(100 * rows["share"], positions, s=30, color=style.MODEL, zorder=4, label="As configured")
+            axes.scatter(across, down, s=9, color=style.BASELINE, zorder=3, label="Another choice", clip_on=False)
+        axes.scatter(
+            100 * rows["share"], positions, s=30, color=style.MODEL, zorder=4, label="As configured", clip_on=False
+        )
         own = table[table["choice"] == "as configured"].set_index("channel").reindex(rows["channel"])
         axes.hlines(
             positions, 100 * own["share_low"], 100 * own["share_high"], color=style.INK, linewidth=0.9, zorder=5

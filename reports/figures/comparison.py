@@ -39,15 +39,15 @@ def draw_dumbbell(
         colours = [_colour(*bounds) for bounds in zip(rows["difference_low"], rows["difference_high"], strict=True)]
         axes.hlines(positions, rows[baseline], rows[model], color=style.HAIRLINE, linewidth=1.6, zorder=2)
         axes.hlines(positions, low, high, color=colours, linewidth=2.6, alpha=0.45, zorder=3)
-        axes.scatter(rows[baseline], positions, s=26, color=style.BASELINE, zorder=4, label=model_name(baseline))
-        axes.scatter(rows[model], positions, s=26, color=style.MODEL, zorder=5, label=model_name(model))
+        for name, colour, above in ((baseline, style.BASELINE, 4), (model, style.MODEL, 5)):
+            axes.scatter(rows[name], positions, s=26, color=colour, zorder=above, label=model_name(name), clip_on=False)
         axes.set_yticks(positions, [labels[str(name)] for name in rows["channel"]], color=style.INK)
         axes.set_ylim(len(rows) - 0.5, -0.6)
         axes.set_xlim(left=min(0.0, float(low.min()) if low.notna().any() else 0.0))
         axes.set_xlabel(unit.capitalize())
         axes.grid(axis="x")
         axes.spines["left"].set_visible(False)
-        style.thousands(axes.xaxis)
+        style.thousands(axes.xaxis, whole=True)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, borderpad=0, handletextpad=0.2, columnspacing=1)
         _write_changes(axes, rows, colours, decimals)
         return chart.svg()

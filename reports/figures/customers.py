@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 MOST_SEGMENTS = 16
 MOST_FLOWS = 8  # beside a chart of the usual height
 PAIR_HEIGHT = 2.25
+ALONE_HEIGHT = 1.7
 _SHADES = (style.VALUE, "#6fb39c", "#b9d8cd", "#c9ced6")
 _SOURCES = (
     ("known customers", style.VALUE),
@@ -156,6 +157,8 @@ def draw_cash_flow(flows: pd.DataFrame) -> str:
         across = list(range(len(total)))
         bottom = [0.0] * len(total)
         for source, colour in _SOURCES:
+            if not flows.loc[flows["source"] == source, "contribution"].any():
+                continue
             heights = flows.loc[flows["source"] == source, "contribution"].tolist()
             axes.bar(across, heights, bottom=bottom, width=0.72, color=colour, label=source.capitalize())
             bottom = [below + height for below, height in zip(bottom, heights, strict=True)]
@@ -179,17 +182,19 @@ def draw_cash_flow(flows: pd.DataFrame) -> str:
         return chart.svg()
 
 
-def draw_cohorts(cohorts: pd.DataFrame, *, shown: int) -> str:
+def draw_cohorts(cohorts: pd.DataFrame, *, shown: int, alone: bool = False) -> str:
     """Per month what known customers bring, stacked by the quarter of their first order, the newest at the bottom.
 
-    `cohorts` has ``cohort, period, expected_revenue``; all but the ``shown`` newest quarters are one part.
+    `cohorts` has ``cohort, period, expected_revenue``; all but the ``shown`` newest quarters are one part. One that
+    stands ``alone`` takes the width of the page.
     """
     wide = cohorts.pivot_table(index="period", columns="cohort", values="expected_revenue", aggfunc="sum").fillna(0.0)
     names = sorted(wide.columns, reverse=True)
     parts = [(quarter_name(name), wide[name]) for name in names[:shown]]
     if len(names) > shown:
         parts.append(("earlier", wide[names[shown:]].sum(axis=1)))
-    with style.Chart(style.HALF_WIDTH, PAIR_HEIGHT) as chart:
+    size = (style.FULL_WIDTH, ALONE_HEIGHT) if alone else (style.HALF_WIDTH, PAIR_HEIGHT)
+    with style.Chart(*size) as chart:
         axes, across = chart.axes, list(range(len(wide)))
         bottom = [0.0] * len(wide)
         for (name, heights), colour in zip(parts, _SHADES, strict=False):

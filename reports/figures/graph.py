@@ -23,7 +23,7 @@ MOST_EDGES = 20
 LEAST_SHARE = 0.02
 LEAST_CLOSING = 3
 _BOX_HEIGHT = 0.57
-_CHARACTER = 0.0105
+_CHARACTER = 0.0098
 
 
 def most_visited(transitions: pd.DataFrame, most: int = MOST_CHANNELS) -> list[str]:
@@ -133,7 +133,7 @@ def _row(rank: int, rows: int) -> int:
 
 
 def _box(place: tuple[float, float], label: str) -> tuple[float, float, float, float]:
-    wide = _CHARACTER * len(label) + 0.03
+    wide = _CHARACTER * len(label) + 0.02
     return place[0] - wide / 2, place[1] - _BOX_HEIGHT / 2, place[0] + wide / 2, place[1] + _BOX_HEIGHT / 2
 
 
@@ -182,7 +182,7 @@ def _draw_edge(
         FancyArrowPatch(
             path=Path([start, near[0], near[1]], [Path.MOVETO, Path.CURVE3, Path.CURVE3]),
             arrowstyle="-|>",
-            mutation_scale=7,
+            mutation_scale=6 + 6 * weight,
             linewidth=0.5 + 2.7 * weight,
             color=colour,
             alpha=0.75,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from reports.figures import style
 from reports.figures.customers import PAIR_HEIGHT
+from reports.wording.number_format import number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,13 +53,15 @@ def draw_errors(scores: pd.DataFrame) -> str:
     with style.Chart(style.HALF_WIDTH, PAIR_HEIGHT) as chart:
         axes, positions = chart.axes, range(len(scores))
         model = [style.VALUE, *[style.BASELINE] * (len(scores) - 1)]
+        least = float(scores[["mae", "rmse"]].min().min())
+        decimals = 2 if least >= 0.1 or not least > 0 else 3 if least >= 0.01 else 4
         for offset, column, shade in ((-0.2, "mae", 1.0), (0.2, "rmse", 0.45)):
             places = [place + offset for place in positions]
             axes.barh(places, scores[column], height=0.36, color=model, alpha=shade)
             for place, value in zip(places, scores[column], strict=True):
                 axes.annotate(
-                    f"{column.upper()} {value:.2f}", (value, place), xytext=(3, 0), textcoords="offset points",
-                    va="center", fontsize=6.5, color=style.MUTED,
+                    f"{column.upper()} {number(value, decimals)}", (value, place), xytext=(3, 0),
+                    textcoords="offset points", va="center", fontsize=6.5, color=style.MUTED,
                 )  # fmt: skip
         names = [str(name)[:1].upper() + str(name)[1:] for name in scores["method"]]
         axes.set_yticks(positions, names, color=style.INK)

@@ -85,5 +85,5 @@ def draw_histogram(
         axes.set_xlabel(label)
         axes.set_ylabel("Conversions")
         axes.grid(axis="y")
-        style.thousands(axes.yaxis)
+        style.thousands(axes.yaxis, whole=True)
         return chart.svg()

@@ -107,13 +107,13 @@ class Chart:
         self.axes.set_position((left / wide, bottom / high, 1 - (left + right) / wide, 1 - (bottom + top) / high))
 
 
-def thousands(axis: Any, *, most: int = 6) -> None:
-    """Write an axis' ticks as 1,000 rather than 1000, about ``most`` of them."""
+def thousands(axis: Any, *, most: int = 6, whole: bool = False) -> None:
+    """Write an axis' ticks as 1,000 rather than 1000, about ``most`` of them; at ``whole`` numbers where it is long."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     from reports.wording.number_format import number
 
-    axis.set_major_locator(MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10]))
+    axis.set_major_locator(MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10], integer=whole, min_n_ticks=1))
 
     def write(value: float, _position: object) -> str:
         decimals = next((d for d in range(5) if abs(value - round(value, d)) < 1e-9 * max(1.0, abs(value))), 5)

@@ -18,6 +18,7 @@ from reports.wording.number_format import (
     number,
     number_range,
     percent,
+    share,
 )
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 Proposal = tuple[str, str]
 _WORST_UNTOUCHED = 0.5
+_NO_CENTS = 100
 _TEST = "Leave it out for customers drawn by lot, and count what is lost."
 
 
@@ -107,8 +109,8 @@ def _test(row: dict[str, object], attribution: AttributionResults, run: RunResul
     baseline, model = prose.in_sentence(attribution.baseline), prose.in_sentence(attribution.model)
     if cost > 0 and before > 0 and after > 0:
         why = (
-            f"A conversion costs {amount(cost / before, run.currency)} there by {baseline}, "
-            f"{amount(cost / after, run.currency)} by {model}{_bounds(row, attribution, run)}."
+            f"A conversion costs {_cost(cost / before, run)} there by {baseline}, "
+            f"{_cost(cost / after, run)} by {model}{_bounds(row, attribution, run)}."
         )
     elif before > 0:
         why = f"{model[:1].upper()}{model[1:]} credits it with {number(after / before, 1)} times as much as {baseline}."
@@ -124,8 +126,8 @@ def _hold(row: dict[str, object], attribution: AttributionResults, run: RunResul
     decimals = prose.comparison_decimals(attribution)
     if cost > 0 and before > 0 and after > 0:
         why = (
-            f"a conversion costs {amount(cost / after, run.currency)} there by {model}"
-            f"{_bounds(row, attribution, run)}, not {amount(cost / before, run.currency)}."
+            f"a conversion costs {_cost(cost / after, run)} there by {model}"
+            f"{_bounds(row, attribution, run)}, not {_cost(cost / before, run)}."
         )
     else:
         why = f"{model} leaves it {number(after, decimals)} of {number(before, decimals)} conversions."
@@ -141,8 +143,16 @@ def _bounds(row: dict[str, object], attribution: AttributionResults, run: RunRes
     low, high = (float(found[f"cpa_{end}"].iloc[0]) for end in ("low", "high"))
     if is_missing(low):
         return ""
-    ends = f"{amount(low, None)} or more" if is_missing(high) else amount_range(low, high, None)
+    whole = 0 if low >= _NO_CENTS else None
+    ends = f"{amount(low, None, decimals=whole)} or more"
+    if not is_missing(high):
+        ends = amount_range(low, high, None) if whole is None else number_range(low, high)
     return f" ({prose.interval_name(run.confidence)} {ends})"
+
+
+def _cost(value: float, run: RunResults) -> str:
+    """What a conversion costs, without cents where it costs a hundred or more."""
+    return amount(value, run.currency, decimals=0 if value >= _NO_CENTS else None)
 
 
 def _customers(clv: ClvResults, run: RunResults) -> Proposal | None:
@@ -179,7 +189,7 @@ def _plan(clv: ClvResults, run: RunResults) -> Proposal | None:
     fresh = float(flows.loc[flows["source"].str.contains("new"), "contribution"].sum())
     text = f"That is the {prose.what_value(clv)} expected over the next {horizon(clv.horizon_months)}, not discounted"
     if fresh > 0.005 * everything:
-        text += f"; {percent(fresh / everything, 0)} of it from customers yet to be won"
+        text += f"; {share(fresh / everything)} of it from customers yet to be won"
     said = [f"{text}.", how_far(clv, run), past_errors(clv, run) or _missed_before(clv)]
     return f"Plan with {about(everything, run.currency)}.", " ".join(one for one in said if one)
 

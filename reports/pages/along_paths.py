@@ -8,7 +8,7 @@ from reports.pages import prose
 from reports.pages.content import Block, Column, Prose, Table
 from reports.results.run_results import AttributionResults, ChannelDepth
 from reports.wording.labels import clean, listing, model_name, shorten
-from reports.wording.number_format import credit_decimals, number, percent, percent_range, whole_or
+from reports.wording.number_format import NO_BREAK, credit_decimals, percent, percent_range, whole_or
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +54,7 @@ def _less_than_alone(steps: pd.DataFrame | None) -> str:
         return "."
     largest = int(short.to_numpy().argmax())
     decimals = credit_decimals(steps["alone"])
-    alone, credited = (number(float(steps[name].iloc[largest]), decimals) for name in ("alone", "markov"))
+    alone, credited = (whole_or(float(steps[name].iloc[largest]), decimals) for name in ("alone", "markov"))
     if alone == credited:
         return "."
     name = shorten(clean(steps["channel"].iloc[largest]), 40)
@@ -142,4 +142,4 @@ def _shares(shares: pd.Series[float]) -> str:
     large = shares[shares >= 0.005].sort_values(ascending=False, kind="stable")
     if len(large) == 1:
         return shorten(clean(large.index[0]), 18)
-    return " · ".join(f"{shorten(clean(name), 18)} {100 * share:.0f}" for name, share in large.items())
+    return " · ".join(f"{shorten(clean(name), 18)}{NO_BREAK}{100 * share:.0f}" for name, share in large.items())

@@ -34,10 +34,10 @@ def past_errors(clv: ClvResults, run: RunResults) -> str:
         alone = "" if own != own else f" (known customers by the models alone, discounted: {about(own, run.currency)})"
         return f"{missed}: repeat orders are valued at {number(clv.level, 2)} times what the models say{alone}."
     if depth.origins_months == clv.horizon_months:
-        return f"{missed}, which chance explains: values stay the models' own, and intervals hold the doubt."
+        return f"{missed}, which chance explains: values are the models' own, and their intervals hold the doubt."
     return (
-        f"{missed}. Over {horizon(clv.horizon_months)} nothing has tested it, and it may be a season: values stay the "
-        "models' own, and intervals hold the doubt."
+        f"{missed}. Over {horizon(clv.horizon_months)} nothing has tested it, and it may be a season: values are the "
+        "models' own, and their intervals hold the doubt."
     )
 
 

@@ -107,7 +107,7 @@ def choices_sentence(attribution: AttributionResults) -> str:
     kinds = [_CHOICES.get(str(kind), str(kind)) for kind in dict.fromkeys(others["choice"])]
     verb = "stays" if 1 in (stable, len(clear)) else "stay"
     lowest, highest = percent(most["lowest_share"]), percent(most["highest_share"])
-    moved = f"{name} hangs on them most: {lowest} to {highest} of the credit, here {percent(most['share'])}."
+    moved = f"{name} depends on them most: {lowest} to {highest} of the credit, here {percent(most['share'])}."
     if lowest == highest:
         moved = "They hardly move any channel's share of the credit."
     return (

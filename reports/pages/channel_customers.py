@@ -15,6 +15,8 @@ from reports.results.run_results import AttributionResults, ClvResults, RunResul
 from reports.wording.labels import clean, listing, model_name, plural, shorten, table_name
 from reports.wording.number_format import (
     MISSING,
+    NO_BREAK,
+    amount,
     credit_decimals,
     day_range,
     horizon,
@@ -56,12 +58,14 @@ def findings(
     if not len(ranked):
         return ()
     bounds = zip(*(ranked[f"worth_to_cac{end}"] for end in ("", "_low", "_high")), strict=True)
-    texts = [f"{_named(name)} with {with_bounds(*one)}" for name, one in zip(ranked["channel"], bounds, strict=True)]
-    unit = f"each {run.currency}" if run.currency else "each unit"
-    most = f"{texts[0]} most and {texts[-1]} least" if len(texts) > 1 else texts[0]
+    unit = f"{run.currency}{NO_BREAK}" if run.currency else ""
+    worths = [f"{unit}{with_bounds(*one)}" for one in bounds]
+    said = [f"{_named(name)}, {worth}" for name, worth in zip(ranked["channel"], worths, strict=True)]
+    most = f"{said[0]}, and the least by {said[-1]}" if len(said) > 1 else said[0]
     return (
-        f"For {unit} of cost, {prose.in_sentence(attribution.model)} credits {most}, in worth of new customers (in "
-        f"brackets the {prose.interval_name(run.confidence)}). {_changed_answer(ranked, attribution)}",
+        f"By {prose.in_sentence(attribution.model)} the most worth of new customers for each "
+        f"{run.currency or 'unit'} of cost comes by {most}; brackets hold {prose.interval_name(run.confidence)}s. "
+        f"{_changed_answer(ranked, attribution)}",
     )
 
 
@@ -159,7 +163,7 @@ def _figure(
     shown = "" if len(drawn) == len(rows) else f" The {len(drawn)} largest of {len(rows)} channels."
     return [
         Figure(
-            title=_message(rows, has_cost=has_cost),
+            title=_message(rows, run, has_cost=has_cost),
             svg=draw_worth(drawn, measure, baseline=attribution.baseline, model=attribution.model, label=label),
             alt=f"Per channel {label.lower()} by {prose.in_sentence(attribution.baseline)} and by {model}: {spoken}.",
             n=f"n = {number(joined.customers)} new customers",
@@ -173,9 +177,13 @@ def _figure(
     ]
 
 
-def _message(rows: pd.DataFrame, *, has_cost: bool) -> str:
+def _message(rows: pd.DataFrame, run: RunResults, *, has_cost: bool) -> str:
     if not has_cost:
-        return "What a new customer is worth, by channel"
+        worth = rows["worth_per_customer"].astype(float)
+        ends = [amount(float(end), run.currency) for end in (worth.min(), worth.max())]
+        if ends[0] == ends[1]:
+            return f"A new customer is worth {ends[0]}, whatever the channel"
+        return f"A new customer is worth {ends[0]} to {ends[1]}, by channel"
     clear = int((rows["worth_to_cac_low"] > 1).sum())
     channels = f"all {clear}" if clear == len(rows) else f"{clear} of {len(rows)}"
     return f"New customers are clearly worth more than they cost for {channels} channels with cost"

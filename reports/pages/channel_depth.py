@@ -193,20 +193,21 @@ def _order_blocks(depth: ChannelDepth, attribution: AttributionResults) -> list[
         return [Prose(f"No journeys were held out to test the models: {depth.why_not_held_out}.{so}")]
     best = int(rows.loc[rows["chosen"].astype(bool), "order"].iloc[0])
     chain = rows["model"] == "markov"
-    used = f"the run uses order {attribution.order}"
+    top = rows[chain & (rows["order"] > 0)].sort_values("excess", kind="stable")["order"].iloc[0]
+    used = f"; the run uses order {attribution.order}"
     if depth.order_is_chosen:
-        used = "which the run uses"
+        used = ", which the run uses"
     elif best == attribution.order:
-        used = "which is also the one configured"
-    text = (
-        f"Journeys that were held out are foretold best by a chain of order {best} (the smallest within one standard "
-        f"error of the best), {used}."
-    )
+        used = ", which is also the one configured"
+    text = f"A chain of order {top:.0f} foretells journeys that were held out best"
+    if best != top:
+        text += f"; the smallest that does as well within one standard error has order {best}"
+    text += f"{used}."
     if not history_foretells(rows):
         text = (
             "Which channels a journey has passed foretells nothing here of whether it converts: on journeys held out "
             "no chain does better than the bare share of all that converted by more than a standard error. Of the "
-            f"chains the smallest that does as well as the best has order {best}, {used}. Credit shares out what "
+            f"chains the smallest that does as well as the best has order {best}{used}. Credit shares out what "
             "happened; to forecast who converts, the journeys do not serve."
         )
     if not depth.order_is_chosen and best != attribution.order:
@@ -221,15 +222,15 @@ def _order_blocks(depth: ChannelDepth, attribution: AttributionResults) -> list[
     blocks: list[Block] = [
         Table(
             title="How well each model foretells journeys that were held out",
-            data=rows.assign(name=names, verdict=["chosen" if flag else "" for flag in rows["chosen"].astype(bool)]),
+            data=rows.assign(name=names, verdict=_choices_made(rows, depth, attribution)),
             columns=(
                 Column("name", "Model", width=1),
                 Column("states", "States", "count"),
-                Column("log_loss", "Log loss", "significant"),
-                Column("excess", "Above the best", "significant"),
-                Column("excess_std_error", "Standard error", "significant"),
-                Column("auc", "AUC", "significant"),
-                Column("auc_in_sample", "AUC in sample", "significant"),
+                Column("log_loss", "Log loss", "ratio", decimals=4),
+                Column("excess", "Above the best", "ratio", decimals=4),
+                Column("excess_std_error", "Standard error", "ratio", decimals=4),
+                Column("auc", "AUC", "ratio", decimals=3),
+                Column("auc_in_sample", "AUC in sample", "ratio", decimals=3),
                 Column("verdict", ""),
             ),
             caption=f"Held out: five folds of {dealt}. Log loss: the smaller, the better foretold. AUC: how surely a "
@@ -251,6 +252,19 @@ def _order_blocks(depth: ChannelDepth, attribution: AttributionResults) -> list[
             )
         )
     return [Prose(text), *blocks]
+
+
+def _choices_made(rows: pd.DataFrame, depth: ChannelDepth, attribution: AttributionResults) -> list[str]:
+    """Which row held-out journeys would choose, and which the run uses."""
+    said = []
+    for chosen, order in zip(rows["chosen"].astype(bool), rows["order"], strict=True):
+        used = attribution.model == "markov" and order == attribution.order
+        words = (
+            ("chosen" if depth.order_is_chosen else "to choose") * chosen,
+            "used" * (used and not depth.order_is_chosen),
+        )
+        said.append(", ".join(word for word in words if word))
+    return said
 
 
 def _no_regression(rows: pd.DataFrame, depth: ChannelDepth) -> str:

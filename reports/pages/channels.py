@@ -68,11 +68,20 @@ def _credit_blocks(attribution: AttributionResults, run: RunResults) -> list[Blo
             window=window(attribution, run),
             model=f"{model}, {attribution.interval_method}",
             caption=f"Blue changes are clear gains, orange ones clear losses; the pale line is the {interval} of the "
-            f"change.{shown}",
+            f"change.{_judged_apart(attribution)}{shown}",
             data=drawn,
         ),
     ]
     return _credit_tables(blocks, attribution, run)
+
+
+def _judged_apart(attribution: AttributionResults) -> str:
+    """That colours judge each channel by itself, where that finds more than the title, which judges them together."""
+    alone, together = len(prose.clear_alone(attribution.comparison)), len(prose.clear_moves(attribution))
+    if alone == together:
+        return ""
+    left = f"only {number(together)} of {number(alone)} {plural(together, 'is', 'are')}" if together else "none is"
+    return f" Colours judge each channel by itself; with all judged together {left} clear."
 
 
 def _credit_tables(blocks: list[Block], attribution: AttributionResults, run: RunResults) -> list[Block]:
@@ -117,7 +126,8 @@ def _by_chance(attribution: AttributionResults, run: RunResults) -> str:
     if not (chance := prose.clear_by_chance(attribution, run.confidence)):
         return ""
     alone, together = len(prose.clear_alone(attribution.comparison)), len(prose.clear_moves(attribution))
-    kept = f"of {number(alone)} here {number(together)} {plural(together, 'stays', 'stay')} so with all judged together"
+    of = f"all {number(alone)}" if together == alone > 1 else f"of {number(alone)} here {number(together)}"
+    kept = f"{of} {plural(together, 'stays', 'stay')} so with all judged together"
     return f" {chance[:1].upper()}{chance[1:]}; {kept if alone else 'here none does'}."
 
 
@@ -199,6 +209,8 @@ def _returns_table(attribution: AttributionResults, run: RunResults) -> Table | 
 
 def _models_table(attribution: AttributionResults, run: RunResults) -> Table | None:
     """All models side by side, shaded by size, with the removal effects at the end."""
+    import pandas as pd
+
     credit = attribution.credit[attribution.credit["segment"] == "all"]
     models = list(dict.fromkeys(credit["model"]))
     if len(models) < 2:
@@ -211,6 +223,7 @@ def _models_table(attribution: AttributionResults, run: RunResults) -> Table | N
         table = table.assign(**{name: games[name].to_numpy() for name in others})
         models += others
     decimals = credit_decimals(table[models].to_numpy().ravel())
+    sums = pd.DataFrame([{"channel": "All channels", **wide.sum(), **_sums_of_games(attribution)}])
     columns = [
         Column("channel", "Channel", width=1),
         *(Column(m, fill(model_name(m), 12), "credit", shade=True, decimals=decimals) for m in models),
@@ -221,8 +234,11 @@ def _models_table(attribution: AttributionResults, run: RunResults) -> Table | N
         columns.append(Column("removal_effect", "Removal\neffect", "percent"))
     return Table(
         title="Conversions credited by every model, the darker the more",
-        data=table.assign(channel=table["channel"].map(table_name)),
+        data=pd.concat([table.assign(channel=table["channel"].map(table_name)), sums], ignore_index=True)[
+            [column.name for column in columns]
+        ],
         columns=tuple(columns),
+        bold_rows=(len(table),),
         caption=" ".join(
             [
                 *(text for name, text in _MODEL_NOTES if name in table.columns),
@@ -233,6 +249,13 @@ def _models_table(attribution: AttributionResults, run: RunResults) -> Table | N
         )
         + left_out(len(wide)),
     )
+
+
+def _sums_of_games(attribution: AttributionResults) -> dict[str, float]:
+    """What Shapley values and the regression credit to all channels together, where the run has them."""
+    games = None if attribution.depth is None else attribution.depth.games
+    names = [] if games is None else [name for name in ("shapley", "regression") if name in games]
+    return {} if games is None else {name: float(games[name].sum()) for name in names}
 
 
 def _unsure_values(attribution: AttributionResults, run: RunResults) -> list[str]:

@@ -80,8 +80,8 @@ class Column:
 class Table:
     """Rows of results with the columns to show, in order.
 
-    ``bold_rows`` are the positions of totals. ``tones`` colours whole cells of one column by their text: text to
-    ``up`` (under-credited), ``down`` (over-credited) or ``muted``.
+    ``bold_rows`` are the positions of totals, which are never shaded. ``tones`` colours whole cells of one column by
+    their text: text to ``up`` (under-credited), ``down`` (over-credited) or ``muted``.
     """
 
     title: str
@@ -97,13 +97,17 @@ class Table:
         return [list(row) for row in zip(*formatted, strict=True)]
 
     def shades(self) -> list[list[float]]:
-        """How dark each cell is, from 0 to 1: its number over the largest of all shaded columns."""
+        """How dark each cell is, from 0 to 1: its number over the largest of all shaded columns but for totals."""
         shaded = [column.name for column in self.columns if column.shade]
-        largest = float(self.data[shaded].max().max()) if shaded and len(self.data) else 0.0
+        parts = self.data.drop(index=self.data.index[list(self.bold_rows)])
+        largest = float(parts[shaded].max().max()) if shaded and len(parts) else 0.0
         if not largest > 0:
             return [[0.0] * len(self.columns) for _ in range(len(self.data))]
         by_column = [
-            [max(0.0, float(value)) / largest if value == value else 0.0 for value in self.data[column.name]]
+            [
+                max(0.0, float(value)) / largest if value == value and row not in self.bold_rows else 0.0
+                for row, value in enumerate(self.data[column.name])
+            ]
             if column.shade
             else [0.0] * len(self.data)
             for column in self.columns

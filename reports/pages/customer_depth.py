@@ -10,14 +10,14 @@ from reports.pages.booking import how_far, past_errors
 from reports.pages.content import Block, Column, Figure, Prose, Section, Table
 from reports.results.run_results import ClvResults, RunResults, ValueDepth
 from reports.wording.labels import plural, table_name
-from reports.wording.months import cut_months, month_names
-from reports.wording.number_format import amount, day, horizon, number, percent
+from reports.wording.months import cut_months, month_names, months_in_words
+from reports.wording.number_format import amount, day, horizon, number, percent, share
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _LISTS = {
-    "at_risk": ("At risk", "silent for longer than usual for them, and less likely than not to order again: {since}"),
+    "at_risk": ("At risk", "silent for longer than usual for them, less likely than not to order again, {since}"),
     "overdue": ("Overdue", "silent for longer than their own rhythm explains, and probably still there"),
     "top_value": ("Top by value", "the largest expected value over the horizon"),
     "second_order": ("Worth a second order", "bought once: the largest expected value over the horizon"),
@@ -66,8 +66,12 @@ def _origin_blocks(depth: ValueDepth, clv: ClvResults, run: RunResults) -> list[
             f" The data are too short to test {horizon(clv.horizon_months)}, so that no interval of that length is "
             "called calibrated."
         )
+    worth = clv.segment_forecast.set_index("segment")["clv"].reindex(rows["segment"]).to_numpy()
+    rows = rows.assign(worth=worth, last=rows["segment"] == "all")
+    rows = rows.sort_values(["last", "worth"], ascending=[True, False], kind="stable").reset_index(drop=True)
     last = rows["segment"] == "all"
     rows = rows.assign(
+        widening=[clv.widening.get(str(name), 1.0) for name in rows["segment"]],
         segment=[
             "All customers" if is_all else table_name(name) for name, is_all in zip(rows["segment"], last, strict=True)
         ],
@@ -83,13 +87,14 @@ def _origin_blocks(depth: ValueDepth, clv: ClvResults, run: RunResults) -> list[
                 Column("bias", "Bias", "signed_percent"),
                 Column("coverage", "Intervals\nthat held", "percent"),
                 Column("coverage_adjusted", "Held once\nchanged", "percent"),
-                Column("shift", "Moved by\n(std. dev.)", "signed", decimals=2),
+                *([Column("shift", "Moved by\n(std. dev.)", "signed", decimals=2)] if rows["shift"].any() else []),
                 Column("widening", "Widened\n(times)", "ratio"),
                 Column("verdict", "Held as\nstated"),
             ),
             caption="Bias: forecast less what came, of what came. Where the total's is larger than chance explains, "
-            "all rows move by it alike, so that segments add up; what errors are left widens each interval. Held once "
-            "changed: the share that holds then, each day changed by what the days before it had taught.",
+            "all rows move by it alike, so that segments add up; what errors are left widens each interval. Widened: "
+            f"those of this report's {horizon(clv.horizon_months)}. Held once changed: the share that holds then, each "
+            "day changed by what the days before it had taught.",
             bold_rows=tuple(place for place, is_all in enumerate(last) if is_all),
             tones=(("not shown", "muted"),),
         ),
@@ -115,13 +120,15 @@ def _cash_blocks(depth: ValueDepth, clv: ClvResults, run: RunResults) -> list[Bl
         whole = over[(over["segment"] == "all") & (over["source"] == "total")].iloc[0]
         sums = sums.assign(**{level: float(whole[level]) for level in ("p10", "p50", "p90")})
     what = prose.what_value(clv)
-    title = f"New customers are to bring {percent(new, 0)} of the {what} of the next {horizon(clv.horizon_months)}"
+    title = f"New customers are to bring {share(new)} of the {what} of the next {horizon(clv.horizon_months)}"
     if new < 0.005:
-        title = f"Known customers are to bring the {what} of the next {horizon(clv.horizon_months)}"
+        title = f"Known customers are to bring {'all' if new == 0 else 'nearly all'} {what} of the next "
+        title += horizon(clv.horizon_months)
     won = depth.new_customers
     text = (
         f"Over the next {horizon(clv.horizon_months)} {amount(float(rows['total'].sum()), run.currency)} of {what} is "
-        f"expected, not discounted: {amount(float(rows[names[0]].sum()), run.currency)} from customers known today"
+        f"expected, not discounted: {amount(float(rows[names[0]].sum()), run.currency) if new else 'all of it'} from "
+        "customers known today"
     )
     expected = 0.0 if won is None else float(won["expected"].sum())
     if expected >= 0.5:
@@ -144,7 +151,7 @@ def _cash_blocks(depth: ValueDepth, clv: ClvResults, run: RunResults) -> list[Bl
                 for part in (
                     cut,
                     "Lines: P10 to P90 of the total, with parameters, outcomes and the number of new customers unsure.",
-                    *depth.flow_notes,
+                    *map(months_in_words, depth.flow_notes),
                 )
                 if part
             ),
@@ -158,9 +165,7 @@ def _cash_blocks(depth: ValueDepth, clv: ClvResults, run: RunResults) -> list[Bl
             ),
             columns=(
                 Column("month", "Month", width=1),
-                Column(names[0], "Known\ncustomers", "money"),
-                Column(names[1], "First orders\nof new", "money"),
-                Column(names[2], "Repeats\nof new", "money"),
+                *_sources(names) * (new > 0),
                 Column("total", "Total", "money"),
                 Column("p10", "P10", "money"),
                 Column("p50", "P50", "money"),
@@ -171,6 +176,11 @@ def _cash_blocks(depth: ValueDepth, clv: ClvResults, run: RunResults) -> list[Bl
             bold_rows=(len(rows),),
         ),
     ]
+
+
+def _sources(names: list[str]) -> list[Column]:
+    headers = ("Known\ncustomers", "First orders\nof new", "Repeats\nof new")
+    return [Column(name, header, "money") for name, header in zip(names, headers, strict=False)]
 
 
 def _heeded(depth: ValueDepth) -> str:
@@ -194,27 +204,29 @@ def _flow_figures(depth: ValueDepth, run: RunResults, what: str) -> list[Block]:
     if cohorts is not None and cohorts["cohort"].nunique() > 1 and float(cohorts["expected_revenue"].sum()) > 0:
         by_cohort = cohorts.groupby("cohort")["expected_revenue"].sum()
         newest = by_cohort.index.max()
-        share = float(by_cohort[newest]) / float(by_cohort.sum())
+        held = share(float(by_cohort[newest]) / float(by_cohort.sum()))
         name = figure_clv.quarter_name(newest)
+        alone = flows is None or flows["segment"].nunique() < 3
         blocks.append(
             Figure(
-                title=f"Customers of {name} bring {percent(share, 0)} of the revenue of known customers",
-                svg=figure_clv.draw_cohorts(cohorts, shown=SHOWN_COHORTS),
+                title=f"Customers of {name} bring {held} of the revenue of known customers",
+                svg=figure_clv.draw_cohorts(cohorts, shown=SHOWN_COHORTS, alone=alone),
                 alt=f"Stacked bars per month of the expected revenue of known customers by quarter of first order; "
-                f"those of {name} bring {percent(share, 0)}.",
+                f"those of {name} bring {held}.",
                 caption=f"Revenue{unit} by quarter of first order.",
-                width="half",
+                width="full" if alone else "half",
                 data=cohorts,
             )
         )
     if flows is not None and len(segments := flows[flows["segment"] != "all"]) and segments["segment"].nunique() > 1:
         totals = segments[segments["source"] == "total"].groupby("segment")["contribution"].sum()
         fresh = segments[segments["source"].str.contains("new")].groupby("segment")["contribution"].sum()
-        shares = (fresh / totals.where(totals > 0)).dropna()
+        largest = totals.sort_values(ascending=False, kind="stable").index[: figure_clv.MOST_FLOWS]
+        shares = (fresh / totals.where(totals > 0)).reindex(largest).dropna()
         title = f"Expected {what} by segment"
         if len(shares) > 1:
             title = (
-                f"New customers bring {percent(float(shares.min()), 0)} to {percent(float(shares.max()), 0)} of a "
+                f"New customers bring {share(float(shares.min()))} to {share(float(shares.max()))} of a "
                 f"segment's {what}"
             )
         drawn = min(segments["segment"].nunique(), figure_clv.MOST_FLOWS)
@@ -295,6 +307,6 @@ def _list_blocks(depth: ValueDepth, run: RunResults) -> list[Block]:
 
 
 def _named(rows: pd.DataFrame, depth: ValueDepth) -> pd.DataFrame:
-    since = "so for less than four weeks" if depth.lists_since is None else f"so only since {day(depth.lists_since)}"
+    since = "for less than four weeks" if depth.lists_since is None else f"only since {day(depth.lists_since)}"
     known = [_LISTS.get(str(name), (str(name), "")) for name in rows["list"]]
     return rows.assign(name=[name for name, _ in known], meaning=[meaning.format(since=since) for _, meaning in known])

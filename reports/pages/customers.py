@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from reports.figures import customers as figure_clv
 from reports.pages import prose
+from reports.pages.booking import about
 from reports.pages.content import Block, Column, Figure, Prose, Section, Table
 from reports.pages.holdout import customer_figures, score_table
 from reports.pages.segment_forecasts import (
@@ -19,7 +20,6 @@ from reports.results.value_tables import of_all
 from reports.wording.labels import clean, plural, shorten, table_name
 from reports.wording.months import cut_months, month_names
 from reports.wording.number_format import (
-    amount,
     credit_decimals,
     day,
     day_range,
@@ -29,6 +29,7 @@ from reports.wording.number_format import (
     number,
     number_range,
     percent,
+    share,
 )
 
 if TYPE_CHECKING:
@@ -83,13 +84,13 @@ def segment_figures(clv: ClvResults, run: RunResults, *, most: int) -> list[Bloc
     mean = float(str(total["clv"])) / max(float(str(total["customers"])), 1) if total else float("nan")
     unit = f" ({run.currency})" if run.currency else ""
     whole = float(rows["clv"].sum())
-    share = percent(float(rows["clv"].iloc[0]) / whole, 0) if whole > 0 else ""
+    held = share(float(rows["clv"].iloc[0]) / whole) if whole > 0 else ""
     largest = shorten(clean(rows["segment"].iloc[0]), 30)
     shown = "" if len(drawn) == len(rows) else f" The {len(drawn)} largest of {len(rows)} segments are drawn."
     source = _source(clv, run)
     return [
         Figure(
-            title=f"{largest} holds {share} of the value" if share else "Value by segment",
+            title=f"{largest} holds {held} of the value" if held else "Value by segment",
             svg=figure_clv.draw_segments(totals, label=f"Total{unit}"),
             alt=f"Bars of the total value per segment with intervals; the largest is {largest}.",
             n=source["n"],
@@ -98,7 +99,7 @@ def segment_figures(clv: ClvResults, run: RunResults, *, most: int) -> list[Bloc
             data=totals,
         ),
         Figure(
-            title="Value per customer, with its interval",
+            title=_ends(means),
             svg=figure_clv.draw_segments(means, label=f"Per customer{unit}", mean=mean),
             alt=f"Value per customer and interval of each segment. {prose.who_is_worth_most(clv, run)}",
             n=source["n"],
@@ -107,6 +108,16 @@ def segment_figures(clv: ClvResults, run: RunResults, *, most: int) -> list[Bloc
             data=means,
         ),
     ]
+
+
+def _ends(means: pd.DataFrame) -> str:
+    """Which drawn segment's customers are worth most each and which least, where their intervals are apart."""
+    ordered = means.sort_values("value", ascending=False, kind="stable")
+    best, worst = ordered.iloc[0], ordered.iloc[-1]
+    if not best["low"] > worst["high"]:
+        return "Value per customer does not clearly differ"
+    most, least = (shorten(clean(row["segment"]), 24) for row in (best, worst))
+    return f"Per customer {most} is worth most, {least} least"
 
 
 def _segment_table(clv: ClvResults, run: RunResults) -> Table:
@@ -159,7 +170,7 @@ def time_figures(clv: ClvResults, run: RunResults) -> list[Block]:
         taken = float(monthly["expected_value"].sum() - monthly["discounted_value"].sum())
         blocks.append(
             Figure(
-                title=f"Expected value by month{unit}; discounting takes off {amount(taken, run.currency)}",
+                title=f"Expected value by month{unit}; discounting takes off {about(taken, run.currency)}",
                 svg=figure_clv.draw_months(monthly),
                 alt="Bars of the expected value per month of the horizon, undiscounted and discounted.",
                 caption=cut_months(monthly["month"].tolist(), monthly["days"].tolist()),
@@ -169,12 +180,12 @@ def time_figures(clv: ClvResults, run: RunResults) -> list[Block]:
         )
     deciles = None if clv.deciles is None else of_all(clv.deciles)
     if deciles is not None and len(deciles) and float(deciles["clv"].sum()) > 0:
-        share = float(deciles["clv"].iloc[0]) / float(deciles["clv"].sum())
+        first = share(float(deciles["clv"].iloc[0]) / float(deciles["clv"].sum()))
         blocks.append(
             Figure(
-                title=f"The most valuable tenth of customers holds {percent(share, 0)} of the value",
+                title=f"The most valuable tenth of customers holds {first} of the value",
                 svg=figure_clv.draw_deciles(deciles),
-                alt=f"Bars of the share of value per tenth of customers; the first holds {percent(share, 0)}.",
+                alt=f"Bars of the share of value per tenth of customers; the first holds {first}.",
                 width="half",
                 caption=_first_tenths(clv),
                 data=deciles,
@@ -199,24 +210,30 @@ def _first_tenths(clv: ClvResults) -> str:
 
 
 def _month_table(monthly: pd.DataFrame, clv: ClvResults, run: RunResults) -> Table:
+    import pandas as pd
+
     unit = f" ({run.currency})" if run.currency else ""
     revenue = () if clv.margin is None else (Column("expected_revenue", f"Expected revenue{unit}", "money"),)
     said = "" if clv.margin is None else f"Value: {prose.what_value(clv)}. "
+    rows = monthly.assign(
+        added=monthly["discounted_value"].cumsum(),
+        name=month_names(monthly["month"].tolist(), monthly["days"].tolist()),
+    )
+    names = ["expected_orders", "expected_revenue", "expected_value", "discounted_value"]
+    sums = pd.DataFrame([{"name": "All months", **rows[names].sum()}])
     return Table(
         title="What to expect each month from customers known today",
-        data=monthly.assign(
-            added=monthly["discounted_value"].cumsum(),
-            name=month_names(monthly["month"].tolist(), monthly["days"].tolist()),
-        ),
+        data=pd.concat([rows, sums], ignore_index=True),
         columns=(
             Column("name", "Month", width=1),
-            Column("expected_orders", "Expected orders", "credit"),
+            Column("expected_orders", "Expected orders", "credit", decimals=credit_decimals(rows["expected_orders"])),
             *revenue,
             Column("expected_value", f"Expected value{unit}", "money"),
             Column("discounted_value", "Discounted", "money"),
             Column("added", "Discounted, added up", "money"),
         ),
         caption=f"{said}First orders of new customers are not in it.",
+        bold_rows=(len(rows),),
     )
 
 
@@ -230,7 +247,7 @@ def _holdout_blocks(clv: ClvResults, run: RunResults) -> list[Block]:
         rows = of_all(clv.holdout_by_frequency)
         blocks.append(
             Figure(
-                title="Orders held back, forecast and what came, by repeat orders before",
+                title=_furthest_off(rows),
                 svg=figure_clv.draw_by_frequency(rows),
                 alt="Bars of mean orders in the part held back, actual and forecast, by repeat orders before: "
                 + "; ".join(
@@ -251,6 +268,16 @@ def _holdout_blocks(clv: ClvResults, run: RunResults) -> list[Block]:
     return blocks if is_short else [*blocks, *table]
 
 
+def _furthest_off(rows: pd.DataFrame) -> str:
+    """Of which group of customers the forecast misses most orders in all."""
+    missed = ((rows["forecast_mean"] - rows["actual_mean"]) * rows["customers"]).abs()
+    row = rows.iloc[int(missed.to_numpy().argmax())]
+    decimals = 2 if float(row["actual_mean"]) < 10 else 1
+    came, forecast = (number(float(row[name]), decimals) for name in ("actual_mean", "forecast_mean"))
+    before = f"{row['frequency']} {plural(0 if row['frequency'] != '1' else 1, 'repeat order')}"
+    return f"Most is missed of customers with {before}: {forecast} forecast, {came} came"
+
+
 def held_figures(clv: ClvResults, run: RunResults) -> list[Block]:
     """Forecast and actual repeat orders with the line where the part held back begins; none without a holdout."""
     if clv.holdout_tracking is None or not len(clv.holdout_tracking):
@@ -269,9 +296,16 @@ def _tracking_figures(tracking: pd.DataFrame, clv: ClvResults, run: RunResults) 
     source = _source(clv, run)
     held = f"held back from {day(clv.holdout_start)}" if clv.holdout_start else ""
     period = clv.period_name
+    unseen = tracking[tracking["is_holdout"].astype(bool)]
+    came, foretold = (f"{float(unseen[name].mean()):,.3g}" for name in ("actual", "forecast"))
+    each = f"Held back, {came} repeat orders came a {period}, {foretold} were forecast"
     drawn = (
         (True, f"From the first order on, the forecast {ends}", f"added up, actual and forecast; the forecast {ends}"),
-        (False, f"Repeat orders per {period}", f"per {period}, actual and forecast, with the part held back shaded"),
+        (
+            False,
+            each if len(unseen) else f"Repeat orders per {period}",
+            f"per {period}, actual and forecast, with the part held back shaded",
+        ),
     )
     return [
         Figure(

@@ -145,11 +145,12 @@ def refunded_in_full(quality: DataQuality, currency: str | None) -> str:
     gone = quality.refunded_customers
     if not gone:
         return ""
-    of = f"the {number(quality.refunded_orders)} orders" if quality.refunded_orders > 1 else "the one order"
+    many = quality.refunded_orders > 1
+    of = f"All {number(quality.refunded_orders)} orders" if many else "The one order"
     return (
-        f"Of {number(gone)} {plural(gone, 'customer')} {of} "
-        f"({amount(quality.refunded_value, currency)}) {'were' if quality.refunded_orders > 1 else 'was'} refunded in "
-        f"full: {'they are customers' if gone > 1 else 'this is a customer'} no more, in no forecast and in no count."
+        f"{of} of {number(gone)} {plural(gone, 'customer')} ({amount(quality.refunded_value, currency)}) "
+        f"{'were' if many else 'was'} refunded in full: {'these are' if gone > 1 else 'this is'} in no forecast and in "
+        "no count of customers."
     )
 
 
@@ -275,15 +276,15 @@ def _quarantine_table(quality: DataQuality, sample: pd.DataFrame) -> Table:
         record=[shorten(clean(record), 140) for record in rows["record"]],
     )
     return Table(
-        title=f"{len(rows)} of the {number(quality.quarantine_rows)} rows put aside, the first of each reason"
+        title=f"{len(rows)} of the {number(quality.quarantine_rows)} rows put aside, {PER_REASON} of a reason at most"
         if quality.quarantine_rows > len(rows)
         else "The rows put aside",
         data=rows,
         columns=(
             Column("source", "Table"),
-            Column("where", "Where", width=0.7),
-            Column("reason", "Reason", width=0.8),
-            Column("record", "Record", width=1.2),
+            Column("where", "Where", width=0.9),
+            Column("reason", "Reason", width=0.7),
+            Column("record", "Record", width=1.4),
         ),
         caption="All of them are in the quarantine table beside this report.",
     )

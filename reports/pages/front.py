@@ -12,7 +12,6 @@ from reports.pages.customers import held_figures, segment_figures, time_figures
 from reports.results.run_results import AttributionResults, ClvResults, RunResults
 from reports.wording.labels import clean, listing, model_name, plural, shorten
 from reports.wording.number_format import (
-    amount,
     amount_range,
     credit_decimals,
     days,
@@ -106,7 +105,8 @@ def _customer_figures(run: RunResults) -> tuple[KeyFigure, ...]:
     ]
     if run.attribution is None:
         each = f"over {number(customers)} {plural(customers, 'customer')}"
-        figures.append(KeyFigure("Value per customer", amount(value / customers, run.currency), each))
+        mean, _ = prose.with_doubt(value / customers, low / customers, high / customers, run.currency)
+        figures.append(KeyFigure("Value per customer", mean, each))
     if (error := holdout_error(run.clv)) is not None:
         length = ""
         if run.clv.holdout_start and run.clv.holdout_end:

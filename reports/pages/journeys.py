@@ -21,13 +21,14 @@ from reports.pages import prose
 from reports.pages.content import Block, Column, Figure, Table
 from reports.results.run_results import AttributionResults, RunResults
 from reports.wording.labels import clean, plural, shorten
-from reports.wording.number_format import day_range, days, number, percent, percent_range, whole_or
+from reports.wording.number_format import day_range, days, number, percent, percent_range, share, whole_or
 
 if TYPE_CHECKING:
     import networkx as nx
     import pandas as pd
 
 TOP_PATHS = 20
+_OFTEN = 0.02  # of all conversions: channels that end fewer are too rare to be named for how surely they do
 
 
 def window(attribution: AttributionResults, run: RunResults) -> str:
@@ -65,8 +66,8 @@ def _flow_figures(transitions: pd.DataFrame, attribution: AttributionResults, ru
     first = transitions[transitions["source"] == START].sort_values(["count", "target"], ascending=[False, True])
     title = "Where journeys go"
     if len(first) and len(visited) > 1:
-        opener, share = shorten(clean(first["target"].iloc[0]), 40), float(first["probability"].iloc[0])
-        title = f"{opener} opens more journeys than any other channel ({percent(share, 0)})"
+        opener, opened = shorten(clean(first["target"].iloc[0]), 40), float(first["probability"].iloc[0])
+        title = f"{opener} opens more journeys than any other channel ({share(opened)})"
     likely = transitions[transitions["probability"] >= 0.2].sort_values("probability", ascending=False, kind="stable")
     names = {START: "start", CONVERSION: "conversion", NULL: "no conversion"}
     spoken = "; ".join(
@@ -95,7 +96,7 @@ def _flow_figures(transitions: pd.DataFrame, attribution: AttributionResults, ru
     if dense:
         figures.append(
             Figure(
-                title="All steps between channels" if figures else title,
+                title=_surest_step(transitions) if figures else title,
                 svg=draw_heatmap(transitions),
                 alt=f"Heatmap of the transitions between channels. Most likely steps: {spoken}.",
                 n=steps,
@@ -107,17 +108,31 @@ def _flow_figures(transitions: pd.DataFrame, attribution: AttributionResults, ru
     return figures
 
 
+def _surest_step(transitions: pd.DataFrame) -> str:
+    """Which channel most surely ends a journey with a conversion, among those that often do."""
+    rows = transitions[transitions["target"] == CONVERSION]
+    rows = rows[rows["count"] >= _OFTEN * float(rows["count"].sum())]
+    if not len(rows):
+        return "All steps between channels"
+    best = rows.iloc[int(rows["probability"].to_numpy().argmax())]
+    surest, surely = shorten(clean(best["source"]), 40), share(best["probability"])
+    return f"All steps: {surest} leads to a conversion most surely ({surely})"
+
+
 def _shown(drawn: nx.DiGraph[str], graph: nx.DiGraph[str], transitions: pd.DataFrame) -> str:
     """Which transitions a graph shows and how much of all it leaves to be thought of."""
     edges = [edge for edge in drawn.edges if edge[1] != NULL]
     ends = transitions[transitions["target"] != NULL]["count"].sum()
-    share = sum(float(drawn.edges[edge]["count"]) for edge in edges) / float(ends) if ends > 0 else 0.0
+    drawn_share = sum(float(drawn.edges[edge]["count"]) for edge in edges) / float(ends) if ends > 0 else 0.0
     missing = len([name for name in graph if graph.nodes[name]["kind"] == "channel" and name not in drawn])
     left = f"; {missing} rarer {plural(missing, 'channel')} left out" if missing else ""
-    which = "Transitions of at least 5% of the steps from a channel or 2% of all, and the likeliest into each channel"
+    which = "Drawn are transitions of at least 5% of the steps from a channel or 2% of all, and the likeliest into each"
     if len(edges) < len([edge for edge in graph.edges if edge[1] != NULL]):
-        which = f"The {len(edges)} transitions most taken (at least {LEAST_CLOSING} to a conversion)"
-    return f"{which}, {percent(share, 0)} of all but those to no conversion{left}. The thicker, the more journeys."
+        which = f"Drawn are the {len(edges)} transitions most taken (at least {LEAST_CLOSING} to a conversion)"
+    return (
+        f"{which}: {share(drawn_share)} of all that do not end a journey without a conversion{left}. The thicker, the "
+        "more journeys."
+    )
 
 
 def _histograms(attribution: AttributionResults, run: RunResults) -> list[Block]:
@@ -125,13 +140,13 @@ def _histograms(attribution: AttributionResults, run: RunResults) -> list[Block]
     drawn: list[tuple[str, str, str, pd.DataFrame, pd.Series[int], str]] = []
     if attribution.path_lengths is not None:
         rows = attribution.path_lengths[attribution.path_lengths["conversions"] > 0]
-        share, bounds = _share_at(rows, "touches", 1, run)
-        title = f"{share} of conversions have a single touch"
+        part, bounds = _share_at(rows, "touches", 1, run)
+        title = f"{part} of conversions have a single touch"
         drawn.append((title, "Touches before the conversion", "touches per conversion", rows, rows["touches"], bounds))
     if attribution.time_lags is not None:
         rows = attribution.time_lags[attribution.time_lags["conversions"] > 0]
-        share, bounds = _share_at(rows, "days", 0, run)
-        title = f"{share} of conversions come within a day of the first touch"
+        part, bounds = _share_at(rows, "days", 0, run)
+        title = f"{part} of conversions come within a day of the first touch"
         label = "Days from first touch to conversion"
         drawn.append((title, label, "days to the conversion", rows, rows["days"], bounds))
     drawn = [part for part in drawn if len(part[3])]
@@ -155,13 +170,14 @@ def _share_at(rows: pd.DataFrame, column: str, value: int, run: RunResults) -> t
     chosen = rows[rows[column] == value]
     if not len(chosen):
         return percent(0.0, 0), ""
-    share, low, high = (float(chosen[f"conversions_share{end}"].iloc[0]) for end in ("", "_low", "_high"))
-    return percent(share, 0), f"{prose.interval_name(run.confidence)} of that share: {percent_range(low, high)}."
+    part, low, high = (float(chosen[f"conversions_share{end}"].iloc[0]) for end in ("", "_low", "_high"))
+    return share(part), f"{prose.interval_name(run.confidence)} of that share: {percent_range(low, high)}."
 
 
 def _paths_table(paths: pd.DataFrame, attribution: AttributionResults, run: RunResults) -> Table:
-    rows = paths.head(TOP_PATHS).reset_index(drop=True)
     total = prose.total_conversions(attribution)
+    led = paths[paths["conversions"] > 0] if total > 0 else paths
+    rows = led.head(TOP_PATHS).reset_index(drop=True)
     rows = rows.assign(
         path=[" › ".join(shorten(clean(step), 40) for step in str(path).split(" > ")) for path in rows["path"]],
         share=rows["conversions"] / total if total > 0 else float("nan"),
@@ -185,11 +201,12 @@ def _paths_table(paths: pd.DataFrame, attribution: AttributionResults, run: RunR
             columns.append(
                 Column("rate_interval", f"{prose.interval_name(run.confidence)}\nof the rate", align="right")
             )
-    share = float(rows["conversions"].sum()) / total if total > 0 else 0.0
+    held = float(rows["conversions"].sum()) / total if total > 0 else 0.0
+    title = f"The {len(rows)} most frequent paths hold {share(held)} of conversions"
+    if held >= 1 - 1e-9:
+        title = "All conversions came by one path" if len(rows) == 1 else f"All conversions came by {len(rows)} paths"
     return Table(
-        title=f"The {len(rows)} most frequent paths hold {percent(share, 0)} of conversions"
-        if total > 0
-        else "Most frequent paths",
+        title=title if total > 0 else "Most frequent paths",
         data=rows,
         columns=tuple(columns),
         caption="Share: of all conversions. Rate: journeys on this path that converted." if len(columns) > 5 else "",

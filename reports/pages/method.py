@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reports.pages import prose
 from reports.pages.content import Block, Column, Heading, Prose, Section, Table
+from reports.pages.parameters import has_observed_mean, how_estimated
 from reports.results.run_results import AttributionResults, ClvResults, RunResults
 from reports.wording.labels import clean, shorten
 from reports.wording.number_format import days, level
@@ -91,7 +92,7 @@ def method_section(run: RunResults) -> Section:
     if run.versions:
         blocks.append(_versions(run))
     if run.settings is not None and len(run.settings):
-        blocks.append(_settings(run))
+        blocks += _settings(run)
     return Section("Method, terms and settings", tuple(blocks), new_page=False)
 
 
@@ -152,9 +153,8 @@ def _clv_method(clv: ClvResults, run: RunResults) -> list[Block]:
         Heading("Customers"),
         Prose(
             f"Orders of one day count as one{_order_time(clv, run)}. Repeat orders follow {_orders_model(clv)}, "
-            "order values Gamma-Gamma "
-            "(Fader, Hardie and Lee 2005, Journal of Marketing Research 42(4)); both by maximum likelihood, "
-            "with standard errors from the curvature of the likelihood."
+            f"{_spend_model(clv)}. Estimates are by {how_estimated(clv)}, with standard errors from the curvature of "
+            "the likelihood."
         ),
         Prose(
             f"Value is the expected {prose.what_value(clv)} of the orders of each customer in the horizon, each "
@@ -163,6 +163,12 @@ def _clv_method(clv: ClvResults, run: RunResults) -> list[Block]:
             "are not in it."
         ),
     ]
+
+
+def _spend_model(clv: ClvResults) -> str:
+    if has_observed_mean(clv):
+        return "every order is expected to be worth the mean of all, as no law of spend could be fitted"
+    return "order values Gamma-Gamma (Fader, Hardie and Lee 2005, Journal of Marketing Research 42(4))"
 
 
 def _order_time(clv: ClvResults, run: RunResults) -> str:
@@ -203,23 +209,47 @@ def _terms(run: RunResults) -> Table:
     )
 
 
-def _settings(run: RunResults) -> Table:
+def _settings(run: RunResults) -> list[Block]:
+    """What was stated, with where; and the defaults of the parts that the run has, two side by side."""
     import pandas as pd
 
     rows = pd.DataFrame(run.settings).reset_index(drop=True)
     rows = rows.assign(
         setting=rows["setting"].map(clean), value=[shorten(clean(v), 160) if str(v) else "" for v in rows["value"]]
     )
-    return Table(
-        title="Settings in force",
-        data=rows,
-        columns=(
-            Column("setting", "Setting", width=0.7),
-            Column("value", "Value", width=1),
-            Column("origin", "From", width=0.5),
-        ),
-        caption=f"Seed of everything random: {run.seed}." if run.seed is not None else "",
-    )
+    idle = [section for section, part in (("attribution.", run.attribution), ("clv.", run.clv)) if part is None]
+    by_default = rows["origin"] == "default"
+    stated, silent = rows[~by_default], rows[by_default & ~rows["setting"].str.startswith(tuple(idle))]
+    tables: list[Block] = []
+    if len(stated):
+        tables.append(
+            Table(
+                title="Settings stated",
+                data=stated.reset_index(drop=True),
+                columns=(
+                    Column("setting", "Setting", width=0.5),
+                    Column("value", "Value", width=1),
+                    Column("origin", "From"),
+                ),
+            )
+        )
+    if len(silent):
+        half = -(-len(silent) // 2)
+        left, right = silent[:half].reset_index(drop=True), silent[half:].reset_index(drop=True)
+        both = pd.concat([left, right.add_suffix("_right")], axis=1).fillna("")
+        names = ("setting", "value", "setting_right", "value_right")
+        headers = ("Setting", "Value", "Setting", "Value")
+        tables.append(
+            Table(
+                title="Settings left at their defaults",
+                data=both.reindex(columns=list(names), fill_value=""),
+                columns=tuple(
+                    Column(name, header, width=1 if header == "Setting" else 0.7)
+                    for name, header in zip(names, headers, strict=True)
+                ),
+            )
+        )
+    return tables
 
 
 def _versions(run: RunResults) -> Prose:

@@ -8,13 +8,14 @@ from reports.pages import prose
 from reports.pages.channels import MOST_CHANNELS, left_out
 from reports.pages.content import Block, Column, Points, Prose, Table
 from reports.results.run_results import AttributionResults, ChannelDepth, RunResults
-from reports.wording.labels import ELLIPSIS, clean, shorten, table_name
+from reports.wording.labels import ELLIPSIS, clean, plural, shorten, table_name
 from reports.wording.number_format import credit_decimals, number, percent, ranges
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _FLOW_CHANNELS = 9
+_FEW_CHANNELS = 6  # whose names have room enough over their columns
 # Each step: the name of its intervals, its header, and what happens in it.
 _STEPS = {
     "sharing": (
@@ -106,7 +107,7 @@ def flow_blocks(depth: ChannelDepth) -> list[Block]:
     wide = rows.pivot_table(index="last_click", columns="credited", values="conversions", aggfunc="sum")
     wide = wide.reindex(index=shown, columns=shown).fillna(0.0)
     data = wide.set_axis([f"to_{place}" for place in range(len(shown))], axis=1).reset_index(drop=True)
-    headers = [_two_lines(name) for name in shown]
+    headers = [_two_lines(name, 18 if len(shown) <= _FEW_CHANNELS else 11) for name in shown]
     numbered = any(ELLIPSIS in header for header in headers)
     names = [shorten(clean(name), 40) for name in shown]
     if numbered:
@@ -130,18 +131,22 @@ def flow_blocks(depth: ChannelDepth) -> list[Block]:
             caption="Of what the channel in the row closed, what the model credits to the channel in the column. "
             + ("Columns are numbered as rows. " if numbered else "")
             + "Columns sum to the model's credit, rows to more than was closed where paths are long, else to less."
-            + (" Smaller channels are left to the table beside this report." if left else "")
-            + (
-                " Intervals are in the table credit_flows beside it."
-                if rows["conversions_low"].notna().any()
-                else " They have no intervals: of so many channels these would take too long."
-            ),
+            + (f" {left} smaller {plural(left, 'channel is', 'channels are')} not shown." if left else "")
+            + _beside(left, bool(rows["conversions_low"].notna().any())),
         )
     ]
 
 
-def _two_lines(name: object) -> str:
-    """A name as a narrow header: broken at its middle blank, each line short."""
+def _beside(left: int, known: bool) -> str:
+    """Where what the table of flows leaves out is to be found."""
+    what = [*(["All channels"] if left else []), *(["intervals"] if known else [])]
+    said = " and ".join(what)
+    where = f" {said[:1].upper()}{said[1:]} are in the table credit_flows beside this report." if said else ""
+    return where if known else f"{where} They have no intervals: of so many channels these would take too long."
+
+
+def _two_lines(name: object, width: int) -> str:
+    """A name as a narrow header: broken at its middle blank, each line of at most so many characters."""
     words = clean(name).split(" ")
     cut = (len(words) + 1) // 2
-    return "\n".join(shorten(" ".join(part), 11) for part in (words[:cut], words[cut:]) if part)
+    return "\n".join(shorten(" ".join(part), width) for part in (words[:cut], words[cut:]) if part)

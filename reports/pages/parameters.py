@@ -13,13 +13,14 @@ from reports.pages.customers import segments_by_value
 from reports.pages.segment_ways import ways_of_fitting
 from reports.results.run_results import ClvResults, RunResults
 from reports.wording.labels import clean, listing, plural, shorten
-from reports.wording.number_format import MINUS, MISSING, day, number, significant
+from reports.wording.number_format import MINUS, MISSING, day, number, significant, to_its_error
 
 if TYPE_CHECKING:
     import pandas as pd
 
 PARAMETER_SEGMENTS = 12
 _CLEAR = 2.0  # standard errors by which one model must lead another to be called better
+_OBSERVED_MEAN = "observed mean"  # as clv calls what stands in the place of a law of spend
 _CALLOUTS = 2  # more notes than that make a list
 
 
@@ -48,7 +49,7 @@ def _parameter_blocks(clv: ClvResults, run: RunResults) -> list[Block]:
     if clv.parameters is not None and len(clv.parameters):
         pooled = clv.parameters[clv.parameters["segment"] == "all"]
         if len(pooled):
-            blocks.append(_parameter_table(pooled, run))
+            blocks.append(_parameter_table(pooled, clv, run))
         largest = [name for name in segments_by_value(clv)["segment"] if name in set(clv.parameters["segment"])]
         for model, rows in clv.parameters[clv.parameters["segment"] != "all"].groupby("model", sort=False):
             blocks.append(_segment_parameters(str(model), rows, largest))
@@ -70,9 +71,24 @@ def _parameter_blocks(clv: ClvResults, run: RunResults) -> list[Block]:
     return [*blocks, Heading("What to keep in mind"), Points(tuple(("", readable_note(note)) for note in clv.notes))]
 
 
-def _parameter_table(rows: pd.DataFrame, run: RunResults) -> Table:
+def how_estimated(clv: ClvResults) -> str:
+    """By what the estimates of all customers were found: the likelihood, helped by a prior or replaced by a mean."""
+    fits = clv.convergence
+    helped = [] if fits is None else fits[_with_prior(fits) & (fits["segment"] == "all")]["model"].astype(str).tolist()
+    said = ["maximum likelihood", *(f"with a weak prior for {name}" for name in helped)]
+    if has_observed_mean(clv):
+        said.append("the observed mean for the value of an order")
+    return ", ".join(said)
+
+
+def has_observed_mean(clv: ClvResults) -> bool:
+    """Whether every order is expected to be worth the mean, in place of a law of spend that could not be fitted."""
+    return clv.parameters is not None and _OBSERVED_MEAN in set(clv.parameters["model"])
+
+
+def _parameter_table(rows: pd.DataFrame, clv: ClvResults, run: RunResults) -> Table:
     return Table(
-        title="Estimates by maximum likelihood, all customers",
+        title=f"Estimates by {how_estimated(clv)}, all customers",
         data=rows.assign(interval=[_interval(a, b) for a, b in zip(rows["low"], rows["high"], strict=True)]),
         columns=(
             Column("model", "Model", width=1),
@@ -95,7 +111,7 @@ def _segment_parameters(model: str, rows: pd.DataFrame, largest: list[str]) -> T
     shown, left = names[:PARAMETER_SEGMENTS], max(0, len(names) - PARAMETER_SEGMENTS)
     written = rows.assign(
         text=[
-            f"{significant(e)} ({significant(s, 2)})" for e, s in zip(rows["estimate"], rows["std_error"], strict=True)
+            to_its_error(estimate, error) for estimate, error in zip(rows["estimate"], rows["std_error"], strict=True)
         ]
     )
     parameters = list(dict.fromkeys(rows["parameter"]))
@@ -187,7 +203,8 @@ def _convergence_table(convergence: pd.DataFrame, replaced: int = 0) -> Table:
             f"{words.get(len(convergence), f'All {len(convergence)} fits')}{' in use' if replaced else ''} converged"
         )
         if helped := int(_with_prior(convergence).sum()):
-            title += f", {number(helped)} with a weak prior"
+            title += f", {number(helped)} with a weak prior" if len(convergence) > 1 else " with a weak prior"
         if replaced:
-            title += f"; {number(replaced)} did not and {'was' if replaced == 1 else 'were'} replaced"
+            title += f"; {number(replaced)} {'other did not and was' if replaced == 1 else 'others did not and were'}"
+            title += " replaced"
     return Table(title=title, data=rows, columns=tuple(columns), tones=(("did not converge", "down"),))

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 NO_DIFFERENCE = "no clear difference"
 NAME_WIDTH = 40
+FEWEST_CUSTOMERS = 30  # of a segment that is named for what its customers are worth
+_NO_CENTS = 10  # from which width of an interval on an amount has none
 _OWN_NAMES = {"markov": "the Markov model", "shapley": "the Shapley model", "regression": "the regression"}
 
 
@@ -236,6 +238,17 @@ def without_idle_digits(value: float, low: float, high: float) -> tuple[float, f
     return rounded[0], rounded[1], rounded[2]
 
 
+def with_doubt(value: float, low: float, high: float, currency: str | None) -> tuple[str, str]:
+    """An amount without digits, cents among them, that so wide an interval says nothing about; the interval after it.
+
+    The interval comes in brackets with a blank before, or empty where there is none.
+    """
+    about, least, most = without_idle_digits(value, low, high)
+    decimals = 0 if high - low >= _NO_CENTS else money_decimals([value])
+    bounds = "" if is_missing(low) or is_missing(high) else f" ({number_range(least, most, decimals)})"
+    return amount(about, currency, decimals=decimals), bounds
+
+
 def what_customers_are_worth(clv: ClvResults, run: RunResults) -> str:
     """The total and the value per customer with their intervals, horizon and discount rate."""
     total = total_row(clv.segment_forecast)
@@ -255,14 +268,13 @@ def what_customers_are_worth(clv: ClvResults, run: RunResults) -> str:
         return f"No order in this data is worth anything, so that {of} only orders can be forecast."
     about, least, most = without_idle_digits(value, low, high)
     bounds = f" ({interval_name(run.confidence)} {amount_range(least, most, run.currency)})"
-    per = f": {amount(value / customers, run.currency)} per customer"
-    per_bounds = f" ({amount_range(low / customers, high / customers, None)})"
+    each, each_bounds = with_doubt(value / customers, low / customers, high / customers, run.currency)
     if is_missing(low) or is_missing(high):
-        bounds = per_bounds = ""
+        bounds = ""
     return (
         f"{who} expected to bring {short_amount(about, run.currency)} of {what_value(clv)} over the next "
         f"{horizon(clv.horizon_months)}{bounds}, discounted at {level(clv.discount_rate)} a year"
-        + (f"{per}{per_bounds}." if customers > 1 else ".")
+        + (f": {each} per customer{each_bounds}." if customers > 1 else ".")
     )
 
 
@@ -270,6 +282,9 @@ def who_is_worth_most(clv: ClvResults, run: RunResults) -> str:
     """The segments of highest and lowest value per customer, called different only when their intervals are apart."""
     rows = clv.segment_forecast
     rows = rows[(rows["segment"] != "all") & (rows["customers"] > 0) & rows["clv"].notna()]
+    large = rows[rows["customers"] >= FEWEST_CUSTOMERS]
+    of = f" of {FEWEST_CUSTOMERS} customers or more" if len(large) < len(rows) else ""
+    rows = large if of else rows
     if len(rows) < 2 or not rows["clv"].any():
         return ""
     each = rows.assign(value=rows["clv"] / rows["customers"], least=rows["low"] / rows["customers"])
@@ -277,16 +292,18 @@ def who_is_worth_most(clv: ClvResults, run: RunResults) -> str:
     best, worst = each.iloc[0], each.iloc[-1]
     names = [f"“{shorten(clean(row['segment']), NAME_WIDTH)}”" for row in (best, worst)]
     by = f" by {clean(clv.segment_by)}" if clv.segment_by else ""
-    texts = [amount(float(row["value"]), run.currency) for row in (best, worst)]
+    texts = [
+        "".join(with_doubt(float(row["value"]), float(row["least"]), float(row["most"]), run.currency))
+        for row in (best, worst)
+    ]
     if best["least"] > worst["most"]:
-        bounds = [amount_range(float(row["least"]), float(row["most"]), None) for row in (best, worst)]
         return (
-            f"Of the {len(rows)} segments{by}, {names[0]} is worth most per customer: {texts[0]} ({bounds[0]}); "
-            f"{names[1]} least: {texts[1]} ({bounds[1]})."
+            f"Of the {len(rows)} segments{by}{of}, {names[0]} is worth most per customer: {texts[0]}; "
+            f"{names[1]} least: {texts[1]}."
         )
     return (
-        f"Of the {len(rows)} segments{by}, {names[0]} shows the highest value per customer ({texts[0]}) and {names[1]} "
-        f"the lowest ({texts[1]}), but their intervals overlap: the difference is not clear."
+        f"Of the {len(rows)} segments{by}{of}, {names[0]} shows the highest value per customer, {texts[0]}, and "
+        f"{names[1]} the lowest, {texts[1]}, but their intervals overlap: the difference is not clear."
     )
 
 
@@ -340,11 +357,7 @@ def calibration_sentence(clv: ClvResults) -> str:
 
 def _changed_total(clv: ClvResults) -> str:
     """How the interval of the total was changed by forecasts from earlier days; empty where it was not."""
-    known = None if clv.depth is None else clv.depth.calibration
-    total = None if known is None else known[known["segment"] == "all"]
-    if total is None or not len(total):
-        return ""
-    widening = float(total["widening"].iloc[0])
+    widening = clv.widening.get("all", 1.0)
     if clv.level == 1 and widening == 1:
         return ""
     moved = f"The value is moved {'up' if clv.level > 1 else 'down'} by {percent(abs(clv.level - 1))}"
@@ -353,8 +366,8 @@ def _changed_total(clv: ClvResults) -> str:
         wider = f"interval of the total is widened {number(widening, 1)} times"
         changes.append(f"its {wider.replace('of the total ', '')}" if changes else f"The {wider}")
     return (
-        f"{' and '.join(changes)}, as forecasts from earlier dates of this data missed by more than chance; so few of "
-        "them do not show that it holds now."
+        f"{' and '.join(changes)}, as forecasts from earlier dates of this data missed by more than chance; they are "
+        "too few to show that it holds now."
     )
 
 

@@ -25,6 +25,7 @@ _REPLACEMENT = "\ufffd"
 _BREAK = "\u200b"
 _MOST_LINES_KEPT = 8  # of the last rows of a table, kept together on a page
 _LINE = 60  # characters of a cell that are taken to stand in a line
+_LONG_PART = 16  # characters that the narrowest column of text has room for
 _LONG_RUN = re.compile(r"\S{25,}")
 
 
@@ -212,9 +213,10 @@ class _Fitter:
 
 
 def _breakable(run: re.Match[str]) -> str:
-    """A long word with places to break it: after its own separators, else every eight characters."""
-    word = re.sub(r"(?<=[_/.:;,\-=?&|])(?=[^\s_/.:;,\-=?&|])", _BREAK, run.group())
-    return re.sub(rf"[^{_BREAK}]{{8}}(?=[^{_BREAK}]{{4}})", rf"\g<0>{_BREAK}", word)
+    """A long word with places to break it: after its own separators, and every eight characters of a long part."""
+    parts = re.sub(r"(?<=[_/.:;,\-=?&|])(?=[^\s_/.:;,\-=?&|])", _BREAK, run.group()).split(_BREAK)
+    cut = (re.sub(r".{8}(?=.{4})", rf"\g<0>{_BREAK}", part) if len(part) > _LONG_PART else part for part in parts)
+    return _BREAK.join(cut)
 
 
 def _font_files(fonts: Sequence[str | Path]) -> list[Path]:

@@ -150,6 +150,7 @@ def value_results(
         parameter_error=_parameter_error(configuration, made),
         replaced_fits=made.models.replaced,
         level=made.level,
+        widening=made.widening,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -163,6 +163,9 @@ class ClvResults:
         where no credit by lifetime value asks for it.
     level
         How many times what the models say all values are: the bias of forecasts as long from earlier days.
+    widening
+        By segment how many times as wide as the models' own the interval of its value was made; unchanged ones are not
+        in it.
     """
 
     segment_forecast: pd.DataFrame
@@ -196,3 +199,4 @@ class ClvResults:
     parameter_error: float | None = None
     replaced_fits: int = 0
     level: float = 1.0
+    widening: dict[str, float] = field(default_factory=dict)

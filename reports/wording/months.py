@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from calendar import monthrange
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,11 @@ def cut_months(months: Sequence[dt.date], days: Sequence[int]) -> str:
     names = month_names(months, days)
     cut = [name for name, month, covered in zip(names, months, days, strict=True) if not is_whole(month, covered)]
     return f"In part only: {listing(cut)}." if cut else ""
+
+
+def months_in_words(text: str) -> str:
+    """The text with its months, which terminals show as 2024-02, in words."""
+    return re.sub(r"\b(\d{4})-(0[1-9]|1[0-2])\b(?!-)", lambda m: f"{dt.date(int(m[1]), int(m[2]), 1):%B %Y}", text)
 
 
 def first_whole(rows: pd.DataFrame) -> pd.Series | None:

@@ -28,6 +28,8 @@ Format = Literal[
 MISSING = "–"
 MINUS = "−"
 NO_BREAK = "\u00a0"
+_MOST_DECIMALS = 5
+_MULTIPLE = 10.0  # a share from which on its column goes without tenths of a per cent
 _SCALES = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
 
 
@@ -77,6 +79,13 @@ def percent(fraction: float, decimals: int = 1, *, signed: bool = False) -> str:
     return MISSING if is_missing(fraction) else number(100 * fraction, decimals, signed=signed) + "%"
 
 
+def share(fraction: float) -> str:
+    """A share in whole per cent; neither 0% of something nor 100% of what lacks something."""
+    if 0 < fraction < 0.005:
+        return "under 1%"
+    return "over 99%" if 0.995 <= fraction < 1 - 1e-9 else percent(fraction, 0)
+
+
 def level(fraction: float) -> str:
     """A confidence level or a rate with no more decimals than it needs: 90%, 97.5%."""
     return f"{100 * fraction:.10g}%"
@@ -91,21 +100,42 @@ def amount(value: float, currency: str | None, *, decimals: int | None = None) -
 
 
 def short_amount(value: float, currency: str | None) -> str:
-    """Money in three to four digits for a headline: ``EUR 1.23 million``, ``EUR 845,300``."""
+    """Money in three to four digits for a headline: ``EUR 1.23 million``, ``EUR 12.4 million``, ``EUR 845,300``."""
+    return _scaled(value, currency, _decimals_of_scaled(value))
+
+
+def _scale(value: float) -> tuple[float, str]:
+    """What a headline divides an amount by, and the name of that; 1 and nothing for smaller ones."""
+    return next(((scale, name) for scale, name in _SCALES if abs(value) >= scale * 0.9995), (1.0, ""))
+
+
+def _decimals_of_scaled(value: float) -> int:
+    """How many decimals of millions a headline shows: two at most, and none that are zeros at the end."""
+    if is_missing(value):
+        return 0
+    scale, _ = _scale(value)
+    most = 2 if abs(value) < 100 * scale else 1
+    return next(
+        decimals for decimals in range(most + 1) if round(value / scale, decimals) == round(value / scale, most)
+    )
+
+
+def _scaled(value: float, currency: str | None, decimals: int) -> str:
     if is_missing(value):
         return MISSING
-    for scale, name in _SCALES:
-        if abs(value) >= scale * 0.9995:
-            text = f"{number(value / scale, 2 if abs(value) < 100 * scale else 1)}{NO_BREAK}{name}"
-            return f"{currency}{NO_BREAK}{text}" if currency else text
-    return amount(value, currency)
+    scale, name = _scale(value)
+    if not name:
+        return amount(value, currency)
+    text = f"{number(value / scale, decimals)}{NO_BREAK}{name}"
+    return f"{currency}{NO_BREAK}{text}" if currency else text
 
 
 def amount_range(low: float, high: float, currency: str | None) -> str:
     """Two amounts with the currency and the scale said once: ``EUR 1.10 to 1.36 million``."""
     if is_missing(low) or is_missing(high):
         return MISSING
-    first, last = short_amount(low, currency), short_amount(high, None)
+    decimals = max(_decimals_of_scaled(low), _decimals_of_scaled(high))
+    first, last = _scaled(low, currency, decimals), _scaled(high, None, decimals)
     scale = last.split(NO_BREAK)[-1]
     if scale.isalpha() and first.endswith(scale):
         first = first.removesuffix(f"{NO_BREAK}{scale}")
@@ -161,6 +191,16 @@ def significant(value: float, digits: int = 4) -> str:
     return number(value, max(0, digits - 1 - exponent))
 
 
+def to_its_error(estimate: float, error: float) -> str:
+    """An estimate with its standard error in brackets, two digits of it, and no digit of the estimate beyond those."""
+    if is_missing(error) or not error > 0:
+        return f"{significant(estimate)} ({significant(error, 2)})"
+    decimals = max(0, 1 - math.floor(math.log10(error)))
+    if decimals > _MOST_DECIMALS:
+        return f"{significant(estimate)} ({significant(error, 2)})"
+    return f"{number(estimate, decimals)} ({number(error, decimals)})"
+
+
 def day(value: dt.date | None) -> str:
     """A day in words that no country reads wrongly: 9 December 2011."""
     return MISSING if is_missing(value) or value is None else f"{value.day} {value:%B %Y}"
@@ -195,7 +235,9 @@ def _decimals(values: Sequence[object], kind: Format) -> int:
         return credit_decimals(values)
     if kind in ("money", "signed_money"):
         return money_decimals(values)
-    return {"percent": 1, "signed_percent": 1, "ratio": 2}.get(kind, 0)
+    if kind in ("percent", "signed_percent"):
+        return 0 if any(abs(float(v)) >= _MULTIPLE for v in values if not is_missing(v)) else 1  # type: ignore[arg-type]
+    return 2 if kind == "ratio" else 0
 
 
 def _format_cell(value: object, kind: Format, decimals: int) -> str:

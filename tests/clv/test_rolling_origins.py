@@ -91,7 +91,8 @@ def test_cdnow_learns_that_its_intervals_were_too_narrow(cdnow_engine):
     assert after["clv"] == before["clv"]
     assert not before["calibrated"]
     assert after["calibrated"] == row["calibrated"]
-    assert any("widened" in note for note in mended.notes)
+    assert any("Intervals of value are widened: " in note for note in mended.notes)
+    assert all(times > 1 for times in mended.widening.values())
 
 
 def test_an_interval_is_shown_to_hold_only_where_one_that_holds_too_seldom_would_not_look_so():

@@ -34,7 +34,7 @@ def test_a_channel_that_markov_credits_with_less_than_its_own_paths_brought_is_n
     # Last click a 10, b 0, c 10. Without a, and likewise without b or c, half of the walks convert: 20 / 3 for each.
     run = deep_run(configured(tmp_path, "path,conversions\na,10\nb > c,10\n"))
     said = " ".join(b.text for part in depth_sections(run) for b in part.blocks if isinstance(b, Prose))
-    assert ": a alone brought 10.0, and Markov credits it with 6.7." in said
+    assert ": a alone brought 10, and Markov credits it with 6.7." in said
     steps = run.attribution.depth.bridge.set_index("channel")
     assert steps.loc["a", ["alone", "markov"]].tolist() == pytest.approx([10, 20 / 3])
 
@@ -56,7 +56,7 @@ def test_each_step_from_last_click_is_shown_by_itself_and_told_with_the_channel_
 
 def test_flows_and_roles_say_how_sure_they_are_or_where_that_stands(moved):
     (flows,) = [block for block in moved if isinstance(block, Table) and "stays with the channel" in block.title]
-    assert flows.caption.endswith("Intervals are in the table credit_flows beside it.")
+    assert flows.caption.endswith("Intervals are in the table credit_flows beside this report.")
     (roles,) = [block for block in moved if isinstance(block, Figure)]
     assert roles.title == "a works earliest on shared paths, b latest"
     shares = roles.data.set_index("channel")
@@ -73,12 +73,12 @@ def test_the_most_frequent_paths_of_several_channels_show_what_each_model_gives(
         "Shares by first click and last non-direct click are in the table credit_along_paths."
     )
     first, second, third = table.cells()
-    assert first[:4] == ["a › b", "10", "b", "a 50 · b 50"]
-    assert second[:4] == ["a › b › b › a", "1", "a", "a 50 · b 50"]
+    assert first[:4] == ["a › b", "10", "b", "a\u00a050 · b\u00a050"]
+    assert second[:4] == ["a › b › b › a", "1", "a", "a\u00a050 · b\u00a050"]
     # The same two channels, so the same shares by removal effects, however often each is touched.
     assert first[5] == second[5]
     assert third[0] == "c › a › c › … 3 more … › c › b"
-    assert third[3] == "c 50 · a 38 · b 12"
+    assert third[3] == "c\u00a050 · a\u00a038 · b\u00a012"
 
 
 def test_without_paths_of_several_channels_there_is_no_table(tmp_path):

@@ -149,7 +149,8 @@ def test_without_spend_there_is_worth_per_customer_alone(joined):
     (table,) = [block for block in section.blocks if isinstance(block, Table)]
     (figure,) = [block for block in section.blocks if isinstance(block, Figure)]
     assert [column.name for column in table.columns] == ["channel", "before", "after", "each", "touched"]
-    assert figure.title == "What a new customer is worth, by channel"
+    assert figure.title.startswith("A new customer is worth EUR\u00a0")
+    assert figure.title.endswith(", by channel")
     assert run.channel_customers.table["cac"].isna().all()
 
 
@@ -201,12 +202,16 @@ def test_the_sentence_names_where_the_model_changes_the_answer(joined):
     after = pd.DataFrame(rows, columns=["channel", *names]).set_index("channel").assign(new_customers=9.0)
     before = after.assign(worth_to_cac=[60.0, 0.5, 0.8, 1.4])
     (said,) = findings(after, before, joined.run.attribution, joined.run)
-    assert "Email with 50.0 (40.0 to 60.0) most and Brand with 0.60 (0.50 to 0.70) least" in said
+    assert "comes by Email, EUR 50.0 (40.0 to 60.0), and the least by Brand, EUR 0.60 (0.50 to 0.70);" in said.replace(
+        "\u00a0", " "
+    )
     # Video is above 1 by the model, but not clearly.
     assert "changes for 2 of 4 channels with cost: Social below 1 by last click and clearly above" in said
     assert "Brand above 1 by last click and clearly below by the Markov model." in said
     (one,) = findings(after.head(1), before.head(1), joined.run.attribution, joined.run)
-    assert one.startswith("For each EUR of cost, the Markov model credits Email with 50.0 (40.0 to 60.0), in worth")
+    assert one.replace("\u00a0", " ").startswith(
+        "By the Markov model the most worth of new customers for each EUR of cost comes by Email, EUR 50.0 (40.0 to 60"
+    )
     assert "No channel with cost is on one side" in one
 
 

@@ -125,8 +125,8 @@ def test_customers_of_whom_refunds_leave_no_order_are_told_of(tmp_path):
     with configuration.engine().connect() as connection:
         read = read_data(connection, configuration, starting_results(configuration), Progress(verbosity=0))
     said = next(block for block in quality_section(read).blocks if isinstance(block, Prose)).text
-    assert "Of 2 customers the 2 orders (EUR\u00a015.50) were refunded in full: they are customers no more" in said
+    assert "All 2 orders of 2 customers (EUR\u00a015.50) were refunded in full: these are in no forecast" in said
     one = replace(read.quality, refunded_customers=1, refunded_orders=1, refunded_value=10.0)
-    said = "Of 1 customer the one order (10.00) was refunded in full: this is a customer no more, in no forecast"
+    said = "The one order of 1 customer (10.00) was refunded in full: this is in no forecast"
     assert refunded_in_full(one, None).startswith(said)
     assert refunded_in_full(replace(one, refunded_customers=0), None) == ""

@@ -240,13 +240,13 @@ def test_customers_to_write_to_and_what_to_plan_with():
             0.1,
             3,
             ". Over 12 months nothing has tested "
-            "it, and it may be a season: values stay the models' own, and intervals hold the doubt.",
+            "it, and it may be a season: values are the models' own, and their intervals hold the doubt.",
         ),
         (
             1.0,
             0.1,
             12,
-            ", which chance explains: values stay the models' own, and intervals hold the doubt.",
+            ", which chance explains: values are the models' own, and their intervals hold the doubt.",
         ),
     ],
 )
@@ -284,7 +284,7 @@ def test_a_change_that_another_choice_turns_round_is_not_counted_as_stable():
     depth = ChannelDepth(sensitivity=tried, sensitivity_summary=summary, orders=orders)
     assert choices_sentence(replace(attribution, depth=depth)) == (
         "With 2 other choices (how far back they count, the chain's memory) 1 of the 2 stays on "
-        "the same side of last click every time. B hangs on them most: 70.0% to 95.0% of the credit, here 80.0%. A "
+        "the same side of last click every time. B depends on them most: 70.0% to 95.0% of the credit, here 80.0%. A "
         "model that remembers 2 channels foretells unseen journeys better than this one of 1."
     )
     assert choices_sentence(attribution) == ""

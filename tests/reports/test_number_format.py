@@ -31,7 +31,7 @@ def test_numbers_have_separators_true_minus_and_no_minus_zero(value, decimals, s
     ("low", "high", "text"),
     [
         (1.10e6, 1.36e6, "EUR\u00a01.10 to 1.36\u00a0million"),
-        (900_000, 1.2e6, "EUR\u00a0900,000 to 1.20\u00a0million"),
+        (900_000, 1.2e6, "EUR\u00a0900,000 to 1.2\u00a0million"),
         (12.5, 1300, "EUR\u00a012.50 to 1,300"),
         (math.nan, 1, "–"),
     ],
@@ -41,7 +41,7 @@ def test_a_range_says_currency_and_scale_once(low, high, text):
 
 
 def test_a_number_just_below_a_million_is_not_written_as_a_thousand_thousands():
-    assert fmt.short_amount(999_999.6, None) == "1.00\u00a0million"
+    assert fmt.short_amount(999_999.6, None) == "1\u00a0million"
     assert fmt.short_amount(845_300, "USD") == "USD\u00a0845,300"
 
 
@@ -80,6 +80,32 @@ def test_cells_of_a_column_share_their_decimals():
     assert fmt.format_column([12.0, 3.21], "credit", decimals=0) == ["12", "3"]
     assert fmt.format_column([0.5, pd.NA], "percent") == ["50.0%", "–"]
     assert fmt.format_column([dt.date(2012, 1, 1), pd.NaT], "month") == ["January 2012", "–"]
+
+
+@pytest.mark.parametrize(
+    ("fraction", "text"),
+    [(0.0, "0%"), (0.001, "under 1%"), (0.4, "40%"), (0.998, "over 99%"), (1.0, "100%"), (float("nan"), "–")],
+)
+def test_a_share_is_neither_none_of_something_nor_all_of_what_lacks_something(fraction, text):
+    assert fmt.share(fraction) == text
+
+
+@pytest.mark.parametrize(
+    ("estimate", "error", "text"),
+    [(24.563, 26.1, "25 (26)"), (0.91423, 0.0642, "0.914 (0.064)"), (513.1, 45.3, "513 (45)"), (1.5, 0.0, "1.500 (0)")],
+)
+def test_an_estimate_has_no_digit_beyond_two_of_its_error(estimate, error, text):
+    assert fmt.to_its_error(estimate, error) == text
+
+
+def test_a_column_of_changes_beyond_ten_fold_has_no_tenths_of_a_per_cent():
+    assert fmt.format_column([-0.427, 32.731], "signed_percent") == ["−43%", "+3,273%"]
+    assert fmt.format_column([-0.427, 1.46], "signed_percent") == ["−42.7%", "+146.0%"]
+
+
+def test_totals_are_not_shaded_and_do_not_pale_what_they_add_up():
+    data = pd.DataFrame({"x": [1.0, 2.0, 3.0]})
+    assert Table("t", data, (Column("x", "X", shade=True),), bold_rows=(2,)).shades() == [[0.5], [1.0], [0.0]]
 
 
 def test_shades_are_shares_of_the_largest_shaded_number_and_missing_ones_stay_white():

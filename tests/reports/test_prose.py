@@ -138,7 +138,7 @@ def test_customers_value_names_total_interval_horizon_rate_and_mean():
     clv = valued(("all", 1000, 1_234_000.0, 1_100_000.0, 1_360_000.0), margin=0.3)
     assert prose.what_customers_are_worth(clv, RUN).replace("\u00a0", " ") == (
         "The 1,000 customers are expected to bring EUR 1.23 million of margin (at 30% of revenue) over the "
-        "next 12 months (90% interval EUR 1.10 to 1.36 million), discounted at 10% a year: EUR 1,234 per "
+        "next 12 months (90% interval EUR 1.10 to 1.36 million), discounted at 10% a year: EUR 1,230 per "
         "customer (1,100 to 1,360)."
     )
 
@@ -153,13 +153,21 @@ def test_no_value_is_stated_where_there_is_none():
 
 
 def test_segments_are_called_different_only_when_their_intervals_are_apart():
-    apart = valued(("x", 10, 1000.0, 900.0, 1100.0), ("y", 10, 500.0, 400.0, 600.0), segment_by="country")
-    assert "“x” is worth most per customer" in prose.who_is_worth_most(apart, RUN)
-    near = valued(("x", 10, 1000.0, 500.0, 1500.0), ("y", 10, 500.0, 100.0, 900.0))
+    apart = valued(("x", 40, 4000.0, 3600.0, 4400.0), ("y", 40, 2000.0, 1600.0, 2400.0), segment_by="country")
+    assert "“x” is worth most per customer: EUR\u00a0100 (90 to 110); “y” least" in prose.who_is_worth_most(apart, RUN)
+    near = valued(("x", 40, 4000.0, 2000.0, 6000.0), ("y", 40, 2000.0, 400.0, 3600.0))
     assert "their intervals overlap: the difference is not clear" in prose.who_is_worth_most(near, RUN)
-    unknown = valued(("x", 10, 1000.0, np.nan, np.nan), ("y", 10, 500.0, np.nan, np.nan))
+    unknown = valued(("x", 40, 4000.0, np.nan, np.nan), ("y", 40, 2000.0, np.nan, np.nan))
     assert "worth most" not in prose.who_is_worth_most(unknown, RUN)
     assert prose.who_is_worth_most(valued(("all", 10, 1000.0, 900.0, 1100.0)), RUN) == ""
+
+
+def test_a_segment_of_a_few_customers_is_not_named_for_what_they_are_worth():
+    three = ("z", 3, 225_000.0, 75_000.0, 611_000.0)
+    some = valued(three, ("x", 40, 4000.0, 3600.0, 4400.0), ("y", 40, 2000.0, 1600.0, 2400.0))
+    said = prose.who_is_worth_most(some, RUN)
+    assert said.startswith("Of the 2 segments of 30 customers or more, “x” is worth most per customer")
+    assert prose.who_is_worth_most(valued(three, ("x", 40, 4000.0, 3600.0, 4400.0)), RUN) == ""
 
 
 def test_the_holdout_error_is_said_with_its_direction_and_where_the_truth_fell():
@@ -187,17 +195,17 @@ def test_calibrated_is_said_only_where_the_table_says_so():
 
 def test_an_interval_that_was_changed_is_not_said_to_rest_on_the_model_alone():
     clv = valued(("x", 10, 1000.0, 900.0, 1100.0), ("all", 10, 1000.0, 900.0, 1100.0))
-    changed = pd.DataFrame({"segment": ["x", "all"], "shift": [0.0, -0.77], "widening": [1.0, 2.72]})
-    said = prose.calibration_sentence(replace(clv, depth=ValueDepth(calibration=changed)))
+    said = prose.calibration_sentence(replace(clv, widening={"all": 2.72}))
     assert said.startswith("The interval of the total is widened 2.7 times, as")
-    moved = replace(clv, level=0.92, depth=ValueDepth(calibration=changed))
+    moved = replace(clv, level=0.92, widening={"all": 2.72})
     assert prose.calibration_sentence(moved).startswith(
         "The value is moved down by 8.0% and its interval is widened 2.7 times, as"
     )
-    unchanged = changed.assign(shift=0.0, widening=1.0)
-    assert "rest on the model alone" in prose.calibration_sentence(
-        replace(clv, depth=ValueDepth(calibration=unchanged))
-    )
+    assert "rest on the model alone" in prose.calibration_sentence(replace(clv, widening={"x": 1.5}))
+    # How much wider shorter forecasts from earlier days had to be is another number, and none of this report's.
+    earlier = pd.DataFrame({"segment": ["x", "all"], "shift": [0.0, 0.0], "widening": [1.0, 8.0]})
+    longer = replace(clv, widening={"all": 14.71}, depth=ValueDepth(calibration=earlier))
+    assert "widened 14.7 times" in prose.calibration_sentence(longer)
 
 
 @pytest.mark.parametrize(

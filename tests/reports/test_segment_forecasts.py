@@ -5,6 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from reports.pages.booking import about
 from reports.pages.content import Figure, Table
 from reports.pages.customers import clv_sections, segment_figures, time_figures
 from reports.pages.holdout import customer_figures
@@ -16,7 +17,6 @@ from reports.pages.segment_forecasts import (
     tracking_by_segment,
 )
 from reports.results.run_results import RunResults
-from reports.wording.number_format import amount
 from tests.reports.report_samples import by_segment, clv_results
 
 RUN = RunResults(title="Shop", currency="EUR")
@@ -74,7 +74,7 @@ def test_what_discounting_takes_off_is_told_of_value_after_margin():
     rows = monthly[monthly["segment"] == "all"]
     taken = float(rows["expected_value"].sum() - rows["discounted_value"].sum())
     figure, *_ = time_figures(clv, RUN)
-    assert figure.title == f"Expected value by month, EUR; discounting takes off {amount(taken, 'EUR')}"
+    assert figure.title == f"Expected value by month, EUR; discounting takes off {about(taken, 'EUR')}"
     (table,) = (
         block
         for block in clv_sections(replace(RUN, clv=clv))[0].blocks
