@@ -21,7 +21,7 @@ from attribution.arguments import checked
 from attribution.chain import chain, reachable
 from attribution.delta import variance
 from attribution.gradient import effects_gradient
-from attribution.intervals import effect_interval, substituted_interval
+from attribution.intervals import effect_interval, interaction_interval, substituted_interval
 from attribution.markov import removal_effects
 from attribution.participation import unknown_channel
 from attribution.paths import Paths
@@ -260,7 +260,7 @@ def interactions(paths: Paths, *, order: int = 1, largest: int = 20, confidence:
     (shared, _), slopes = effects_gradient(found, solved.mapped(apart))
     shared = np.maximum(shared, 0)
     spread, cases = variance(paths, slopes).conversions, effective_cases(paths, "conversions")
-    low, high = effect_interval(shared, spread, cases=cases, confidence=confidence)
+    low, high = interaction_interval(shared, spread, cases=cases, confidence=confidence)
     names = np.asarray(paths.channels, dtype=object)[chosen]
     table = pandas.DataFrame(
         {

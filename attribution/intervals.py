@@ -134,6 +134,20 @@ def effect_interval(effect: Floats, spread: Floats, *, cases: float, confidence:
     )
 
 
+def interaction_interval(effect: Floats, spread: Floats, *, cases: float, confidence: float) -> tuple[Floats, Floats]:
+    """The same of interactions of many pairs, between 0 and 1.
+
+    The chain puts a walk that meets both of a pair together from pieces of many journeys, so a typical case is no
+    single conversion, but what all pairs have together. With one conversion for it 90 % intervals held in 94 to 99 % of
+    data sets of 100 and of 250 journeys, a fifth wider than these (docs/validation.md).
+
+    Parameters and what is returned are those of :func:`effect_interval`.
+    """
+    spread = _known_by(cases, confidence) * np.maximum(spread, 0.0)
+    typical = _ratio(float(spread.sum()), float((effect * (1 - effect)).sum()))
+    return share_interval(effect, spread, confidence=confidence, typical=typical or 1 / max(cases, 1.0))
+
+
 def substituted_interval(effect: Floats, spread: Floats, *, cases: float, confidence: float) -> tuple[Floats, Floats]:
     """The same of effects with substitution, which may be below 0 and so are no shares.
 

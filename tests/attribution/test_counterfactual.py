@@ -11,7 +11,7 @@ from attribution.counterfactual import interactions, removal, substituted_surviv
 from attribution.credit import removal_effects
 from attribution.delta import covariance
 from attribution.gradient import effects_gradient
-from attribution.intervals import effect_interval
+from attribution.intervals import effect_interval, interaction_interval
 from attribution.paths import Paths
 from attribution.survival import survival
 from attribution.transitions import transitions
@@ -283,15 +283,27 @@ def test_interactions_are_the_walks_that_visit_both(order):
 @pytest.mark.parametrize("order", [1, 2])
 def test_intervals_of_interactions_are_those_of_the_three_removals_together(shop, order):
     table = interactions(shop, order=order, confidence=0.8).set_index(["channel_a", "channel_b"])
-    found = transitions(shop, order=order)
-    for (a, b), row in table.iterrows():
+    found, spreads = transitions(shop, order=order), []
+    for a, b in table.index:
         holds = [found.holds[:, [shop.channels.index(name) for name in names]].any(axis=1) for names in (a, b, (a, b))]
         keep = ~np.column_stack([np.zeros(len(found.states), dtype=bool), *holds])
         slopes = effects_gradient(found, survival(found, shop, keep))[1]
-        spread = covariance(shop, [slopes]).combined(np.array([[1.0, 1.0, -1.0]])).conversions[0, 0]
-        cases = shop.conversions.sum()  # each conversion by a customer of its own
-        ends = effect_interval(np.array([row["interaction"]]), np.array([spread]), cases=cases, confidence=0.8)
-        assert row[["interaction_low", "interaction_high"]].tolist() == pytest.approx(np.concatenate(ends))
+        spreads.append(covariance(shop, [slopes]).combined(np.array([[1.0, 1.0, -1.0]])).conversions[0, 0])
+    cases = shop.conversions.sum()  # each conversion by a customer of its own
+    low, high = interaction_interval(table["interaction"].to_numpy(), np.array(spreads), cases=cases, confidence=0.8)
+    assert table["interaction_low"].to_numpy() == pytest.approx(low)
+    assert table["interaction_high"].to_numpy() == pytest.approx(high)
+
+
+def test_pairs_that_no_conversion_tells_apart_are_not_certain():
+    # Nothing varies, so one of the nine conversions stands for a case, and n = 9 with Student's t for nine.
+    low, high = interaction_interval(np.array([0.0]), np.array([0.0]), cases=9.0, confidence=0.9)
+    as_an_effect = effect_interval(np.array([0.0]), np.array([0.0]), cases=9.0, confidence=0.9)
+    assert (low[0], high[0]) == (as_an_effect[0][0], as_an_effect[1][0])
+    assert low[0] == 0 < high[0]
+    # A pair that nobody met, beside one that tells how much a case is.
+    low, high = interaction_interval(np.array([0.0, 0.3]), np.array([0.0, 0.3 * 0.7 / 40]), cases=20.0, confidence=0.9)
+    assert low[0] == 0 < high[0] < effect_interval(np.zeros(1), np.zeros(1), cases=20.0, confidence=0.9)[1][0]
 
 
 def test_losses_are_the_shares_of_what_there_was_with_their_intervals(shop):
