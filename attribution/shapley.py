@@ -12,6 +12,11 @@ reverse, and for the ratio game corrected by what the same permutations say of t
 The *sum game* v(S) = conversions of the paths inside S is not offered as a model of its own, for its Shapley value is
 linear credit over the distinct channels of each path (:func:`attribution.participation.distinct_linear`): a path is a
 game that its channels win only together, and such a game is shared equally.
+
+For the same reason the Markov game is linear credit over the distinct channels of each converting *walk of the chain*:
+a walk converts by a coalition alone when all its channels are in it. As the removal effect is participation along
+walks, this is linear credit along them, and on real paths it lies between linear and Markov credit. So it is no model
+of its own in reports either; here it is for comparison.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Shapley values: against every permutation, against the axioms, sampled within their standard errors."""
 
-from itertools import permutations
+from itertools import combinations, pairwise, permutations
 
 import numpy as np
 import pytest
@@ -116,6 +116,28 @@ def test_markov_game_by_hand():
     # The chain is the same as above with b leading to a: a converts 4 of 20. v(a) = .5 * .2, v(b) = 0, v(ab) = .2.
     paths = Paths.from_strings(["a", "b > a"], [1, 3], [0, 0], [9, 7])
     assert shapley(paths, game="markov").shapley.tolist() == pytest.approx([0.15, 0.05])
+
+
+def test_the_markov_game_is_linear_credit_along_the_walks_of_the_chain():
+    # Paths that never go back: each walk is a set of channels in their order, and can be listed.
+    paths = random_paths(9, channels=5, paths=80)
+    steps = [sorted(set(codes)) for codes in np.split(paths.codes, paths.starts[1:-1])]
+    forward = Paths.from_codes(
+        paths.channels,
+        np.concatenate(steps),
+        [len(codes) for codes in steps],
+        conversions=paths.conversions,
+        nulls=paths.nulls,
+    )
+    parts = _Chain.of(forward, np.arange(5))
+    expected = np.zeros(5)
+    for size in range(1, 6):
+        for walk in combinations(range(5), size):
+            chance = parts.start[walk[0]] * parts.ends[walk[-1]]
+            for source, target in pairwise(walk):
+                chance *= parts.step[source, target]
+            expected[list(walk)] += chance / size
+    assert shapley(forward, game="markov").shapley.tolist() == pytest.approx(expected.tolist())
 
 
 def test_the_whole_coalition_of_the_markov_game_is_the_chain():
