@@ -200,5 +200,6 @@ def test_very_many_channels_are_drawn_by_their_variances(shop, monkeypatch):
     quick = calibrate(shop, lift_tests(search=(1000, 40)), model="last_click", seed=3)
     row = quick["channel"] == "search"
     for name in ("conversions", "conversions_low", "conversions_high"):
-        assert quick[name][row].to_numpy() == pytest.approx(exact[name][row].to_numpy(), abs=4)
+        # The 5 % point of 20,000 draws that spread by 43 has a standard error of 2.1 * 43 / sqrt(20,000) = 0.64.
+        assert quick[name][row].to_numpy() == pytest.approx(exact[name][row].to_numpy(), abs=3 * 0.64)
     assert quick["conversions"].sum() == pytest.approx(9000)

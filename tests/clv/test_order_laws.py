@@ -69,8 +69,9 @@ def test_drawn_customers_have_the_moments_and_the_probabilities_of_the_law():
     mean = alive[0] * moments.orders[0, 0]
     square = alive[0] * (moments.squares[0] + moments.products[0])
     assert orders.mean() == pytest.approx(mean, abs=4 * np.sqrt((square - mean**2) / count))
-    assert (orders**2).mean() == pytest.approx(square, rel=0.04)
-    assert value.mean() == pytest.approx(mean * 4.0 * 20.0 / (4.0 * 3 + 4.0), rel=0.04)  # p (v + S) / (p x + q - 1)
+    assert (orders**2).mean() == pytest.approx(square, abs=4 * (orders**2).std() / np.sqrt(count))
+    each = 4.0 * 20.0 / (4.0 * 3 + 4.0)  # p (v + S) / (p x + q - 1)
+    assert value.mean() == pytest.approx(mean * each, abs=4 * value.std() / np.sqrt(count))
     for n in range(4):
         chance = float(order_probability(np.array(float(n)), span, LAW, *(np.array(h[0]) for h in (x, t_x, T))))
         assert (orders == n).mean() == pytest.approx(chance, abs=4 * np.sqrt(chance / count))

@@ -37,7 +37,9 @@ def test_later_data_are_scored_with_the_old_parameters(cdnow_engine, tmp_path):
     fitted = forecast(cdnow_engine, as_of_day=AS_OF + 60, draws=200)
     pd.testing.assert_frame_equal(later.parameters, made.parameters)
     assert later.segment_forecast.loc[0, "clv"] != made.segment_forecast.loc[0, "clv"]
-    assert later.segment_forecast.loc[0, "clv"] == pytest.approx(fitted.segment_forecast.loc[0, "clv"], rel=0.15)
+    # Sixty days more of data move the parameters by less than they are unsure of.
+    anew = fitted.segment_forecast.loc[0]
+    assert anew["low"] < later.segment_forecast.loc[0, "clv"] < anew["high"]
     assert later.warnings == ()
     with pytest.raises(ConfigurationError, match="know its own future"):
         score(cdnow_engine, saved, as_of_day=AS_OF - 1)
