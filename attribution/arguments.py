@@ -202,6 +202,7 @@ _PROBLEMS: Mapping[str, Callable[[Any], str]] = {
     "position_weights": _numbers("(0.4, 0.2, 0.4)"),
     "custom_weights": _numbers("(0.5, 0.3, 0.2)"),
     "orders": _numbers("(1, 2, 3)"),
+    "best_losses": _numbers("choose_order(folds).best_losses"),
     "confidence": _number("0.9 for 90 % intervals"),
     "substitution": _number("0.3 for 30 %"),
     "min_probability": _number("0.05"),

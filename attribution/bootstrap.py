@@ -370,7 +370,8 @@ def rank_stability(
 
     Returns
     -------
-    Columns channel, conversions, rank (1 for the most credit), rank_low, rank_high (percentiles over replicates),
+    Columns channel, conversions, conversions_low, conversions_high (percentiles over replicates), rank (1 for the most
+    credit), rank_low, rank_high (percentiles, too),
     same_rank (share of replicates in which the channel has this rank), above_next (share in which it has at least the
     credit of the channel ranked next; NaN for the last); sorted by rank.
     """
@@ -389,10 +390,13 @@ def rank_stability(
         int
     )
     own = np.arange(1, len(by_rank) + 1)
+    least, most = percentile_interval(replicated, confidence=confidence)
     return pandas.DataFrame(
         {
             "channel": [paths.channels[channel] for channel in by_rank],
             "conversions": estimate[by_rank],
+            "conversions_low": least,
+            "conversions_high": most,
             "rank": own,
             "rank_low": low,
             "rank_high": high,

@@ -72,7 +72,7 @@ def bridge(
     -------
     Columns channel, last_click, sharing, weighting, participation, smoothing, markov, position_effect, position_low,
     position_high, model_effect, model_low, model_high, sharing_low, sharing_high, weighting_low, weighting_high,
-    alone.
+    participation_low, participation_high, alone, alone_low, alone_high.
     Exactly: participation = last_click + sharing + weighting, position_effect = sharing + weighting, model_effect =
     smoothing, markov = participation + smoothing. The effects sum to 0 over channels. ``alone`` is of paths that hold
     no other channel, which every rule gives it whole, and Markov credit need not. Rows are in the order of
@@ -84,6 +84,7 @@ def bridge(
         When the measure, the order or the confidence is out of range.
     """
     import pandas
+    from scipy.sparse import csr_array
 
     require_measure(measure)
     last, markov = (
@@ -102,6 +103,10 @@ def bridge(
         low, high = difference_interval(effect, spread, total=total, confidence=confidence)
         return {f"{name}_low": low, f"{name}_high": high}
 
+    taken = score_interval(took_part, getattr(variance(paths, middle), measure), confidence=confidence)
+    single = csr_array(held.multiply((held.sum(axis=1) == 1)[:, None]))
+    alone = Sums(paths, measure, single)
+    least, most = alone.ends(confidence=confidence)
     return pandas.DataFrame(
         {
             "channel": paths.channels,
@@ -117,7 +122,11 @@ def bridge(
             **ends("model", markov - took_part, model_gradient(paths, "markov", order=order), middle),
             **ends("sharing", shared - last, linear, first),
             **ends("weighting", took_part - shared, middle, linear),
-            "alone": held.T @ np.where(held.sum(axis=1) == 1, getattr(paths, measure), 0),
+            "participation_low": taken[0],
+            "participation_high": taken[1],
+            "alone": alone.totals,
+            "alone_low": least,
+            "alone_high": most,
         }
     )
 

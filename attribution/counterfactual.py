@@ -21,7 +21,7 @@ from attribution.arguments import checked
 from attribution.chain import chain, reachable
 from attribution.delta import variance
 from attribution.gradient import effects_gradient
-from attribution.intervals import effect_interval, interaction_interval, substituted_interval
+from attribution.intervals import effect_interval, interaction_interval, score_interval, substituted_interval
 from attribution.markov import removal_effects
 from attribution.participation import unknown_channel
 from attribution.paths import Paths
@@ -231,8 +231,8 @@ def interactions(paths: Paths, *, order: int = 1, largest: int = 20, confidence:
     Returns
     -------
     Columns channel_a, channel_b, removal_effect_a, removal_effect_b, removal_effect_both, interaction, interaction_low,
-    interaction_high, affinity; sorted by interaction, largest first. ``affinity`` is I / (RE_a RE_b): above 1 the two
-    share more converting walks than if they met by chance, below 1 fewer.
+    interaction_high, affinity, affinity_low, affinity_high; sorted by interaction, largest first. ``affinity`` is
+    I / (RE_a RE_b): above 1 the two share more converting walks than if they met by chance, below 1 fewer.
 
     Raises
     ------
@@ -251,28 +251,39 @@ def interactions(paths: Paths, *, order: int = 1, largest: int = 20, confidence:
     keep = np.column_stack([np.ones(len(held), dtype=bool), ~held, ~(held[:, first] | held[:, second])])
     solved = survival(found, paths, keep)
     alone, both = np.split(1 - solved.worth[0, 1:] / solved.worth[0, 0], [len(chosen)])
+    one, other = alone[first], alone[second]
+    shared = np.maximum(one + other - both, 0)
+    affinity = shared / (one * other)
 
     def apart(worth: Floats) -> Floats:
-        """Of worths of the whole, without each and without both: of the whole, and P_a + P_b - P_ab of each pair."""
-        without_both = worth[..., 1 + len(chosen) :]
-        return np.concatenate([worth[..., :1], worth[..., 1 + first] + worth[..., 1 + second] - without_both], axis=-1)
+        """Of worths of the whole, without each and without both: of the whole, P_a + P_b - P_ab of each pair, and what
+        changes as affinities do: by (dI - I dRE_a / RE_a - I dRE_b / RE_b) / (RE_a RE_b)."""
+        without_one, without_other = worth[..., 1 + first], worth[..., 1 + second]
+        meeting = without_one + without_other - worth[..., 1 + len(chosen) :]
+        by_chance = meeting / (one * other) - affinity * (without_one / one + without_other / other)
+        return np.concatenate([worth[..., :1], meeting, by_chance], axis=-1)
 
-    (shared, _), slopes = effects_gradient(found, solved.mapped(apart))
-    shared = np.maximum(shared, 0)
-    spread, cases = variance(paths, slopes).conversions, effective_cases(paths, "conversions")
+    _, slopes = effects_gradient(found, solved.mapped(apart))
+    spread, spread_of_affinity = np.split(variance(paths, slopes).conversions, 2)
+    cases = effective_cases(paths, "conversions")
     low, high = interaction_interval(shared, spread, cases=cases, confidence=confidence)
+    least, most = score_interval(
+        affinity, spread_of_affinity, confidence=confidence, typical=1 / (max(cases, 1.0) * one * other)
+    )
     names = np.asarray(paths.channels, dtype=object)[chosen]
     table = pandas.DataFrame(
         {
             "channel_a": pandas.Series(names[first], dtype="str"),
             "channel_b": pandas.Series(names[second], dtype="str"),
-            "removal_effect_a": alone[first],
-            "removal_effect_b": alone[second],
+            "removal_effect_a": one,
+            "removal_effect_b": other,
             "removal_effect_both": both,
             "interaction": shared,
             "interaction_low": low,
             "interaction_high": high,
-            "affinity": shared / (alone[first] * alone[second]),
+            "affinity": affinity,
+            "affinity_low": least,
+            "affinity_high": most,
         }
     )
     return table.sort_values("interaction", ascending=False, kind="stable", ignore_index=True)

@@ -6,7 +6,7 @@ import numpy as np
 
 from attribution.arguments import checked
 from attribution.delta import normal_reach
-from attribution.intervals import share_interval
+from attribution.intervals import score_interval, share_interval
 from attribution.paths import Paths
 from attribution.ragged import Floats
 from attribution.sums import Measure, Sums, everything, grouped, rate_ends
@@ -106,19 +106,27 @@ def time_lags(paths: Paths, *, confidence: float = 0.90) -> "pandas.DataFrame | 
 
     Returns
     -------
-    Columns days (from 0 on), conversions, conversions_share, conversions_share_low, conversions_share_high. Whose
-    conversions came after how many days is not known, so customers with several are taken to have them all after
-    equally many: intervals are then as wide as they can be.
+    Columns days (from 0 on), conversions, conversions_low, conversions_high, conversions_share, conversions_share_low,
+    conversions_share_high. Whose conversions came after how many days is not known, so customers with several are taken
+    to have them all after equally many: intervals are then as wide as they can be.
     """
     table = paths.time_lags
     if table is None:
         return None
     counted = everything(paths)
     total = float(counted.totals[0]) or 1.0
-    share = table["conversions"].to_numpy() / total
+    conversions = table["conversions"].to_numpy()
+    share, of_one = conversions / total, float(counted.variances[0]) / total
+    least, most = score_interval(conversions, conversions * of_one, confidence=confidence, typical=of_one)
     of_each = float(counted.variances[0]) / total**2
     low, high = share_interval(share, share * (1 - share) * of_each, confidence=confidence, typical=of_each)
-    return table.assign(conversions_share=share, conversions_share_low=low, conversions_share_high=high)
+    return table.assign(
+        conversions_low=least,
+        conversions_high=most,
+        conversions_share=share,
+        conversions_share_low=low,
+        conversions_share_high=high,
+    )
 
 
 def _ends(paths: Paths, own: "csr_array", *, confidence: float) -> dict[str, Floats]:

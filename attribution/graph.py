@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attribution.arguments import checked
+from attribution.intervals import share_interval
 from attribution.paths import Paths
 from attribution.transitions import transitions
 from customer_data.errors import ConfigurationError
@@ -13,11 +14,12 @@ if TYPE_CHECKING:
     import networkx
     import pandas
 
+_EDGE = ("source", "target", "count", "probability")
 START, CONVERSION, NULL = "(start)", "(conversion)", "(null)"
 
 
 @checked
-def transition_matrix(paths: Paths, order: int = 1) -> "pandas.DataFrame":
+def transition_matrix(paths: Paths, order: int = 1, *, confidence: float = 0.90) -> "pandas.DataFrame":
     """How often each state follows each other one: the counts and probabilities the Markov model is solved on.
 
     Parameters
@@ -27,10 +29,15 @@ def transition_matrix(paths: Paths, order: int = 1) -> "pandas.DataFrame":
     order
         Number of channels in a state. A state of several is written ``a > b``, oldest first. Equal neighbouring states
         count as one, so at order 1 no channel follows itself.
+    confidence
+        Of the intervals: score intervals of proportions (:func:`attribution.intervals.share_interval`), each visit of
+        the source a case. The chain holds visits of a state independent of each other (Anderson & Goodman, Annals of
+        Mathematical Statistics 28, 1957, 89-110); customers who keep to habits make more of a difference than that.
 
     Returns
     -------
-    Columns source, target, count (journeys), probability (of the target given the source; each source's sum to 1).
+    Columns source, target, count (journeys), probability (of the target given the source; each source's sum to 1),
+    probability_low, probability_high.
     Sources are ``(start)`` and the states, targets the states, ``(conversion)`` and ``(null)``; sorted by source and
     target, the start first and the ends last. Transitions that never happen have no row. A channel that bears one of
     the three names in brackets is written with `` (channel)`` behind it.
@@ -54,8 +61,20 @@ def transition_matrix(paths: Paths, order: int = 1) -> "pandas.DataFrame":
     source, target, count = source[happened], target[happened], count[happened]
     leaving = np.bincount(source, weights=count, minlength=states + 1)
     order_of_rows = np.lexsort([target, np.where(source == states, -1, source)])
+    visits = leaving[source]
+    probability = count / visits
+    low, high = share_interval(
+        probability, probability * (1 - probability) / visits, confidence=confidence, typical=1 / visits
+    )
     table = pandas.DataFrame(
-        {"source": names[source], "target": names[target], "count": count, "probability": count / leaving[source]}
+        {
+            "source": names[source],
+            "target": names[target],
+            "count": count,
+            "probability": probability,
+            "probability_low": low,
+            "probability_high": high,
+        }
     )
     return table.iloc[order_of_rows].reset_index(drop=True)
 
@@ -113,7 +132,7 @@ def transition_graph(paths: Paths, *, min_probability: float = 0.05, max_nodes: 
     shown = table[table["source"].isin(graph.nodes) & table["target"].isin(graph.nodes)]
     likeliest = shown.sort_values("probability", ascending=False, kind="stable").drop_duplicates("target").index
     shown = shown[(shown["probability"] >= min_probability) | shown.index.isin(likeliest)]
-    for source, target, count, probability in shown.itertuples(index=False):
+    for source, target, count, probability in zip(*(shown[name] for name in _EDGE), strict=True):
         graph.add_edge(source, target, count=float(count), probability=float(probability))
     graph.graph.update(
         channels_left_out=[name for name in map(_told_apart, paths.channels) if name not in graph],

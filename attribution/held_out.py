@@ -7,6 +7,8 @@ import numpy as np
 
 from attribution import ragged
 from attribution.arguments import checked
+from attribution.delta import normal_reach
+from attribution.intervals import share_interval
 from attribution.paths import Paths
 from attribution.ragged import Floats
 from customer_data.errors import ConfigurationError, NotHeldOutError
@@ -31,8 +33,11 @@ def split_paths(paths: Paths, *, folds: int = 5, seed: int = 0) -> tuple[Paths, 
     """
     require_folds(folds)
     counts = np.concatenate([paths.conversions, paths.nulls])
-    if not np.array_equal(counts, np.floor(counts)):
-        raise NotHeldOutError("counts with fractions cannot be dealt into folds")
+    if (parts := (counts != np.floor(counts)).reshape(2, -1).any(axis=0)).any():
+        raise NotHeldOutError(
+            f"{np.count_nonzero(parts):,} of {len(paths):,} paths have counts with fractions (first: "
+            f"{paths.names([parts.argmax()])[0]}), which cannot be dealt into folds"
+        )
     dealt = np.random.default_rng(seed).multinomial(counts.astype(np.int64), np.full(folds, 1 / folds))
     conversions, nulls = dealt[: len(paths)], dealt[len(paths) :]
     return tuple(
@@ -93,17 +98,51 @@ def auc(score: Floats, conversions: Floats, nulls: Floats) -> float:
     nothing would come out below one half (Parker, Guenter & Bedo, BMC Bioinformatics 8, 2007, 326; Forman & Scholz,
     SIGKDD Explorations 12, 2010, 49-57). Every pair within a fold counts alike; missing where no fold holds a pair.
     """
-    right = pairs = 0.0
+    right, pairs = pairs_in_order(score, conversions, nulls)
+    return float(right.sum() / pairs.sum()) if pairs.any() else float("nan")
+
+
+def pairs_in_order(score: Floats, conversions: Floats, nulls: Floats) -> tuple[Floats, Floats]:
+    """By fold: pairs of a journey that converted and one that did not, in the right order (ties half), and all."""
+    right, pairs = [], []
     for level, won, lost in zip(*(np.atleast_2d(one) for one in (score, conversions, nulls)), strict=True):
         _, number = np.unique(level, return_inverse=True)
         converted, not_converted = np.bincount(number, weights=won), np.bincount(number, weights=lost)
         below = np.cumsum(not_converted) - not_converted
-        right += float((converted * (below + not_converted / 2)).sum())
-        pairs += float(won.sum() * lost.sum())
-    return right / pairs if pairs else float("nan")
+        right.append(float((converted * (below + not_converted / 2)).sum()))
+        pairs.append(float(won.sum() * lost.sum()))
+    return np.array(right), np.array(pairs)
 
 
-def calibration(score: Floats, conversions: Floats, nulls: Floats, groups: int = 10) -> "pandas.DataFrame":
+def over_folds(parts: Floats, wholes: Floats) -> tuple[Floats, Floats]:
+    """Ratios of sums over folds, the last axis of both, and their standard errors; missing with less than two folds.
+
+    Folds need not be of one size, and each is a case: customers keep all their journeys in one (Cochran 1977, Sampling
+    Techniques, chapter 6).
+    """
+    some = wholes > 0
+    folds, whole = int(some.sum()), wholes.sum()
+    if folds < 2:
+        missing = np.full(parts.shape[:-1], np.nan)
+        return (parts.sum(axis=-1) / whole if folds else missing), missing
+    ratio = parts.sum(axis=-1) / whole
+    apart = (parts - ratio[..., None] * wholes)[..., some]
+    return ratio, np.sqrt(folds / (folds - 1) * (apart**2).sum(axis=-1)) / whole
+
+
+def fold_interval(parts: Floats, wholes: Floats, *, confidence: float) -> tuple[Floats, Floats]:
+    """Lower and upper ends of such ratios: Student's t with a degree of freedom less than folds."""
+    from scipy.special import stdtrit
+
+    normal_reach(confidence)
+    ratio, error = over_folds(parts, wholes)
+    reach = stdtrit(max(int((wholes > 0).sum()) - 1, 1), 0.5 + confidence / 2) * error
+    return ratio - reach, ratio + reach
+
+
+def calibration(
+    score: Floats, conversions: Floats, nulls: Floats, groups: int = 10, *, confidence: float = 0.90
+) -> "pandas.DataFrame":
     """Journeys in groups by the rank of their score in their fold, arrays as of :func:`auc`.
 
     Of every fold each group holds as large a part, so that how many of a fold converted tells nothing of its groups.
@@ -112,7 +151,8 @@ def calibration(score: Floats, conversions: Floats, nulls: Floats, groups: int =
 
     Over data sets no group is foretold too high or too low for being held out. In one data set chance moves what is
     foretold and what is observed of a group the same way, because a journey held out once teaches the other folds; how
-    surely outcomes are told apart :func:`auc` and :func:`log_loss` say, which look at one fold at a time.
+    surely outcomes are told apart :func:`auc` and :func:`log_loss` say, which look at one fold at a time. Intervals of
+    what is observed are score intervals of proportions, each journey a case.
     """
     import pandas
 
@@ -130,11 +170,15 @@ def calibration(score: Floats, conversions: Floats, nulls: Floats, groups: int =
     mean = fold_predicted / fold_journeys
     first = np.append(True, np.abs(np.diff(mean, axis=1)).max(axis=0) > 1e-12)
     count, predicted, observed = np.add.reduceat(np.sum(parts, axis=0), np.flatnonzero(first), axis=1)
+    share = observed / count
+    low, high = share_interval(share, share * (1 - share) / count, confidence=confidence, typical=1 / count)
     return pandas.DataFrame(
         {
             "group": np.arange(1, len(count) + 1),
             "journeys": count,
             "predicted": predicted / count,
-            "observed": observed / count,
+            "observed": share,
+            "observed_low": low,
+            "observed_high": high,
         }
     )

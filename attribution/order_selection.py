@@ -33,19 +33,26 @@ class OrderSelection:
     table
         One row per order (0 is the bare conversion rate): order, states, log_loss (held out, nats per journey),
         excess (over the best order), excess_std_error (over folds), auc (held out, over pairs of journeys of one fold;
-        missing where no fold holds both outcomes), auc_in_sample, chosen.
+        missing where no fold holds both outcomes), auc_in_sample, log_loss_low, log_loss_high, auc_low, auc_high
+        (:func:`attribution.held_out.fold_interval`), chosen.
     calibration
         Held out, at the order chosen, journeys in up to ten groups, of each fold those of rising prediction: group,
-        journeys, predicted (mean probability of conversion), observed (share that converted).
+        journeys, predicted (mean probability of conversion), observed (share that converted), observed_low,
+        observed_high.
+    best_losses
+        Of the best order the sum of losses over each of the folds given.
     """
 
     order: int
     table: "pandas.DataFrame"
     calibration: "pandas.DataFrame"
+    best_losses: Floats
 
 
 @checked
-def choose_order(folds: Sequence[Paths], *, max_order: int = 4, backoff: float = 10.0) -> OrderSelection:
+def choose_order(
+    folds: Sequence[Paths], *, max_order: int = 4, backoff: float = 10.0, confidence: float = 0.90
+) -> OrderSelection:
     """Choose the order of the chain by journeys that were held out.
 
     The probability at order k backs off to the one at order k - 1: ``p_k = (c + m p_(k-1)) / (n + m)`` with c the
@@ -61,6 +68,8 @@ def choose_order(folds: Sequence[Paths], *, max_order: int = 4, backoff: float =
         Largest order tried.
     backoff
         How many journeys the shorter window's probability counts for.
+    confidence
+        Of the intervals.
 
     Raises
     ------
@@ -96,7 +105,8 @@ def choose_order(folds: Sequence[Paths], *, max_order: int = 4, backoff: float =
     )
     in_sample = _predictions(windows, conversions.sum(axis=0), nulls.sum(axis=0), backoff)
     losses = held_out.log_loss(foretold, conversions, nulls)
-    order, table = _compared(losses, (conversions + nulls).sum(axis=1))
+    journeys = (conversions + nulls).sum(axis=1)
+    order, table = _compared(losses, journeys)
     table.insert(1, "states", [len(np.unique(window)) for window in windows])
     table.insert(5, "auc", [held_out.auc(foretold[k], conversions, nulls) for k in table["order"]])
     table.insert(
@@ -104,7 +114,17 @@ def choose_order(folds: Sequence[Paths], *, max_order: int = 4, backoff: float =
         "auc_in_sample",
         [held_out.auc(in_sample[k], conversions.sum(axis=0), nulls.sum(axis=0)) for k in table["order"]],
     )
-    return OrderSelection(order, table, held_out.calibration(foretold[order], conversions, nulls))
+    pairs = [held_out.pairs_in_order(foretold[k], conversions, nulls) for k in table["order"]]
+    right, of_all = np.array([one for one, _ in pairs]), pairs[0][1]
+    for name, parts, wholes in (("auc", right, of_all), ("log_loss", losses, journeys)):
+        for end, values in zip(
+            ("high", "low"), held_out.fold_interval(parts, wholes, confidence=confidence)[::-1], strict=True
+        ):
+            table.insert(7, f"{name}_{end}", values)
+    best = np.zeros(len(walked))
+    best[walked] = losses[1 + int(table["log_loss"].to_numpy()[1:].argmin())]
+    observed = held_out.calibration(foretold[order], conversions, nulls, confidence=confidence)
+    return OrderSelection(order, table, observed, best)
 
 
 def _predictions(windows: list[NDArray[np.integer[Any]]], conversions: Floats, nulls: Floats, backoff: float) -> Floats:
@@ -121,12 +141,9 @@ def _compared(losses: Floats, journeys: Floats) -> tuple[int, "pandas.DataFrame"
     """Choose by losses (order, fold), sums over the fold's journeys."""
     import pandas
 
-    mean, folds = losses.sum(axis=1) / journeys.sum(), len(journeys)
+    mean = losses.sum(axis=1) / journeys.sum()
     best = int(np.argmin(mean[1:])) + 1
-    behind = mean - mean[best]
-    # A ratio of sums over folds, which need not be of one size (Cochran 1977, Sampling Techniques, chapter 6).
-    apart = losses - losses[best] - behind[:, None] * journeys
-    error = np.sqrt(folds / (folds - 1) * (apart**2).sum(axis=1)) / journeys.sum()
+    behind, error = held_out.over_folds(losses - losses[best], journeys)
     order = next(k for k in range(1, len(mean)) if behind[k] <= error[k])
     orders = np.arange(len(mean))
     return order, pandas.DataFrame(

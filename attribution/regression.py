@@ -286,7 +286,13 @@ def regression_gradient(paths: Paths) -> Gradient:
 
 
 @checked
-def held_out_regression(folds: Sequence[Paths], *, fit: RegressionFit | None = None) -> "pandas.DataFrame":
+def held_out_regression(
+    folds: Sequence[Paths],
+    *,
+    fit: RegressionFit | None = None,
+    best_losses: Floats | None = None,
+    confidence: float = 0.90,
+) -> "pandas.DataFrame":
     """How well the regression foretells journeys it was not fitted to, beside ``choose_order``'s table of the chain.
 
     Parameters
@@ -295,12 +301,17 @@ def held_out_regression(folds: Sequence[Paths], *, fit: RegressionFit | None = N
         Distinct paths of each fold, see :func:`attribution.customer_folds.customer_folds`.
     fit
         The regression of all folds together, if it has been fitted already.
+    best_losses
+        Losses of the best chain by fold (:class:`attribution.order_selection.OrderSelection`), to be compared with.
+    confidence
+        Of the intervals.
 
     Returns
     -------
     pandas.DataFrame
         One row: model, log_loss (held out, nats per journey), auc (held out, over pairs of journeys of one fold),
-        auc_in_sample.
+        auc_in_sample, log_loss_low, log_loss_high, auc_low, auc_high, and excess and excess_std_error over the best
+        chain (missing without its losses).
     """
     import pandas
 
@@ -315,15 +326,24 @@ def held_out_regression(folds: Sequence[Paths], *, fit: RegressionFit | None = N
     ]
     score = np.array([fit.chance(design.terms)[design.group] for fit in fits])
     in_sample = whole.chance(design.terms)[design.group]
-    loss = held_out.log_loss(score, conversions, nulls).sum() / (conversions + nulls).sum()
-    return pandas.DataFrame(
-        {
-            "model": ["regression"],
-            "log_loss": [loss],
-            "auc": [held_out.auc(score, conversions, nulls)],
-            "auc_in_sample": [held_out.auc(in_sample, paths.conversions, paths.nulls)],
-        }
-    )
+    losses, journeys = held_out.log_loss(score, conversions, nulls), (conversions + nulls).sum(axis=1)
+    right, pairs = held_out.pairs_in_order(score, conversions, nulls)
+    row: dict[str, object] = {
+        "model": "regression",
+        "log_loss": losses.sum() / journeys.sum(),
+        "auc": held_out.auc(score, conversions, nulls),
+        "auc_in_sample": held_out.auc(in_sample, paths.conversions, paths.nulls),
+    }
+    for name, parts, wholes in (("log_loss", losses, journeys), ("auc", right, pairs)):
+        low, high = held_out.fold_interval(parts, wholes, confidence=confidence)
+        row |= {f"{name}_low": float(low), f"{name}_high": float(high)}
+    if best_losses is not None and len(best_losses) != len(losses):
+        raise ConfigurationError(
+            f"best_losses: {len(best_losses)} losses for {len(losses)} folds. Give choose_order(folds).best_losses."
+        )
+    behind = np.full(len(losses), np.nan) if best_losses is None else losses - best_losses
+    excess, error = held_out.over_folds(behind, journeys)
+    return pandas.DataFrame([row | {"excess": float(excess), "excess_std_error": float(error)}])
 
 
 def _shared_out(losses: Floats, total: float) -> Floats:

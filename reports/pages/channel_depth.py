@@ -34,7 +34,7 @@ def depth_sections(run: RunResults) -> tuple[Section, ...]:
     moved = [*bridge_blocks(attribution, depth, run), *path_blocks(attribution, depth, run.confidence)]
     moved += flow_blocks(depth)
     moved += _role_blocks(depth, attribution, run)
-    choices = [*_sensitivity_blocks(depth, attribution, run), *_order_blocks(depth, attribution)]
+    choices = [*_sensitivity_blocks(depth, attribution, run), *_order_blocks(depth, attribution, run)]
     sections = (
         Section("Why credit moved", tuple(moved), new_page=False),
         Section(segment_title(depth), tuple(apart), new_page=False),
@@ -184,8 +184,8 @@ def _in_words(shifted_by: object) -> str:
     return said.replace("order: ", "a chain of order ").replace("lookback: ", "a lookback of ")
 
 
-def _order_blocks(depth: ChannelDepth, attribution: AttributionResults) -> list[Block]:
-    rows = depth.orders
+def _order_blocks(depth: ChannelDepth, attribution: AttributionResults, run: RunResults) -> list[Block]:
+    rows, interval = depth.orders, prose.interval_name(run.confidence)
     if rows is None or not len(rows):
         if not depth.why_not_held_out:
             return []
@@ -222,7 +222,9 @@ def _order_blocks(depth: ChannelDepth, attribution: AttributionResults) -> list[
     blocks: list[Block] = [
         Table(
             title="How well each model foretells journeys that were held out",
-            data=rows.assign(name=names, verdict=_choices_made(rows, depth, attribution)),
+            data=rows.assign(
+                name=names, auc_interval=ranges(rows, "auc", 3), verdict=_choices_made(rows, depth, attribution)
+            ),
             columns=(
                 Column("name", "Model", width=1),
                 Column("states", "States", "count"),
@@ -230,6 +232,7 @@ def _order_blocks(depth: ChannelDepth, attribution: AttributionResults) -> list[
                 Column("excess", "Above the best", "ratio", decimals=4),
                 Column("excess_std_error", "Standard error", "ratio", decimals=4),
                 Column("auc", "AUC", "ratio", decimals=3),
+                Column("auc_interval", interval, align="right"),
                 Column("auc_in_sample", "AUC in sample", "ratio", decimals=3),
                 Column("verdict", ""),
             ),
@@ -242,7 +245,7 @@ def _order_blocks(depth: ChannelDepth, attribution: AttributionResults) -> list[
         blocks.append(
             Table(
                 title=f"Foretold and observed conversion of held-out journeys, order {best}",
-                data=_by_group(depth.calibration),
+                data=_by_group(depth.calibration, interval),
                 columns=(
                     Column("what", "Group of journeys", width=1),
                     *(Column(f"group_{place}", str(place), align="right") for place in depth.calibration["group"]),
@@ -273,7 +276,7 @@ def _no_regression(rows: pd.DataFrame, depth: ChannelDepth) -> str:
     return f" The regression is left out: {depth.why_no_games or 'it could not be fitted to all folds'}."
 
 
-def _by_group(calibration: pd.DataFrame) -> pd.DataFrame:
+def _by_group(calibration: pd.DataFrame, interval: str) -> pd.DataFrame:
     """Groups side by side, what is known of them below each other."""
     import pandas as pd
 
@@ -281,6 +284,8 @@ def _by_group(calibration: pd.DataFrame) -> pd.DataFrame:
         "Journeys": [number(value) for value in calibration["journeys"]],
         "Foretold": [percent(value) for value in calibration["predicted"]],
         "Observed": [percent(value) for value in calibration["observed"]],
+        f"– {interval}, from": [percent(value) for value in calibration["observed_low"]],
+        "– to": [percent(value) for value in calibration["observed_high"]],
     }
     names = [f"group_{place}" for place in calibration["group"]]
     return pd.DataFrame([{"what": what, **dict(zip(names, cells, strict=True))} for what, cells in rows.items()])

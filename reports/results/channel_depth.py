@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from attribution.customer_folds import Recounts
     from attribution.first_orders import FirstOrders
     from attribution.journey_parts import JourneyOptions
+    from attribution.ragged import Floats
     from attribution.regression import RegressionFit
     from reports.configuration.reading import Configuration
 
@@ -58,6 +59,7 @@ def order_choice(
     from attribution.order_selection import choose_order
 
     wanted = configuration.settings.attribution
+    confidence = configuration.settings.report.confidence
     stated = wanted.order if isinstance(wanted.order, int) else None
     if stated is not None and wanted.depth == "brief":
         return OrderChoice(stated)
@@ -66,7 +68,7 @@ def order_choice(
         if connection is not None and wanted.depth == "full" and wanted.model != "time_decay":
             recounted = _recounted(connection, configuration)
         folds = _folds(paths, configuration, connection, recounted)
-        chosen = choose_order(folds, max_order=max(4, stated or 0))
+        chosen = choose_order(folds, max_order=max(4, stated or 0), confidence=confidence)
     except NotHeldOutError as error:
         why_not_chosen = "" if stated is not None else error.why
         return OrderChoice(stated or 1, why_not=error.why, why_not_chosen=why_not_chosen, recounted=recounted)
@@ -74,7 +76,7 @@ def order_choice(
     table = chosen.table.assign(model="markov", calibrated_order=chosen.order, folds=dealt)
     regression = None
     if wanted.depth == "full" and len(paths.channels) <= MOST_CHANNELS:
-        table, regression = _with_regression(table, paths, folds)
+        table, regression = _with_regression(table, paths, folds, best_losses=chosen.best_losses, confidence=confidence)
     order = stated or chosen.order
     return OrderChoice(order, table, chosen.calibration, regression=regression, recounted=recounted)
 
@@ -99,7 +101,7 @@ def _folds(
 
 
 def _with_regression(
-    table: pd.DataFrame, paths: Paths, folds: tuple[Paths, ...]
+    table: pd.DataFrame, paths: Paths, folds: tuple[Paths, ...], *, best_losses: Floats, confidence: float
 ) -> tuple[pd.DataFrame, RegressionFit | None]:
     """The table with a row of the regression, and that of all journeys; either is left out where it cannot be had."""
     import pandas as pd
@@ -109,11 +111,10 @@ def _with_regression(
     fit = None
     try:
         fit = fit_regression(paths)
-        row = held_out_regression(folds, fit=fit)
+        row = held_out_regression(folds, fit=fit, best_losses=best_losses, confidence=confidence)
     except ModelError:
         return table, fit
-    best = float(table["log_loss"].iloc[1:].min())
-    row = row.assign(excess=row["log_loss"] - best, chosen=False, folds=table["folds"].iloc[0])
+    row = row.assign(chosen=False, folds=table["folds"].iloc[0])
     return pd.concat([table, row], ignore_index=True), fit
 
 

@@ -37,6 +37,7 @@ def calibrated_with_tests(
     import pandas as pd
 
     from attribution.calibration import calibrate
+    from attribution.delta import normal_reach
     from attribution.multipliers import MultiplierPrior, expected_ratios
 
     wanted, report = configuration.settings.attribution, configuration.settings.report
@@ -71,13 +72,16 @@ def calibrated_with_tests(
     tests = tests.rename(columns={"incremental": "incremental_conversions"})
     tests.insert(1, "from", [test.from_ for test in wanted.experiments])
     tests.insert(2, "until", [test.until for test in wanted.experiments])
+    reach = normal_reach(report.confidence) * tests["standard_error"]
+    least, most = tests["incremental_conversions"] - reach, tests["incremental_conversions"] + reach
     tests["per_credited"] = tests["incremental_conversions"] / tests["credited"]
+    tests["per_credited_low"], tests["per_credited_high"] = least / tests["credited"], most / tests["credited"]
     tests["expected_low"], tests["expected_high"] = expected_ratios(
         (tests["standard_error"] / tests["credited"]).to_numpy(), prior=prior, confidence=report.confidence
     )
     tests["cost"] = pd.Series([test.cost for test in wanted.experiments], dtype=float)
-    caused = tests["incremental_conversions"].where(tests["incremental_conversions"] > 0)
-    tests["cost_per_incremental"] = tests["cost"] / caused
+    for end, caused in (("", tests["incremental_conversions"]), ("_low", most), ("_high", least)):
+        tests[f"cost_per_incremental{end}"] = tests["cost"] / caused.where(caused > 0)
     return ExperimentResults(tests=tests, calibrated=calibrated)
 
 

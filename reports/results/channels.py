@@ -177,7 +177,7 @@ def channel_results(
         removal_effects=removal_effects(paths, order=order, convention=wanted.convention, confidence=report.confidence)
         if paths.conversions.sum() > 0
         else None,
-        transitions=transition_matrix(paths, order=1),
+        transitions=transition_matrix(paths, order=1, confidence=report.confidence),
         graph=transition_graph(paths),
         top_paths=top_paths(paths, n=20, confidence=report.confidence),
         path_lengths=path_lengths(paths, confidence=report.confidence),

@@ -159,10 +159,10 @@ class ExperimentResults:
     ----------
     tests
         ``channel, from, until, incremental_conversions, standard_error, credited, per_credited, expected_low,
-        expected_high, cost, cost_per_incremental``: ``credited`` are the conversions that the run's model credits to
-        the channel in the time of the test, ``per_credited`` the incremental ones for each of them, and the expected
-        ends those between which that was to be expected before any test, with the test's own error; days, cost and
-        what follows from them are missing where they were not given.
+        expected_high, cost, cost_per_incremental``, the two ratios also with ``_low`` and ``_high``: ``credited`` are
+        the conversions that the run's model credits to the channel in the time of the test, ``per_credited`` the
+        incremental ones for each of them, and the expected ends those between which that was to be expected before any
+        test, with the test's own error; days, cost and what follows from them are missing where they were not given.
     calibrated
         ``channel, kind, experiments, credited, multiplier, multiplier_low, multiplier_high, conversions,
         conversions_low, conversions_high, note``: as `attribution.calibration.calibrate` gives it, one row per channel
@@ -224,8 +224,9 @@ class AttributionResults:
         ``channel, removal_effect, removal_effect_value``: fractions, each with an interval in ``_low`` and ``_high``;
         or None.
     transitions
-        ``source, target, count, probability`` between channels, ``(start)``, ``(conversion)`` and ``(null)``, as
-        `attribution.transition_matrix` gives it at order 1 (whatever the order of the model); or None.
+        ``source, target, count, probability, probability_low, probability_high`` between channels, ``(start)``,
+        ``(conversion)`` and ``(null)``, as `attribution.transition_matrix` gives it at order 1 (whatever the order of
+        the model); or None.
     graph
         The same thinned for drawing, as `attribution.transition_graph` gives it, or None: then the flow is drawn as a
         heatmap of ``transitions``.
@@ -236,8 +237,8 @@ class AttributionResults:
         ``touches, conversions, value, nulls, conversions_share``: one row per number of touches; conversions, value and
         share also with ``_low`` and ``_high``.
     time_lags
-        ``days, conversions, conversions_share``, the last with ``_low`` and ``_high``: whole days from the first touch
-        to the conversion; None where paths were read from a file.
+        ``days, conversions, conversions_share``, the last two with ``_low`` and ``_high``: whole days from the first
+        touch to the conversion; None where paths were read from a file.
     journeys
         Counts by name, any of: ``customers, all_touches, touches, touches_outside_lookback,
         touches_after_last_conversion, touches_after_end, converted, not_converted, open, conversions,
@@ -269,8 +270,8 @@ class AttributionResults:
     switched_off
         What would be lost without channels; None in a brief run that is asked for no sets of them.
     rank_stability
-        ``channel, conversions, rank, rank_low, rank_high, same_rank, above_next`` of the run's model, as
-        `attribution.bootstrap.rank_stability` gives it; None without a bootstrap.
+        ``channel, conversions, conversions_low, conversions_high, rank, rank_low, rank_high, same_rank, above_next`` of
+        the run's model, as `attribution.bootstrap.rank_stability` gives it; None without a bootstrap.
     """
 
     credit: pd.DataFrame

@@ -152,7 +152,8 @@ def test_ranks_of_clear_and_unclear_channels():
     paths = Paths.from_strings(["a", "b", "c", "d"], [1000, 100, 99, 2], [0] * 4, [0] * 4)
     table = rank_stability(paths, model="last_click", replicates=500, seed=2)
     assert list(table.columns) == [
-        "channel", "conversions", "rank", "rank_low", "rank_high", "same_rank", "above_next",
+        "channel", "conversions", "conversions_low", "conversions_high", "rank", "rank_low", "rank_high", "same_rank",
+        "above_next",
     ]  # fmt: skip
     assert list(table.channel) == ["a", "b", "c", "d"]
     assert list(table["rank"]) == [1, 2, 3, 4]
@@ -162,6 +163,8 @@ def test_ranks_of_clear_and_unclear_channels():
     # b and c are as good as tied; the share of the replicates themselves, which is P(b >= c) of Poisson counts within
     # three standard errors of 500 draws.
     drawn = bootstrap_credit(paths, ["last_click"], replicates=500, seed=2).conversions[:, 0]
+    assert table.conversions_low[1] == np.quantile(drawn[:, 1], 0.05)
+    assert table.conversions_high[1] == np.quantile(drawn[:, 1], 0.95)
     assert table.above_next[1] == (drawn[:, 1] >= drawn[:, 2]).mean()
     likely = 1 - skellam.cdf(-1, 100, 99)
     assert table.above_next[1] == pytest.approx(likely, abs=3 * np.sqrt(likely * (1 - likely) / 500))

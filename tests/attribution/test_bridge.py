@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from attribution.bridge import bridge, credit_along_paths, flows, roles, touch_variety
 from attribution.comparison import compare
 from attribution.credit import model_credit, removal_effects
+from attribution.intervals import score_interval
 from attribution.participation import ParticipationGradient, participation
 from attribution.paths import Paths
 from attribution.rules import RuleOptions
@@ -191,3 +192,29 @@ def test_nothing_converts():
 def test_unknown_measure_is_named(shop):
     with pytest.raises(ConfigurationError, match="'money' is not one of conversions, value"):
         bridge(shop, measure="money")
+
+
+@pytest.mark.parametrize("measure", ["conversions", "value"])
+def test_what_came_by_a_channel_alone_and_participation_have_intervals(measure):
+    # All conversions are worth 1. Two come by a alone: both ends m solve (2 - m)^2 = z^2 m. None by c alone: 0 to z^2.
+    # In proportion to a 5, b 4, c 1 of 10, participation is .6 of the paths' conversions: a 3, b 2.4, c .6 of 6.
+    counts = [2, 3, 1]
+    table = bridge(Paths.from_strings(["a", "a > b", "b > c"], counts, counts, [5, 5, 5]), measure=measure)
+    table = table.set_index("channel")
+    z = 1.6448536269514722
+    for end in ("alone_low", "alone_high"):
+        assert (2 - table.loc["a", end]) ** 2 == pytest.approx(z**2 * table.loc["a", end], rel=1e-12)
+    assert table.loc["c", ["alone_low", "alone_high"]].tolist() == pytest.approx([0, z**2])
+    assert table["participation"].tolist() == pytest.approx([3, 2.4, 0.6])
+    # The variance is the sum over conversions of squares of what one more brings, here by differences.
+    slopes = {}
+    for row in range(3):
+        ends = []
+        for step in (1e-5, -1e-5):
+            moved = [count + step * (place == row) for place, count in enumerate(counts)]
+            ends.append(participation(Paths.from_strings(["a", "a > b", "b > c"], moved))[0])
+        slopes[row] = (ends[0] - ends[1]) / 2e-5
+    spread = sum(counts[row] * slopes[row] ** 2 for row in range(3))
+    low, high = score_interval(np.array([3, 2.4, 0.6]), spread, confidence=0.9)
+    assert table["participation_low"].tolist() == pytest.approx(low.tolist(), rel=1e-6)
+    assert table["participation_high"].tolist() == pytest.approx(high.tolist(), rel=1e-6)

@@ -11,7 +11,7 @@ from attribution.counterfactual import interactions, removal, substituted_surviv
 from attribution.credit import removal_effects
 from attribution.delta import covariance
 from attribution.gradient import effects_gradient
-from attribution.intervals import effect_interval, interaction_interval
+from attribution.intervals import effect_interval, interaction_interval, score_interval
 from attribution.paths import Paths
 from attribution.survival import survival
 from attribution.transitions import transitions
@@ -354,3 +354,28 @@ def test_nothing_converts():
         removal(paths, ["a"])
     with pytest.raises(ModelError, match="none of the 4 journeys"):
         interactions(paths)
+
+
+def test_affinities_have_the_intervals_of_what_each_journey_brings():
+    texts, won, lost = ["a > b", "a", "b > c", "c > a > b", "c"], [30, 20, 10, 8, 4], [40, 60, 50, 20, 90]
+
+    def affinities(conversions, nulls):
+        table = interactions(Paths.from_strings(texts, conversions, nulls=nulls)).sort_values(
+            ["channel_a", "channel_b"]
+        )
+        return table.set_index(["channel_a", "channel_b"])
+
+    table, spread = affinities(won, lost), 0.0
+    for amounts in (won, lost):
+        for row, count in enumerate(amounts):
+            ends = []
+            for step in (1e-4, -1e-4):
+                moved = [float(amount) for amount in amounts]
+                moved[row] += step
+                ends.append(affinities(*((moved, lost) if amounts is won else (won, moved)))["affinity"])
+            spread += count * ((ends[0] - ends[1]) / 2e-4).to_numpy() ** 2
+    per_case = 1 / (72 * table["removal_effect_a"] * table["removal_effect_b"]).to_numpy()
+    low, high = score_interval(table["affinity"].to_numpy(), spread, confidence=0.9, typical=per_case)
+    assert table["affinity_low"].tolist() == pytest.approx(low.tolist(), rel=1e-5)
+    assert table["affinity_high"].tolist() == pytest.approx(high.tolist(), rel=1e-5)
+    assert (table["affinity_low"] < table["affinity"]).all()

@@ -67,6 +67,10 @@ def test_time_lags_by_hand() -> None:
     for end in ("low", "high"):
         share = table[f"conversions_share_{end}"].to_numpy()
         assert (share - [0.75, 0, 0.25]) ** 2 == pytest.approx(z**2 * share * (1 - share) / 4)
+    # Of conversions themselves: Poisson counts of 3, 0 and 1, (n - m)^2 = z^2 m.
+    for end in ("low", "high"):
+        mean = table[f"conversions_{end}"].to_numpy()
+        assert (np.array([3, 0, 1]) - mean) ** 2 == pytest.approx(z**2 * mean)
     assert time_lags(PATHS) is None
 
 

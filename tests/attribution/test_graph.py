@@ -12,8 +12,9 @@ PATHS = Paths.from_strings(["a", "a > a > b", "b > a"], conversions=[2, 1, 1], n
 
 def test_transition_matrix_by_hand() -> None:
     table = attribution.transition_matrix(PATHS)
-    assert table.columns.tolist() == ["source", "target", "count", "probability"]
-    assert list(table.itertuples(index=False, name=None)) == [
+    plain = ["source", "target", "count", "probability"]
+    assert table.columns.tolist() == [*plain, "probability_low", "probability_high"]
+    assert list(table[plain].itertuples(index=False, name=None)) == [
         ("(start)", "a", 8.0, 0.8),
         ("(start)", "b", 2.0, 0.2),
         ("a", "b", 2.0, 0.2),
@@ -23,6 +24,16 @@ def test_transition_matrix_by_hand() -> None:
         ("b", "(conversion)", 1.0, 0.25),
         ("b", "(null)", 1.0, 0.25),
     ]
+
+
+def test_intervals_of_transitions_are_score_intervals_of_visits() -> None:
+    # Of ten journeys eight begin with a: both ends m solve (.8 - m)^2 = z^2 m (1 - m) / 10.
+    table = attribution.transition_matrix(PATHS)
+    for end in table.loc[0, ["probability_low", "probability_high"]]:
+        assert (0.8 - end) ** 2 == pytest.approx(1.6448536269514722**2 * end * (1 - end) / 10, rel=1e-12)
+    wider = attribution.transition_matrix(PATHS, confidence=0.99)
+    assert (wider["probability_low"] < table["probability_low"]).all()
+    assert (table["probability_high"] < wider["probability_high"]).all()
 
 
 def test_states_of_order_two_are_named_oldest_channel_first() -> None:

@@ -38,17 +38,36 @@ def test_held_out_predictions_are_calibrated_where_the_model_is_right():
 def test_losses_and_back_off_by_hand():
     # Two folds. Taught by fold 1 (a: 1 of 2 converted, b: 0 of 1; all: 1 of 3), backoff 1:
     # p_0 = (1 + .5)/(3 + 1) = .375, p_1(a) = (1 + .375)/(2 + 1) = .458333, p_1(b) = .375/(1 + 1) = .1875.
-    # Fold 0 has one conversion after a and one null after b: loss -ln .458333 - ln .8125 = .987793.
+    # Fold 0 has one conversion after a and one null after b: loss -ln .458333 - ln .8125 = .987798.
     # Taught by fold 0 (a: 1 of 1, b: 0 of 1): p_0 = 1.5/3 = .5, p_1(a) = 1.5/2 = .75, p_1(b) = .5/2 = .25.
-    # Fold 1: -ln .75 - ln .25 - ln .75 = 1.961659. Mean over five journeys: .589890.
+    # Fold 1: -ln .75 - ln .25 - ln .75 = 1.961658. Mean over five journeys: .589891.
     fold_0 = Paths.from_strings(["a", "b"], [1, 0], nulls=[0, 1])
     fold_1 = Paths.from_strings(["a", "b"], [1, 0], nulls=[1, 1])
     table = choose_order([fold_0, fold_1], max_order=1, backoff=1.0).table
-    assert table["log_loss"].iloc[1] == pytest.approx((0.987793 + 1.961659) / 5, abs=1e-6)
+    assert table["log_loss"].iloc[1] == pytest.approx((0.987798 + 1.961658) / 5, abs=1e-6)
     # Order 0 loses 1.450833 and 2.079442, so .463035 and .117783 more: .1161636 per journey. Folds of two and of three
     # journeys are apart from that by .2307078 either way, and sqrt(2 (2 * .2307078^2)) / 5 = .0922831.
     assert table["excess"].iloc[0] == pytest.approx(0.1161636, abs=1e-6)
     assert table["excess_std_error"].iloc[0] == pytest.approx(0.0922831, abs=1e-6)
+
+
+def test_intervals_over_folds_by_hand():
+    # Folds of two and of three journeys lose .987798 and 1.961658 at order 1, .589891 a journey on the whole: apart
+    # from that by .191984 either way, and sqrt(2 (2 * .191984^2)) / 5 = .0767938. Student's t of one degree of freedom
+    # is tan(.45 pi) = 6.313752 at 95 %.
+    fold_0 = Paths.from_strings(["a", "b"], [1, 0], nulls=[0, 1])
+    fold_1 = Paths.from_strings(["a", "b"], [1, 0], nulls=[1, 1])
+    row = choose_order([fold_0, fold_1], max_order=1, backoff=1.0).table.iloc[1]
+    assert row["log_loss_high"] - row["log_loss"] == pytest.approx(6.313752 * 0.0767938, rel=1e-5)
+    assert row["log_loss"] - row["log_loss_low"] == pytest.approx(6.313752 * 0.0767938, rel=1e-5)
+    # Of the pairs 1 of 1 and 1.5 of 2 are in the right order: 5/6, apart by 1/6 either way.
+    assert row["auc_high"] - row["auc"] == pytest.approx(6.313752 * 2 * (1 / 6) / 3, rel=1e-5)
+
+
+def test_what_is_observed_of_a_group_has_a_score_interval():
+    table = calibration(np.array([[0.1], [0.1]]), np.array([[3.0], [2.0]]), np.array([[17.0], [18.0]]), confidence=0.95)
+    for end in table.loc[0, ["observed_low", "observed_high"]]:
+        assert (5 / 40 - end) ** 2 == pytest.approx(1.959963984540054**2 * end * (1 - end) / 40, rel=1e-12)
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)), min_size=2, max_size=8))
@@ -78,6 +97,8 @@ def test_one_score_for_all_of_a_fold_tells_nothing():
     selection = choose_order(split_paths(Paths.from_strings(["a"], [300], nulls=[2700]), seed=3))
     assert selection.table["auc"].tolist() == [0.5] * 5
     (group,) = selection.calibration.to_dict("records")
+    low, high = group.pop("observed_low"), group.pop("observed_high")
+    assert low < group["observed"] < high
     assert group == pytest.approx({"group": 1, "journeys": 3000, "predicted": 0.1, "observed": 0.1}, rel=1e-3)
 
 

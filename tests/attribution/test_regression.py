@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from attribution.held_out import split_paths
+from attribution.order_selection import choose_order
 from attribution.paths import Paths
 from attribution.regression import _terms, fit_regression, held_out_regression, lost_without, regression_credit
 from attribution.transforms import drop_channel
@@ -143,3 +144,16 @@ def test_held_out_loss_is_near_the_entropy_of_the_law_that_made_the_journeys():
     row = held_out_regression(split_paths(paths, seed=1)).iloc[0]
     assert row["log_loss"] == pytest.approx(entropy, abs=0.004)
     assert row["auc"] == pytest.approx(row["auc_in_sample"], abs=0.003)
+
+
+def test_the_regression_is_held_against_the_best_chain_fold_by_fold():
+    folds = split_paths(simulated(journeys=20_000, seed=9)[0], seed=2)
+    chain = choose_order(folds)
+    row = held_out_regression(folds, best_losses=chain.best_losses).iloc[0]
+    alone = held_out_regression(folds).iloc[0]
+    assert row["excess"] == pytest.approx(row["log_loss"] - chain.table["log_loss"].iloc[1:].min(), abs=1e-12)
+    # Both foretell the same journeys: their difference is known far better than the loss of either.
+    assert 0 < row["excess_std_error"] < (row["log_loss_high"] - row["log_loss_low"]) / 5
+    assert row["auc_low"] < row["auc"] < row["auc_high"]
+    assert np.isnan(alone["excess"])
+    assert np.isnan(alone["excess_std_error"])

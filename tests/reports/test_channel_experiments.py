@@ -49,6 +49,10 @@ def test_a_sharp_test_decides_its_channels_multiplier_and_the_rest_is_the_baseli
     found = run.attribution.experiments
     (row,) = found.tests.to_dict("records")
     assert (row["credited"], row["per_credited"], row["cost_per_incremental"]) == (300, 0.5, 3)
+    reach = 1.6448536269514722 * 15
+    assert (row["per_credited_low"], row["per_credited_high"]) == pytest.approx((0.5 - reach / 300, 0.5 + reach / 300))
+    ends = row["cost_per_incremental_low"], row["cost_per_incremental_high"]
+    assert ends == pytest.approx((450 / (150 + reach), 450 / (150 - reach)))
     table = found.calibrated.set_index("channel")
     assert table.loc["a", "multiplier"] == pytest.approx(0.5, abs=0.01)
     reach = 1.645 * (15**2 + 0.25 * 300) ** 0.5

@@ -45,7 +45,10 @@ def test_a_run_by_the_regression_says_so_on_every_page(tmp_path):
 def test_counts_with_fractions_are_the_reason_why_nothing_is_held_out(tmp_path):
     run = deep_run(configured(tmp_path, "path,conversions,nulls,value\na > b,9.5,3,90\nb,3,7,30\n"))
     said = [block.text for part in depth_sections(run) for block in part.blocks if isinstance(block, Prose)]
-    assert "No journeys were held out to test the models: counts with fractions cannot be dealt into folds." in said
+    assert (
+        "No journeys were held out to test the models: 1 of 2 paths have counts with fractions (first: a > b), which "
+        "cannot be dealt into folds." in said
+    )
 
 
 def test_a_regression_left_out_of_held_out_models_is_said_with_its_reason(tmp_path):
