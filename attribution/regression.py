@@ -260,7 +260,11 @@ def regression_credit(
 
 
 def _intervals(losses: Losses, fit: RegressionFit, confidence: float | None) -> dict[str, Floats]:
-    """The ends of intervals: around what credit would be if it were not cut off at 0, then cut off."""
+    """The ends of intervals: around what credit would be if it were not cut off at 0, then cut off.
+
+    What is lost without a channel that has no credit is a share s of what is lost without all others. Were it above 0
+    the channel would have s / (1 + s) of the whole, and so the upper end of s says that of its credit.
+    """
     paths, columns = losses.paths, dict[str, Floats]()
     gradient = None if confidence is None else RegressionGradient.make(losses, fit.covariance)
     spread = None if gradient is None else variance(paths, gradient)
@@ -270,6 +274,7 @@ def _intervals(losses: Losses, fit: RegressionFit, confidence: float | None) -> 
         if gradient is not None and total > 0:
             estimate = gradient.shares(measure)[0] * total
             low, high = interval(estimate, getattr(spread, name), confidence=confidence or 0.0)
+            high = np.where((estimate <= 0) & (high > 0), high / (1 + high / total), high)
         columns |= {f"{name}_low": np.maximum(low, 0.0), f"{name}_high": np.maximum(high, 0.0)}
     return columns
 

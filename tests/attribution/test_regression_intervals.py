@@ -12,7 +12,7 @@ from attribution.comparison import compare
 from attribution.credit import attribute
 from attribution.credit_spread import credit_covariance, credit_variance, model_gradient
 from attribution.customer_bootstrap import customer_journeys
-from attribution.delta import value_squares, without_sharing
+from attribution.delta import value_squares, variance, without_sharing
 from attribution.influence import OfGradient
 from attribution.journeys import build_paths
 from attribution.paths import Paths
@@ -184,3 +184,16 @@ def test_shares_of_it_have_intervals_in_sensitivity_calibration_and_segments():
     assert lifted.loc[credit.index, "credited"].to_dict() == pytest.approx(credit.to_dict())
     # A test that is this sure, to .1 %, decides alone what each conversion credited counts for.
     assert lifted.loc["a", "multiplier"] == pytest.approx(50 / credit["a"], rel=1e-3)
+
+
+def test_a_channel_without_credit_might_have_had_no_more_than_all():
+    # Three conversions, none along c: what is lost without it may be many times what is lost without a and b, but of
+    # three conversions it can have had no more than three.
+    paths = Paths.from_strings(["a", "b", "c > a", "c > b", "c"], [2, 1, 0, 0, 0], [9, 4, 0, 0, 0], [5, 2, 3, 9, 6])
+    table, gradient = regression_credit(paths).set_index("channel"), regression_gradient(paths)
+    assert table.loc["c", ["lost_conversions", "conversions"]].le(0).all()
+    share, reach = gradient.shares(0)[0][2], 1.6448536269514722 * variance(paths, gradient).conversions[2] ** 0.5
+    most = share + reach / 3
+    assert most > 0
+    assert table.loc["c", "conversions_high"] == pytest.approx(3 * most / (1 + most))
+    assert table.loc["c", "conversions_high"] < 3
