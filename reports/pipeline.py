@@ -374,12 +374,13 @@ def value_customers(
 def write_results(results: RunResults, configuration: Configuration, folder: Path, progress: Progress) -> RunResults:
     """Write tables and pages; returns the results with what the pages had to warn of."""
     from reports.pages.assembly import build_report
+    from reports.publishing.drawings import SecondHand, drawn
     from reports.publishing.pdf import typeset
 
-    with progress.step("Writing tables and pages"):
+    with progress.step("Writing tables and pages"), SecondHand() as second:
         write_tables(folder / "tables", run_tables(results))
         fonts = [configuration.path(text) for text in configuration.settings.report.fonts]
-        page = typeset(build_report(results), fonts=fonts)
+        page = typeset(drawn(build_report(results), second), fonts=fonts)
         (folder / "report.pdf").write_bytes(page.pdf)
     for warning in page.warnings:
         progress.warn(warning)

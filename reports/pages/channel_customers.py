@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from reports.figures.channel_customers import MOST_CHANNELS as MOST_DRAWN
@@ -164,7 +165,9 @@ def _figure(
     return [
         Figure(
             title=_message(rows, run, has_cost=has_cost),
-            svg=draw_worth(drawn, measure, baseline=attribution.baseline, model=attribution.model, label=label),
+            drawing=partial(
+                draw_worth, drawn, measure, baseline=attribution.baseline, model=attribution.model, label=label
+            ),
             alt=f"Per channel {label.lower()} by {prose.in_sentence(attribution.baseline)} and by {model}: {spoken}.",
             n=f"n = {number(joined.customers)} new customers",
             window=window(attribution, run),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from reports.figures.channel_depth import MOST_CHANNELS, draw_roles, draw_sensitivity
@@ -72,7 +73,7 @@ def _role_blocks(depth: ChannelDepth, attribution: AttributionResults, run: RunR
     return [
         Figure(
             title=title,
-            svg=draw_roles(rows),
+            drawing=partial(draw_roles, rows),
             alt=f"Bars of 100 per cent per channel by place on the path: {spoken}.",
             n=conversions_n(attribution),
             window=window(attribution, run),
@@ -125,7 +126,7 @@ def _sensitivity_blocks(depth: ChannelDepth, attribution: AttributionResults, ru
         Prose(text),
         Figure(
             title=title,
-            svg=draw_sensitivity(summary, table),
+            drawing=partial(draw_sensitivity, summary, table),
             alt=f"Range of each channel's share over other choices. {text}",
             n=conversions_n(attribution),
             window=window(attribution, run),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from textwrap import fill
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,8 @@ def _credit_blocks(attribution: AttributionResults, run: RunResults) -> list[Blo
     blocks: list[Block] = [
         Figure(
             title=prose.comparison_title(attribution),
-            svg=draw_dumbbell(
+            drawing=partial(
+                draw_dumbbell,
                 rows,
                 baseline=attribution.baseline,
                 model=attribution.model,

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Literal
 from reports.wording.number_format import Format, format_column
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
 
@@ -117,13 +119,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart: its message as the title, what it rests on, a text alternative, and the drawing as SVG.
+    """A chart: its message as the title, what it rests on, a text alternative, and the drawing.
 
-    ``data`` are the numbers drawn, for renderers that make charts of their own.
+    ``drawing`` is the SVG, or what makes it when it is called, which can be pickled and always makes the same. ``data``
+    are the numbers drawn, for renderers that make charts of their own.
     """
 
     title: str
-    svg: str
+    drawing: str | Callable[[], str]
     alt: str
     n: str = ""
     window: str = ""
@@ -131,6 +134,11 @@ class Figure:
     caption: str = ""
     width: Literal["full", "half"] = "full"
     data: pd.DataFrame | None = None
+
+    @property
+    def svg(self) -> str:
+        """The drawing, made now unless it was before."""
+        return self.drawing if isinstance(self.drawing, str) else self.drawing()
 
     @property
     def source_line(self) -> str:

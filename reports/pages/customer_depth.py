@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from reports.figures import customers as figure_clv
@@ -143,7 +144,7 @@ def _cash_blocks(depth: ValueDepth, clv: ClvResults, run: RunResults) -> list[Bl
         Prose(text),
         Figure(
             title=title,
-            svg=figure_clv.draw_cash_flow(flows),
+            drawing=partial(figure_clv.draw_cash_flow, flows),
             alt=f"Stacked bars per month of what known and new customers bring, with P10 and P90 of the total. {text}",
             n="" if clv.customers is None else f"n = {number(clv.customers)} {plural(clv.customers, 'customer')}",
             caption=" ".join(
@@ -210,7 +211,7 @@ def _flow_figures(depth: ValueDepth, run: RunResults, what: str) -> list[Block]:
         blocks.append(
             Figure(
                 title=f"Customers of {name} bring {held} of the revenue of known customers",
-                svg=figure_clv.draw_cohorts(cohorts, shown=SHOWN_COHORTS, alone=alone),
+                drawing=partial(figure_clv.draw_cohorts, cohorts, shown=SHOWN_COHORTS, alone=alone),
                 alt=f"Stacked bars per month of the expected revenue of known customers by quarter of first order; "
                 f"those of {name} bring {held}.",
                 caption=f"Revenue{unit} by quarter of first order.",
@@ -234,7 +235,7 @@ def _flow_figures(depth: ValueDepth, run: RunResults, what: str) -> list[Block]:
         blocks.append(
             Figure(
                 title=title,
-                svg=figure_clv.draw_segment_flows(segments),
+                drawing=partial(figure_clv.draw_segment_flows, segments),
                 alt=f"Stacked bars per segment of what known and new customers bring over the horizon. {title}.",
                 caption=f"{what[:1].upper()}{what[1:]}{unit}, not discounted."
                 + (f" {left} smaller {plural(left, 'segment')} not drawn." if left else ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from reports.figures import customers as figure_clv
@@ -91,7 +92,7 @@ def segment_figures(clv: ClvResults, run: RunResults, *, most: int) -> list[Bloc
     return [
         Figure(
             title=f"{largest} holds {held} of the value" if held else "Value by segment",
-            svg=figure_clv.draw_segments(totals, label=f"Total{unit}"),
+            drawing=partial(figure_clv.draw_segments, totals, label=f"Total{unit}"),
             alt=f"Bars of the total value per segment with intervals; the largest is {largest}.",
             n=source["n"],
             caption=f"Lines: {prose.interval_name(run.confidence)}s.{shown}",
@@ -100,7 +101,7 @@ def segment_figures(clv: ClvResults, run: RunResults, *, most: int) -> list[Bloc
         ),
         Figure(
             title=_ends(means),
-            svg=figure_clv.draw_segments(means, label=f"Per customer{unit}", mean=mean),
+            drawing=partial(figure_clv.draw_segments, means, label=f"Per customer{unit}", mean=mean),
             alt=f"Value per customer and interval of each segment. {prose.who_is_worth_most(clv, run)}",
             n=source["n"],
             caption="Dashed: all customers.",
@@ -171,7 +172,7 @@ def time_figures(clv: ClvResults, run: RunResults) -> list[Block]:
         blocks.append(
             Figure(
                 title=f"Expected value by month{unit}; discounting takes off {about(taken, run.currency)}",
-                svg=figure_clv.draw_months(monthly),
+                drawing=partial(figure_clv.draw_months, monthly),
                 alt="Bars of the expected value per month of the horizon, undiscounted and discounted.",
                 caption=cut_months(monthly["month"].tolist(), monthly["days"].tolist()),
                 width="half",
@@ -184,7 +185,7 @@ def time_figures(clv: ClvResults, run: RunResults) -> list[Block]:
         blocks.append(
             Figure(
                 title=f"The most valuable tenth of customers holds {first} of the value",
-                svg=figure_clv.draw_deciles(deciles),
+                drawing=partial(figure_clv.draw_deciles, deciles),
                 alt=f"Bars of the share of value per tenth of customers; the first holds {first}.",
                 width="half",
                 caption=_first_tenths(clv),
@@ -248,7 +249,7 @@ def _holdout_blocks(clv: ClvResults, run: RunResults) -> list[Block]:
         blocks.append(
             Figure(
                 title=_furthest_off(rows),
-                svg=figure_clv.draw_by_frequency(rows),
+                drawing=partial(figure_clv.draw_by_frequency, rows),
                 alt="Bars of mean orders in the part held back, actual and forecast, by repeat orders before: "
                 + "; ".join(
                     f"{f}: {number(a, 2)} and {number(m, 2)}"
@@ -310,7 +311,7 @@ def _tracking_figures(tracking: pd.DataFrame, clv: ClvResults, run: RunResults) 
     return [
         Figure(
             title=title,
-            svg=figure_clv.draw_tracking(tracking, cumulative=cumulative, period_name=period),
+            drawing=partial(figure_clv.draw_tracking, tracking, cumulative=cumulative, period_name=period),
             alt=f"Lines of repeat orders {what}.",
             n=source["n"],
             window=held,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from reports.figures.comparison import draw_changes
 from reports.pages import prose
 from reports.pages.actions import what_to_do
@@ -158,7 +160,7 @@ def _changes(attribution: AttributionResults, run: RunResults) -> list[Block]:
     blocks.append(
         Figure(
             title=prose.comparison_title(attribution),
-            svg=draw_changes(rows, most=drawn),
+            drawing=partial(draw_changes, rows, most=drawn),
             alt=f"Bars of the change in credited conversions per channel, {model} minus {baseline}. "
             + prose.what_changed(attribution, run.confidence),
             caption=f"{model} minus {baseline}, in conversions; lines are {prose.interval_name(run.confidence)}s, grey "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from reports.figures import holdout as figure_holdout
@@ -28,7 +29,7 @@ def customer_figures(clv: ClvResults, run: RunResults) -> list[Block]:
         blocks.append(
             Figure(
                 title=said,
-                svg=figure_holdout.draw_pit(pit),
+                drawing=partial(figure_holdout.draw_pit, pit),
                 alt=f"Bars of the share of customers per tenth of their predicted distribution of orders. {said}.",
                 n=f"n = {number(customers)} {plural(customers, 'customer')}",
                 window=window,
@@ -44,7 +45,7 @@ def customer_figures(clv: ClvResults, run: RunResults) -> list[Block]:
         blocks.append(
             Figure(
                 title=said,
-                svg=figure_holdout.draw_errors(rows),
+                drawing=partial(figure_holdout.draw_errors, rows),
                 alt=f"Bars of the error per customer of the model and of naive forecasts. {said}.",
                 n=f"n = {number(_customers(clv))} {plural(_customers(clv), 'customer')}",
                 window=window,
@@ -61,7 +62,7 @@ def customer_figures(clv: ClvResults, run: RunResults) -> list[Block]:
         blocks.append(
             Figure(
                 title=said,
-                svg=figure_holdout.draw_spend_density(density, label=f"Mean spend per repeat order{unit}"),
+                drawing=partial(figure_holdout.draw_spend_density, density, label=f"Mean spend per repeat order{unit}"),
                 alt=f"Bars of the observed mean spend per repeat order and a line of the fitted law. {said}.",
                 n=f"n = {number(customers)} {plural(customers, 'repeat customer')}",
                 window=f"until {window.split(' to ')[0]}" if window else "",

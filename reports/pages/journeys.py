@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from attribution.graph import CONVERSION, NULL, START
@@ -84,7 +85,7 @@ def _flow_figures(transitions: pd.DataFrame, attribution: AttributionResults, ru
         figures.append(
             Figure(
                 title=title,
-                svg=draw_graph(drawn, transitions),
+                drawing=partial(draw_graph, drawn, transitions),
                 alt=f"Graph of the transitions between channels. Most likely steps: {spoken}.",
                 n=steps,
                 window=window(attribution, run),
@@ -97,7 +98,7 @@ def _flow_figures(transitions: pd.DataFrame, attribution: AttributionResults, ru
         figures.append(
             Figure(
                 title=_surest_step(transitions) if figures else title,
-                svg=draw_heatmap(transitions),
+                drawing=partial(draw_heatmap, transitions),
                 alt=f"Heatmap of the transitions between channels. Most likely steps: {spoken}.",
                 n=steps,
                 window=window(attribution, run),
@@ -154,7 +155,9 @@ def _histograms(attribution: AttributionResults, run: RunResults) -> list[Block]
     return [
         Figure(
             title=title,
-            svg=draw_histogram(values, rows["conversions"], label=label, width=FULL_WIDTH if alone else HALF_WIDTH),
+            drawing=partial(
+                draw_histogram, values, rows["conversions"], label=label, width=FULL_WIDTH if alone else HALF_WIDTH
+            ),
             alt=f"Histogram of {what}, median {weighted_median(values, rows['conversions']):g}.",
             n=conversions_n(attribution),
             width="full" if alone else "half",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from reports.figures import segment_tracking as figure_tracking
@@ -127,7 +128,7 @@ def tracking_by_segment(clv: ClvResults) -> list[Block]:
     return [
         Figure(
             title=title,
-            svg=figure_tracking.draw_tracking_by_segment(tracking, shown, period_name=clv.period_name),
+            drawing=partial(figure_tracking.draw_tracking_by_segment, tracking, shown, period_name=clv.period_name),
             alt="Lines of repeat orders added up, actual and forecast, of "
             + "; ".join(
                 f"{clean(segment)}: {actual:,.0f} came and {forecast:,.0f} were forecast in the part held back"

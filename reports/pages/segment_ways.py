@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from reports.figures.segment_ways import draw_shrinkage
@@ -36,7 +37,7 @@ def ways_of_fitting(clv: ClvResults, run: RunResults) -> list[Block]:
         blocks.append(
             Figure(
                 title=moved_title(rates),
-                svg=draw_shrinkage(rates, label="Orders a year while a customer"),
+                drawing=partial(draw_shrinkage, rates, label="Orders a year while a customer"),
                 alt="Per segment the orders a year of an active customer, fitted alone, sharing strength, and for all. "
                 + moved_title(rates),
                 caption="Mean rate of newcomers, r / alpha." + dropped,
@@ -49,7 +50,7 @@ def ways_of_fitting(clv: ClvResults, run: RunResults) -> list[Block]:
     blocks.append(
         Figure(
             title=pooled_title(each, run),
-            svg=draw_shrinkage(each, label=f"Value per customer{unit}"),
+            drawing=partial(draw_shrinkage, each, label=f"Value per customer{unit}"),
             alt="Per segment the value per customer, fitted alone, sharing strength, and for all. "
             + pooled_title(each, run),
             caption=f"Expected over {horizon(clv.horizon_months)}, discounted." + dropped,

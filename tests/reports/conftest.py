@@ -11,6 +11,7 @@ import pytest
 from customer_data.synthetic_shop import simulate
 from reports.command_line import main
 from reports.interruption import ENDING
+from reports.publishing import drawings
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,12 @@ class Finished:
     code: int
     out: str
     err: str
+
+
+@pytest.fixture(autouse=True)
+def one_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Charts are drawn by the process of the tests alone: to start another one takes longer than their few charts."""
+    monkeypatch.setattr(drawings, "_FEWEST_CORES", 10_000)
 
 
 @pytest.fixture
