@@ -151,8 +151,9 @@ def flows(
         As in :func:`bridge`.
     confidence
         Of the intervals (:mod:`attribution.flow_influence`); None leaves them missing. There are as many flows as pairs
-        of channels: where intervals would take longer than seconds (some 70 channels at order 1, 40 at order 2) they
-        are missing, too.
+        of channels: where intervals would take longer than seconds they are missing, too, with more than some 70
+        channels at order 1, and at higher orders from the channels that close least
+        (:func:`attribution.flow_influence.within_reach`).
     convention
         Of Markov credit, as in :func:`attribution.attribute`; intervals are those of exact flows.
 
@@ -177,18 +178,17 @@ def flows(
     amounts, shares = between.amounts, between.shares
     source, target = np.nonzero(amounts > 0)
     amount, share = amounts[source, target], shares[source, target]
-    ends = [np.full(len(amount), np.nan)] * 4
+    ends = np.full((4, len(amount)), np.nan)
     if confidence is not None and between.amount_variances is not None and between.share_variances is not None:
         spread, of_share = between.amount_variances[source, target], between.share_variances[source, target]
+        told = np.isfinite(spread)
         # A share that nothing has varied yet is as sure as what the channel closed.
         closed = Sums(paths, measure, channel_shares(paths, "last_click", RuleOptions()))
         typical = np.divide(
             closed.variances, closed.totals**2, out=np.zeros_like(closed.totals), where=closed.totals > 0
-        )
-        ends = [
-            *score_interval(amount, spread, confidence=confidence),
-            *share_interval(share, of_share, confidence=confidence, typical=typical[source]),
-        ]
+        )[source]
+        ends[:2, told] = score_interval(amount[told], spread[told], confidence=confidence)
+        ends[2:, told] = share_interval(share[told], of_share[told], confidence=confidence, typical=typical[told])
     names = [f"{name}_{end}" for name in (measure, "share") for end in ("low", "high")]
     return pandas.DataFrame(
         {

@@ -121,16 +121,19 @@ def _made(found: Transitions, pairs: OutcomePairs, steps: Integers, states: Inte
 
 
 def products_by_pushing(
-    known: Chain, found: Transitions, pairs: OutcomePairs, *, paid: int, scale: float
+    known: Chain, found: Transitions, pairs: OutcomePairs, *, paid: int, scale: float, closing: Integers
 ) -> FlowProducts:
-    """Those of a chain of any order, whose parameters are those of :func:`products_by_inverse`."""
+    """Those of a chain of any order, from some closing channels; others are 0.
+
+    Parameters are those of :func:`products_by_inverse`.
+    """
     channels, answers = len(found.channels), _Answers.of(known, found, pairs, paid)
     (of_all,) = answers([np.arange(channels)])
     level = pairs.by_gain - scale * of_all.sum(axis=1)
     weighted = pairs.between @ level
     squares, with_level, with_leaving = np.zeros((3, channels, channels))
     leaving = np.zeros(channels)
-    for channel, answer in enumerate(answers(list(np.arange(channels)[:, None]))):
+    for channel, answer in zip(closing, answers(list(closing[:, None])), strict=True):
         of_leaving = answer.sum(axis=1)
         weighted_leaving = pairs.between @ of_leaving
         squares[channel] = np.einsum("oc,oc->c", answer, pairs.between @ answer)

@@ -132,17 +132,21 @@ def flow_blocks(depth: ChannelDepth) -> list[Block]:
             + ("Columns are numbered as rows. " if numbered else "")
             + "Columns sum to the model's credit, rows to more than was closed where paths are long, else to less."
             + (f" {left} smaller {plural(left, 'channel is', 'channels are')} not shown." if left else "")
-            + _beside(left, bool(rows["conversions_low"].notna().any())),
+            + _beside(left, rows["conversions_low"].notna()),
         )
     ]
 
 
-def _beside(left: int, known: bool) -> str:
-    """Where what the table of flows leaves out is to be found."""
-    what = [*(["All channels"] if left else []), *(["intervals"] if known else [])]
+def _beside(left: int, told: pd.Series) -> str:
+    """Where what the table of flows leaves out is to be found; ``told`` says which flows have intervals."""
+    what = [*(["All channels"] if left else []), *(["intervals"] if told.any() else [])]
     said = " and ".join(what)
     where = f" {said[:1].upper()}{said[1:]} are in the table credit_flows beside this report." if said else ""
-    return where if known else f"{where} They have no intervals: of so many channels these would take too long."
+    if told.all():
+        return where
+    if told.any():
+        return f"{where} Only what the largest channels closed has intervals: of all they would take too long."
+    return f"{where} They have no intervals: of so many channels these would take too long."
 
 
 def _two_lines(name: object, width: int) -> str:

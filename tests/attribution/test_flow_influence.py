@@ -86,10 +86,8 @@ def many():
 def test_worth_pushed_back_gives_the_products_of_the_inverse(many, paid):
     found, measure = transitions(many), ("conversions", "value")[paid]
     known, pairs = chain(many, found), outcome_pairs(many, measure=measure, most=len(many) * 9)
-    one, other = (
-        products(known, found, pairs, paid=paid, scale=1.5)
-        for products in (flow_products.products_by_inverse, flow_products.products_by_pushing)
-    )
+    one = flow_products.products_by_inverse(known, found, pairs, paid=paid, scale=1.5)
+    other = flow_products.products_by_pushing(known, found, pairs, paid=paid, scale=1.5, closing=np.arange(8))
     for field in dataclasses.fields(flow_products.FlowProducts):
         assert getattr(other, field.name) == pytest.approx(getattr(one, field.name), rel=1e-4, abs=1e-9)
 
@@ -112,6 +110,16 @@ def test_flows_of_very_many_channels_have_no_intervals(monkeypatch):
         table = flows(PATHS, order=order)
         assert table["conversions"].sum() == pytest.approx(20)
         assert table[["conversions_low", "conversions_high", "share_low", "share_high"]].isna().all(axis=None)
+
+
+def test_of_many_channels_what_the_largest_closed_has_intervals_at_higher_orders(monkeypatch):
+    whole = flows(PATHS, order=2)
+    monkeypatch.setattr(flow_influence, "MOST_PUSHED", 3 * len(transitions(PATHS, order=2).source))
+    table = flows(PATHS, order=2)
+    least = whole.groupby("last_click")["conversions"].sum().idxmin()
+    told = table["conversions_low"].notna()
+    assert (told == (table["last_click"] != least)).all()
+    assert table["share_high"][told].tolist() == pytest.approx(whole["share_high"][told].tolist())
 
 
 def test_the_table_has_the_ends_around_its_numbers_or_none():
