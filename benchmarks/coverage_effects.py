@@ -21,6 +21,18 @@ SMALL = (100, 250, 500, 2_000)
 VALUE_MODELS = ["last_click", "linear", "markov"]
 Ends = dict[tuple[str, str], tuple[Floats, Floats, Floats]]
 
+WHY = """\
+What a channel would convert alone is not known where no journey is of it alone, and the game counts it as nothing: that
+is a bias, which no variance of the data tells. In the shop one journey in 700 is of Retargeting alone, and all of these
+convert. With variances that counted four journeys of the common rate along with each coalition the interval of its
+credit held in 31% of data sets of 250 journeys and in 48% of 500. Now the counts of each set of channels are smoothed
+in this way, and a coalition that no journey keeps to may convert never or always. Where at least one journey is of a
+channel alone its interval then holds in 88 to 92% of data sets of 100 to 2,000 journeys; where none is, in 92% of 100
+journeys, 85% of 250, 74% of 500 and 52% of 1,000, for the more journeys have none of it the more it seems that there
+are none. So results name these channels.
+
+Where a file tells nothing of the spread of values, their intervals are lower bounds, as in the rows *taken for none*."""
+
 
 def law_paths(law: PathLaw) -> Paths:
     """The law as if it were data, one journey in all."""
@@ -138,6 +150,8 @@ def main(runs: int = 400) -> str:
             "0.7 of their mean:",
             "",
             of_sums(law, sizes=(500, 2_000, 20_000), runs=runs),
+            "",
+            WHY,
             "",
         ]
     )

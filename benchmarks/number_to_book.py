@@ -23,6 +23,11 @@ How far the forecast revenue of known customers was from each of 100 futures tha
 {CUSTOMERS:,} customers, and its bias in brackets: as the models have it, and moved by the bias of the total of past
 forecasts of {TESTED_MONTHS} months where that is larger than chance explains."""
 
+CONCLUSION = """\
+So a bias of forecasts of the same length moves what is booked: where there is a lasting one it comes nearer, else
+hardly anything changes. That of shorter forecasts does not, as it may be their season: it is told, and widens the
+interval. How real shops fared stands in [real_data.md](real_data.md)."""
+
 
 def judge(world: World, past: Past, *, shops: range, seed: int = 3) -> pd.DataFrame:
     """By shop: error and bias of the model's forecast, and of that moved by the bias of past forecasts."""
@@ -60,7 +65,7 @@ def main(shops: int = 12) -> str:
     names = list(WORLDS)
     parts = ["## The number to book: as the model has it, or moved by its bias", "", TEXT, ""]
     parts += ["Three months, after three years:", "", *lines(THREE_YEARS, names[:-1], shops), ""]
-    parts += [f"A year, after a year, tested on {TESTED_MONTHS} months:", "", *lines(A_YEAR, names[:4], shops), ""]
+    parts += [f"A year, after a year, tested on {TESTED_MONTHS} months:", "", *lines(A_YEAR, names[:4], shops), "", CONCLUSION, ""]
     return "\n".join(parts)
 
 
