@@ -31,7 +31,8 @@ channel alone its interval then holds in 88 to 92% of data sets of 100 to 2,000 
 journeys, 85% of 250, 74% of 500 and 52% of 1,000, for the more journeys have none of it the more it seems that there
 are none. So results name these channels.
 
-Where a file tells nothing of the spread of values, their intervals are lower bounds, as in the rows *taken for none*."""
+Where a file tells nothing of the spread of values, their intervals are lower bounds, as in the rows *taken
+for none*."""
 
 
 def law_paths(law: PathLaw) -> Paths:

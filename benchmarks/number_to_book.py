@@ -65,7 +65,8 @@ def main(shops: int = 12) -> str:
     names = list(WORLDS)
     parts = ["## The number to book: as the model has it, or moved by its bias", "", TEXT, ""]
     parts += ["Three months, after three years:", "", *lines(THREE_YEARS, names[:-1], shops), ""]
-    parts += [f"A year, after a year, tested on {TESTED_MONTHS} months:", "", *lines(A_YEAR, names[:4], shops), "", CONCLUSION, ""]
+    parts += [f"A year, after a year, tested on {TESTED_MONTHS} months:", "", *lines(A_YEAR, names[:4], shops), ""]
+    parts += [CONCLUSION, ""]
     return "\n".join(parts)
 
 
