@@ -28,7 +28,7 @@ def draw_segments(rows: pd.DataFrame, *, label: str, mean: float | None = None) 
 
     `mean`, if given, is marked by a line across all segments.
     """
-    labels = short_names(rows["segment"], 20)
+    labels = short_names(rows["segment"], 24)
     with style.Chart(style.HALF_WIDTH, style.row_height(len(rows), per_row=0.2, rest=0.6)) as chart:
         axes = chart.axes
         positions = range(len(rows))

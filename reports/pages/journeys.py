@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from attribution.graph import CONVERSION, NULL, START
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TOP_PATHS = 20
+_REPEATS, _LONGEST = 2, 10
 _OFTEN = 0.02  # of all conversions: channels that end fewer are too rare to be named for how surely they do
 
 
@@ -177,12 +179,24 @@ def _share_at(rows: pd.DataFrame, column: str, value: int, run: RunResults) -> t
     return share(part), f"{prose.interval_name(run.confidence)} of that share: {percent_range(low, high)}."
 
 
+def path_in_short(steps: list[str]) -> str:
+    """The steps of a path: one that repeats more than twice in a row is told once, and a middle too long is counted."""
+    told: list[str] = []
+    for step, run in groupby(steps):
+        name, times = shorten(clean(step), 40), len(list(run))
+        told += [f"{name} ({times} times)"] if times > _REPEATS else [name] * times
+    if len(told) > _LONGEST:
+        left = len(told) - _LONGEST + 1
+        told = [*told[: _LONGEST - 3], f"… {left} more …", *told[-2:]]
+    return " › ".join(told)
+
+
 def _paths_table(paths: pd.DataFrame, attribution: AttributionResults, run: RunResults) -> Table:
     total = prose.total_conversions(attribution)
     led = paths[paths["conversions"] > 0] if total > 0 else paths
     rows = led.head(TOP_PATHS).reset_index(drop=True)
     rows = rows.assign(
-        path=[" › ".join(shorten(clean(step), 40) for step in str(path).split(" > ")) for path in rows["path"]],
+        path=[path_in_short(str(path).split(" > ")) for path in rows["path"]],
         share=rows["conversions"] / total if total > 0 else float("nan"),
         rate_interval=[
             percent_range(low, high)

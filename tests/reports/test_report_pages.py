@@ -7,6 +7,7 @@ import pytest
 from reports.pages.assembly import build_report
 from reports.pages.certainty import certainty
 from reports.pages.content import Figure, Heading, KeyFigures, Points, Prose, Table
+from reports.pages.journeys import path_in_short
 from reports.pages.parameters import readable_note
 from tests.reports.report_samples import WORST_CASES, built, shop, worst_cases
 
@@ -203,6 +204,12 @@ def test_shares_and_rates_of_the_journey_pages_have_their_intervals():
     assert paths.columns[-1].header == "90% interval\nof the rate"
     row = paths.data.iloc[0]
     assert paths.cells()[0][-1] == f"{100 * row.conversion_rate_low:.1f}% to {100 * row.conversion_rate_high:.1f}%"
+
+
+def test_a_path_tells_what_repeats_once_and_counts_a_middle_that_is_too_long():
+    assert path_in_short(["a"] * 14) == "a (14 times)"
+    assert path_in_short(["a", "a", "b", "b", "b", "a"]) == "a › a › b (3 times) › a"
+    assert path_in_short(list("abcdefghijklm")) == "a › b › c › d › e › f › g › … 4 more … › l › m"
 
 
 def test_one_histogram_alone_takes_the_whole_width():
