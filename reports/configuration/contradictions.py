@@ -167,6 +167,15 @@ def _attribution_problems(data: Mapping[str, Any]) -> list[tuple[KeyPath, str]]:
         for name, said in (("shapley", "Shapley values have"), ("regression", "credits of the regression have"))
         if wanted.get("bootstrap_replicates") and name in compared
     ]
+    if "paths" in data and "time_decay" in models:
+        key = next((key for key in ("baseline", "model") if wanted.get(key) == "time_decay"), "models")
+        found.append(
+            (
+                ("attribution", key),
+                f"attribution.{key}: the touches of [paths] have no times, which time_decay needs. Read [touchpoints] "
+                "and [orders], or use 'custom' with weights by position, which is another rule.",
+            )
+        )
     if "paths" in data and wanted.get("grain") == "session":
         found.append(
             (

@@ -210,6 +210,10 @@ def test_what_is_not_toml_has_a_place_and_a_remedy(tmp_path, text, place, remedy
             "pathworth.toml:4:1: attribution.grain: the touches of [paths] have no times",
         ),
         (
+            "[paths]\nfile = 'p.csv'\n[attribution]\nmodels = ['time_decay']",
+            "pathworth.toml:4:1: attribution.models: the touches of [paths] have no times, which time_decay needs",
+        ),
+        (
             "[orders]\nfile = 'o.csv'\n[attribution]\nmodels = 'time_decay'\ntransform = 'first_of_each'",
             "pathworth.toml:5:1: attribution.transform leaves no times of touches",
         ),
