@@ -188,6 +188,8 @@ def _message(rows: pd.DataFrame, run: RunResults, *, has_cost: bool) -> str:
             return f"A new customer is worth {ends[0]}, whatever the channel"
         return f"A new customer is worth {ends[0]} to {ends[1]}, by channel"
     clear = int((rows["worth_to_cac_low"] > 1).sum())
+    if len(rows) == 1:
+        return f"New customers are {'' if clear else 'not '}clearly worth more than they cost"
     channels = f"all {clear}" if clear == len(rows) else f"{clear} of {len(rows)}"
     return f"New customers are clearly worth more than they cost for {channels} channels with cost"
 

@@ -112,11 +112,17 @@ def segment_figures(clv: ClvResults, run: RunResults, *, most: int) -> list[Bloc
 
 
 def _ends(means: pd.DataFrame) -> str:
-    """Which drawn segment's customers are worth most each and which least, where their intervals are apart."""
-    ordered = means.sort_values("value", ascending=False, kind="stable")
+    """Which drawn segment's customers are worth most each and which least, where their intervals are apart.
+
+    As in sentences, segments of a few customers are not named.
+    """
+    large = means[means["customers"] >= prose.FEWEST_CUSTOMERS]
+    if len(large) < 2:
+        return "Value per customer, with its interval"
+    ordered = large.sort_values("value", ascending=False, kind="stable")
     best, worst = ordered.iloc[0], ordered.iloc[-1]
     if not best["low"] > worst["high"]:
-        return "Value per customer does not clearly differ"
+        return f"Value per customer{' of large segments' * (len(large) < len(means))} does not clearly differ"
     most, least = (shorten(clean(row["segment"]), 24) for row in (best, worst))
     return f"Per customer {most} is worth most, {least} least"
 

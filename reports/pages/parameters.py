@@ -34,6 +34,7 @@ def readable_note(note: str) -> str:
     """A note of the models, which terminals show as well, as a page writes it: days in words, true minus signs."""
     note = re.sub(r"\b\d{4}-\d{2}-\d{2}\b", _day_in_words, note)
     note = re.sub(r"Segment '([^']*)'", lambda found: "All customers" if found[1] == "all" else f"“{found[1]}”", note)
+    note = re.sub(r"\bthat of '([^']*)'", r"that of “\1”", note)
     return re.sub(r"(?<![\w.-])-(?=\d)", MINUS, note)
 
 

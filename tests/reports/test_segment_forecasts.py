@@ -67,6 +67,17 @@ def test_value_without_an_end_stands_beside_that_over_the_horizon():
     assert infinite_table(clv_results(), RUN) == []
 
 
+def test_figure_and_sentence_name_the_same_segments_for_what_a_customer_is_worth():
+    clv = clv_results()
+    segments = clv.segment_forecast[clv.segment_forecast["segment"] != "all"]
+    whole = clv.segment_forecast["segment"] == "all"
+    few = clv.segment_forecast.assign(customers=clv.segment_forecast["customers"].where(whole, 3))
+    assert len(segments) > 1
+    _, figure = segment_figures(replace(clv, segment_forecast=few), RUN, most=8)
+    assert figure.title == "Value per customer, with its interval"
+    assert who_is_worth_most(replace(clv, segment_forecast=few), RUN) == ""
+
+
 def test_what_discounting_takes_off_is_told_of_value_after_margin():
     clv = clv_results()
     monthly = clv.monthly.assign(expected_revenue=clv.monthly["expected_value"] / 0.4)
