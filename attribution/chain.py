@@ -70,8 +70,12 @@ class Chain:
     @cached_property
     def visits(self) -> Floats:
         """Array ``(states, 1 + channels)``: expected visits, in the whole chain and without each channel."""
-        keep = np.column_stack([np.ones(len(self.start), dtype=bool), ~self.holds])
-        return pushed(self.step.T.tocsr(), self.start, keep)
+        return pushed(self.step.T.tocsr(), self.start, without_channels(self.holds))
+
+
+def without_channels(holds: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The states that are kept in the whole chain, and without each channel in turn, ``(states, 1 + channels)``."""
+    return np.column_stack([np.ones(len(holds), dtype=bool), ~holds])
 
 
 def chain(paths: Paths, found: Transitions) -> Chain:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 BLOCK = 4_096
-BLOCK_CELLS = 1 << 17
+BLOCK_CELLS = 1 << 19
 SAMPLE = 1 << 14
 ENOUGH = 100
 

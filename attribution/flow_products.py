@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attribution.chain import Chain
+from attribution.chain import Chain, without_channels
 from attribution.outcome_pairs import OutcomePairs
 from attribution.pushing import pushed
 from attribution.ragged import Floats, Integers
@@ -215,7 +215,7 @@ class _Answers:
 
     def _worths(self, sets: Sequence[Integers]) -> Sequence[Floats]:
         """Per set what its conversions make a walk worth from each live state, and 0 from a dead one."""
-        step, keep = self.known.step, np.column_stack([np.ones(len(self.ends), dtype=bool), ~self.known.holds])
+        step, keep = self.known.step, without_channels(self.known.holds)
         paid = np.column_stack([self.ends * np.isin(self.closing, channels) for channels in sets])
         # States that lead to the same states stand together: what they read is still near.
         order = np.argsort(np.append(step.indices, 0)[step.indptr[:-1]], kind="stable")

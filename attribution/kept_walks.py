@@ -30,7 +30,7 @@ def kept_walks(step: "csr_array", start: Floats, ends: Floats, keep: Mask) -> tu
     keep
         Boolean ``(states, sets)``: False where removed.
     """
-    if by_inverse(keep):
+    if by_inverse(~keep):
         inverse = np.linalg.inv(np.eye(len(start)) - step.toarray())
         visits, worth = start @ inverse, inverse @ ends
         if (~keep).sum(axis=0).max(initial=0) <= 1:
@@ -39,9 +39,9 @@ def kept_walks(step: "csr_array", start: Floats, ends: Floats, keep: Mask) -> tu
     return pushed(step.T.tocsr(), start, keep), kept_worths(step, ends, keep)
 
 
-def by_inverse(keep: Mask) -> bool:
-    """Whether the chain is solved by its inverse: few states, or at most one to remove."""
-    return len(keep) <= DENSE_STATES or bool((~keep).sum(axis=0).max(initial=0) <= 1)
+def by_inverse(removed: Mask) -> bool:
+    """Whether a chain without sets ``(states, sets)`` is solved by its inverse: few states, or one a set at most."""
+    return len(removed) <= DENSE_STATES or bool(removed.sum(axis=0).max(initial=0) <= 1)
 
 
 def kept_worths(step: "csr_array", ends: Floats, keep: Mask, *, tolerance: float = TOLERANCE) -> Floats:

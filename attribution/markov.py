@@ -16,7 +16,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from attribution.chain import Chain
+from attribution.chain import Chain, without_channels
 from attribution.ragged import Floats
 from customer_data.errors import ConfigurationError
 
@@ -126,7 +126,7 @@ def cut_visits(chain: Chain) -> Iterator[tuple[slice, Floats]]:
     backward = chain.step.T.tocsr()
     for begin in range(0, channels, width):
         block = slice(begin, min(begin + width, channels))
-        keep = np.column_stack([np.ones(len(chain.start), dtype=bool), ~chain.holds[:, block]])
+        keep = without_channels(chain.holds[:, block])
         walking = chain.start[:, None] * keep
         visits = walking.copy()
         for _ in range(chain.longest):

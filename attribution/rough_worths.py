@@ -37,7 +37,9 @@ def rough_worths(found: Transitions, known: Chain) -> Callable[[NDArray[Any]], N
     from scipy.sparse import csr_array
 
     # Windows are filled on the right where a path is shorter; from there no step leads on.
-    newest = found.states[known.live, -1]
+    windows = found.states[known.live]
+    newest = windows[:, -1]
+    held = np.where(windows < 0, windows[:, :1], windows)
     short = _short_chain(known, newest, len(found.channels)).astype(np.float32)
     onward = csr_array(
         (known.step.data.astype(np.float32), newest[known.step.indices], known.step.indptr),
@@ -48,8 +50,8 @@ def rough_worths(found: Transitions, known: Chain) -> Callable[[NDArray[Any]], N
     def of_states(chosen: NDArray[Any]) -> NDArray[Any]:
         worths = np.asarray(onward[chosen] @ short).reshape(len(chosen), 2, -1)
         worths += ends[chosen, :, None]
-        place, channel = np.nonzero(known.holds[chosen])
-        worths[place, :, 1 + channel] = 0
+        for channel in held[chosen].T:
+            worths[np.arange(len(chosen)), :, 1 + channel] = 0
         return worths
 
     return of_states

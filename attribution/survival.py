@@ -12,7 +12,9 @@ together (:mod:`attribution.kept_walks`). Credit needs u alone; what a long chai
 only, it knows as well as standard errors need it (:mod:`attribution.rough_worths`).
 """
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attribution.chain import Chain, Observed, observed
+from attribution.chain import Chain, Observed, observed, without_channels
 from attribution.kept_walks import Mask, by_inverse, kept_walks, kept_worths
 from attribution.paths import Paths
 from attribution.ragged import Floats, Integers
@@ -117,7 +119,9 @@ class Factors:
         asked = np.zeros(states, dtype=bool)
         asked[some] = True
         place, asked_for = np.cumsum(asked) - 1, np.flatnonzero(asked)
-        onward = self.onward(asked_for)
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            halves = list(pool.map(self.onward, np.array_split(asked_for, 2)))
+            onward = np.concatenate(halves)
         per_count = self.per_count(asked_for).astype(onward.dtype, copy=False)
         return Factors(_table(per_count, place), _table(onward, place))
 
@@ -135,12 +139,11 @@ def survival(found: Transitions, paths: Paths, keep: Mask) -> Survival:
 def channel_survival(found: Transitions, known: Chain) -> Survival:
     """The same for the whole chain and without each channel in turn, from a chain perhaps solved already."""
     whole = known.observed
-    keep = np.column_stack([np.ones(len(found.states), dtype=bool), ~found.holds])
-    if by_inverse(keep):
-        return _solved(found, whole, keep)
-    keep, visits = keep[known.live], known.visits
-    rate = whole.rate[:-1][known.live, None]
-    if known.step.nnz * keep.shape[1] <= EXACT_CELLS:
+    if by_inverse(found.holds):
+        return _solved(found, whole, without_channels(found.holds))
+    visits, rate = known.visits, whole.rate[:-1][known.live, None]
+    if known.step.nnz * visits.shape[1] <= EXACT_CELLS:
+        keep = without_channels(known.holds)
         onward = _table(kept_worths(known.step, known.ends, keep, tolerance=FOR_ERRORS))
     else:
         onward = rough_worths(found, known)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attribution import gradient, kept_walks, survival
-from attribution.chain import chain
+from attribution.chain import chain, without_channels
 from attribution.delta import variance
 from attribution.gradient import credit_answer, effects_answer, effects_gradient, markov_gradient
 from attribution.kept_walks import kept_worths
@@ -53,9 +53,8 @@ def test_worths_are_exact_where_walks_go_on_by_their_newest_channel():
     )
     found = transitions(paths, order=2)
     known = chain(paths, found)
-    keep = np.column_stack([np.ones(len(known.start), dtype=bool), ~known.holds])
     worths = rough_worths(found, known)(np.arange(len(known.start)))
-    assert worths == pytest.approx(kept_worths(known.step, known.ends, keep), rel=1e-6)
+    assert worths == pytest.approx(kept_worths(known.step, known.ends, without_channels(known.holds)), rel=1e-6)
 
 
 @pytest.mark.parametrize("order", [2, 3])
