@@ -11,7 +11,7 @@ value are lower bounds. Customers with several journeys add the products between
 :func:`variance` sums what conversions bring over all distinct paths, and what journeys by themselves change over SAMPLE
 of them where there are more (:mod:`attribution.path_sample`). Where it meets a channel too seldom, half of the sample
 is shared alike among channels, so that rare ones, which few paths tell of, are not missed. On a million journeys of 12
-and of 50 channels standard errors were within 0.5 % of those from all paths (root mean square), the worst of any
+and of 50 channels standard errors were within 0.53 % of those from all paths (root mean square), the worst of any
 channel 1.4 % off; :func:`covariance` goes through all. Derivatives themselves are exact but for long chains of
 several channels a state (:mod:`attribution.rough_worths`).
 
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 BLOCK = 4_096
-BLOCK_CELLS = 1 << 19
-SAMPLE = 1 << 14
+BLOCK_CELLS = 1 << 18
+SAMPLE = 12_288
 ENOUGH = 100
 
 
@@ -113,7 +113,7 @@ def _of_gains(paths: Paths, parts: Sequence[Gradient]) -> Floats:
         # All paths that end in one state gain the same.
         ended = np.stack([first.found.at_last(of_paths) for of_paths in squares])
         states = np.flatnonzero(ended[0])
-        edges = np.arange(0, len(states) + _block(width), _block(width))
+        edges = np.append(np.arange(0, len(states), _block(width)), len(states))
         return _summed(lambda a, b: first.squared_gains(states[a:b], ended[:, states[a:b]]), edges, width)
     some = np.flatnonzero(paths.conversions)
 
@@ -174,6 +174,8 @@ def _sample(paths: Paths, touches: Floats) -> tuple[Integers, Floats]:
 def _summed(of_block: Callable[[int, int], Floats], edges: Integers, width: int) -> Floats:
     """The sum over blocks, array ``(2, width)``, in one order whatever the number of threads."""
     summed = np.zeros((2, width))
+    if len(edges) == 2:
+        return summed + of_block(edges[0], edges[1])
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         for of_rows in pool.map(of_block, edges[:-1], edges[1:]):
             summed += of_rows

@@ -170,8 +170,8 @@ class ChainGradient:
 
     @property
     def cells_per_state(self) -> int:
-        """How many numbers an answer for a journey takes for each state it visits, at once."""
-        return 0 if self.steps is not None else self.width + 1
+        """How many numbers an answer for a journey takes for each state it visits, at once: they are single."""
+        return 0 if self.steps is not None else self.width // 2 + 1
 
     def endings(self, rows: slice | Integers) -> Floats:
         """Array ``(rows, 2 channels)``."""

@@ -16,6 +16,7 @@ Integers = NDArray[np.int64]
 Codes = NDArray[np.int32]
 
 SMALL_TABLE = 1 << 16
+SHORT = 1 << 18
 
 _Item = TypeVar("_Item", bound=np.generic)
 
@@ -42,7 +43,7 @@ def take(values: NDArray[_Item], starts: Integers, rows: NDArray[Any]) -> NDArra
     ends = offsets(chosen)
     taken: NDArray[_Item] = np.empty(ends[-1], dtype=values.dtype)
     runs = np.append(np.flatnonzero(np.diff(chosen, prepend=-1)), len(chosen))
-    if len(runs) > len(rows) // 64 or len(taken) <= SMALL_TABLE:
+    if len(runs) > len(rows) // 64 or len(taken) <= SHORT:
         place = np.repeat(begins - ends[:-1], chosen)
         place += np.arange(ends[-1])
         return np.take(values, place, out=taken, mode="clip")
