@@ -65,6 +65,10 @@ to a million journeys: ten million take the one more than 16 GB and the other ma
 nine minutes is ended. lifetimes would take hours to fit Pareto/NBD to ten million customers and is left out. Over 100
 million touchpoints the sort's engine has the whole memory limit, ours 55 % of it: the rest is for what has left the
 engine, the distinct paths above all, which take more than that at 2 GB.
+
+Intervals of credit keep to about a tenth of the fit: inside one process, from a frame of texts to credit of a million
+journeys, they add 4 to 8 % of its CPU seconds with 12 channels, at orders 1 and 3, some 7 % with 50, and 8 to 11 % with
+50 at order 3. Whole processes, as below, differ by more than that from run to run.
 """
 
 
